@@ -1,0 +1,62 @@
+# The delayer's commands. `make` alone lists them.
+#
+# Tools are installed once, from locks with hashes, each set in an environment of its own under .venv/: they disagree
+# about botocore. A target installs just what it needs.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# The Lambda functions' Python; bytecode of another version would be useless to them.
+PYTHON ?= python3.13
+# Nothing is written beside the sources, so that nothing there has to be ignored or cleaned.
+export PYTHONDONTWRITEBYTECODE := 1
+
+LOCK_build := build/requirements.txt
+LOCK_tools := tools/requirements.txt
+LOCK_ministack := tools/ministack.txt
+LOCK_terraform := tools/terraform.txt
+LOCK_tests := tests/requirements.txt
+ENVIRONMENTS := build tools ministack terraform tests
+
+define ENVIRONMENT_RULE
+.venv/$(1)/.installed: $$(LOCK_$(1))
+	@$$(MAKE) --silent require-python
+	@printf 'Installing the tools of $(LOCK_$(1)) into .venv/$(1), once:\n'
+	@rm -rf .venv/$(1)
+	@"$$(PYTHON)" -m venv .venv/$(1)
+	@.venv/$(1)/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
+	  --requirement $$(LOCK_$(1)) \
+	  || { echo "The tools could not be installed. This needs PyPI (or the mirror that pip is configured for), once;" \
+	    "run the same command again when it is reached." >&2; rm -rf .venv/$(1); exit 1; }
+	@touch $$@
+endef
+$(foreach environment,$(ENVIRONMENTS),$(eval $(call ENVIRONMENT_RULE,$(environment))))
+
+.PHONY: require-python
+require-python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
+	  echo "Python 3.13 is needed, the version that the Lambda functions run on, and '$(PYTHON)' is not it." \
+	    "Install it (pyenv install 3.13, or your system's package), or name it: make PYTHON=/path/to/python3.13 …" >&2; \
+	  exit 1; }
+
+##@ Work on it
+
+.PHONY: lint
+lint: .venv/tests/.installed ## Check format, lint and types
+	@.venv/tests/bin/ruff format --check --quiet . || { echo "Not formatted: run 'make format'." >&2; exit 1; }
+	@.venv/tests/bin/ruff check --quiet .
+	@.venv/tests/bin/mypy
+
+.PHONY: format
+format: .venv/tests/.installed ## Format the code, and mend what ruff can mend
+	@.venv/tests/bin/ruff check --fix --quiet . || true
+	@.venv/tests/bin/ruff format .
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""POST /schedules: validate, transform, store. The only function that inserts."""

@@ -1,0 +1,143 @@
+"""Strict JSON that keeps the text: the members of an object, each with its value and the very text it was written in.
+
+The standard parser does the parsing. What it would let through and a consumer could not rely on is refused here:
+duplicate keys, NaN and infinities, lone surrogates, nesting that other parsers refuse. Numbers are never converted,
+so that none is too long or loses a digit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+__all__ = ["MAX_NESTING", "JsonTextError", "Member", "Number", "object_members"]
+
+#: The deepest nesting of arrays and objects that is accepted: the default limit of the strictest widely used parser
+#: that has one in this range (Jackson's StreamReadConstraints), and well within what Python's own parser can take.
+MAX_NESTING = 1000
+
+_WHITE_SPACE = re.compile(r"[ \t\r\n]*")
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class JsonTextError(Exception):
+    """The text is not the JSON that is asked for. The message says what and where."""
+
+
+class Number(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member's value, and the text that it was written as."""
+
+    value: Any
+    text: str
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise JsonTextError(f"the key {key[:100]!a} stands twice in one object")
+            seen.add(key)
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise JsonTextError(f"{name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=Number, parse_int=Number
+)
+
+
+def object_members(text: str) -> dict[str, Member]:
+    """The members of the JSON object that `text` is, by key.
+
+    Raises:
+        JsonTextError: it is not JSON, not an object, or has one of the things that are refused.
+    """
+    try:
+        pairs = _pairs(text)
+    except json.JSONDecodeError as error:
+        raise JsonTextError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise JsonTextError(f"arrays and objects are nested more than {MAX_NESTING} deep") from None
+    members = _distinct(pairs)
+    _check_nesting(text, [member.value for member in members.values()])
+    _check_surrogates(text, members)
+    return members
+
+
+def _pairs(text: str) -> list[tuple[str, Member]]:
+    """Key and member in the order of the text: the outermost object is taken apart here, for its values' texts."""
+    pairs: list[tuple[str, Member]] = []
+    at = _after_white_space(text, 0)
+    if text[at : at + 1] != "{":
+        _, end = _DECODER.raw_decode(text, at)
+        if _after_white_space(text, end) != len(text):
+            raise json.JSONDecodeError("Extra data", text, end)
+        raise JsonTextError("it has to be a JSON object")
+    at = _after_white_space(text, at + 1)
+    if text[at : at + 1] != "}":
+        while True:
+            if text[at : at + 1] != '"':
+                raise json.JSONDecodeError("Expecting a key in double quotes", text, at)
+            key, at = _DECODER.raw_decode(text, at)
+            at = _after_white_space(text, at)
+            if text[at : at + 1] != ":":
+                raise json.JSONDecodeError("Expecting ':' after a key", text, at)
+            start = _after_white_space(text, at + 1)
+            value, end = _DECODER.raw_decode(text, start)
+            pairs.append((key, Member(value, text[start:end])))
+            at = _after_white_space(text, end)
+            if text[at : at + 1] == "}":
+                break
+            if text[at : at + 1] != ",":
+                raise json.JSONDecodeError("Expecting ',' or '}' after a value", text, at)
+            at = _after_white_space(text, at + 1)
+    end = _after_white_space(text, at + 1)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return pairs
+
+
+def _after_white_space(text: str, at: int) -> int:
+    match = _WHITE_SPACE.match(text, at)
+    assert match is not None  # the pattern matches the empty text
+    return match.end()
+
+
+def _check_nesting(text: str, values: list[Any]) -> None:
+    if text.count("[") + text.count("{") <= MAX_NESTING:
+        return
+    depth = 0
+    level = _containers(values)
+    while level:
+        depth += 1
+        if depth > MAX_NESTING:
+            raise JsonTextError(f"arrays and objects are nested more than {MAX_NESTING} deep")
+        level = [inner for outer in level for inner in _containers(outer)]
+
+
+def _containers(outer: list[Any] | dict[str, Any]) -> list[list[Any] | dict[str, Any]]:
+    values = outer.values() if isinstance(outer, dict) else outer
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _check_surrogates(text: str, members: dict[str, Member]) -> None:
+    if _SURROGATE_ESCAPE.search(text) is None:
+        return
+    try:
+        json.dumps({key: member.value for key, member in members.items()}, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise JsonTextError("a lone surrogate (\\ud800 to \\udfff) is not a character; write both of the pair") from None

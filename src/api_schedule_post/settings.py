@@ -1,0 +1,37 @@
+"""The settings of api-schedule-post."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from delayer.schedules import MAX_SHARDS
+from delayer.settings import Environment
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; Terraform sets every variable."""
+
+    #: A pointInTime may lie this far ahead.
+    horizon_seconds: int
+    metrics_namespace: str
+    #: New schedules are spread over so many shards.
+    shard_count: int
+    table_name: str
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the settings. Raises SettingsError that names every variable at fault."""
+        environment = Environment(variables)
+        settings = cls(
+            horizon_seconds=environment.whole_number("HORIZON_SECONDS", 3_600, 100 * 366 * 86_400),
+            metrics_namespace=environment.text("METRICS_NAMESPACE"),
+            shard_count=environment.whole_number("SHARD_COUNT", 1, MAX_SHARDS),
+            table_name=environment.text("TABLE_NAME"),
+        )
+        environment.check()
+        return settings

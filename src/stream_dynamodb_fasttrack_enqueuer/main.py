@@ -1,0 +1,26 @@
+"""What Lambda imports: the settings are read and the clients are made here, once, while the function starts."""
+
+import os
+import time
+
+from aws_lambda_powertools import Logger, Metrics
+
+from delayer.delayer_queue import DelayerQueue, queue_client
+from delayer.schedule_table import ScheduleTable, handover_client
+from delayer.settings import load_or_exit
+from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
+from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer.settings import Settings
+
+_SERVICE = "stream-dynamodb-fasttrack_enqueuer"
+_settings = load_or_exit(Settings.from_environment, os.environ)
+
+handler = FastTrack(
+    _settings,
+    ScheduleTable(handover_client(connections=1), _settings.table_name),
+    DelayerQueue(queue_client(), _settings.queue_url, time.time),
+    FailureBucket(_settings.failure_bucket_name),
+    time.time,
+    Logger(service=_SERVICE),
+    Metrics(namespace=_settings.metrics_namespace, service=_SERVICE),
+)

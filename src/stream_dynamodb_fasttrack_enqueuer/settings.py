@@ -1,0 +1,37 @@
+"""The settings of stream-dynamodb-fasttrack_enqueuer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from delayer.schedules import MAX_DELAY_SECONDS
+from delayer.settings import Environment
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; Terraform sets every variable."""
+
+    delayer_period_seconds: int
+    failure_bucket_name: str
+    metrics_namespace: str
+    queue_url: str
+    table_name: str
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the settings. Raises SettingsError that names every variable at fault."""
+        environment = Environment(variables)
+        settings = cls(
+            delayer_period_seconds=environment.whole_number("DELAYER_PERIOD_SECONDS", 60, MAX_DELAY_SECONDS - 60),
+            failure_bucket_name=environment.text("FAILURE_BUCKET_NAME"),
+            metrics_namespace=environment.text("METRICS_NAMESPACE"),
+            queue_url=environment.text("QUEUE_URL"),
+            table_name=environment.text("TABLE_NAME"),
+        )
+        environment.check()
+        return settings

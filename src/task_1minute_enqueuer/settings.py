@@ -1,0 +1,38 @@
+"""The settings of task-1minute-enqueuer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from delayer.schedules import MAX_DELAY_SECONDS, MAX_SHARDS
+from delayer.settings import Environment
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; Terraform sets every variable."""
+
+    delayer_period_seconds: int
+    metrics_namespace: str
+    shard_count: int
+    #: The stream that the fast track reads. Where the table has another one or none, nothing may be deleted.
+    stream_arn: str
+    table_name: str
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read the settings. Raises SettingsError that names every variable at fault."""
+        environment = Environment(variables)
+        settings = cls(
+            delayer_period_seconds=environment.whole_number("DELAYER_PERIOD_SECONDS", 60, MAX_DELAY_SECONDS - 60),
+            metrics_namespace=environment.text("METRICS_NAMESPACE"),
+            shard_count=environment.whole_number("SHARD_COUNT", 1, MAX_SHARDS),
+            stream_arn=environment.text("STREAM_ARN"),
+            table_name=environment.text("TABLE_NAME"),
+        )
+        environment.check()
+        return settings
