@@ -1,0 +1,14 @@
+environment = "prod"
+region      = "eu-west-1"
+
+# Other people's schedules: they can't be deleted by a destroy, and any second of the last 35 days can be restored.
+deletion_protection    = true
+point_in_time_recovery = true
+
+# As long as questions about a delivery come.
+log_retention_days = 90
+
+# 64,000 KB of writes a second, so that a hundred thousand small schedules due in one second move within a few.
+shard_count   = 64
+sweep_workers = 2
+throttling    = { rate_limit = 1000, burst_limit = 2000 }

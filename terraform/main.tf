@@ -1,0 +1,33 @@
+# One environment of the delayer. This file holds what schedules live in; each function has a file of its own, with
+# what triggers it and what it may do.
+
+locals {
+  name = "delayer-${var.environment}"
+
+  # What make package builds. Relative, so that a plan names no machine's folders.
+  packages = "${path.root}/../build/dist"
+
+  # The namespace of every metric: one for each environment, for several may share an account.
+  metrics_namespace = local.name
+}
+
+module "schedule_table" {
+  source = "./modules/schedule_table"
+
+  deletion_protection    = var.deletion_protection
+  name                   = "${local.name}-schedules"
+  point_in_time_recovery = var.point_in_time_recovery
+}
+
+module "delayer_queue" {
+  source = "./modules/delayer_queue"
+
+  name = "${local.name}-delayer"
+}
+
+module "failure_bucket" {
+  source = "./modules/failure_bucket"
+
+  force_destroy = !var.deletion_protection
+  name_prefix   = "${local.name}-failures-"
+}

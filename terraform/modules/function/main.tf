@@ -1,0 +1,65 @@
+# One function with a role and a log group of its own. The caller attaches what the function may call.
+
+resource "aws_lambda_function" "this" {
+  function_name = var.name
+  role          = aws_iam_role.this.arn
+
+  architectures    = ["arm64"]
+  filename         = var.package
+  handler          = var.handler
+  memory_size      = var.memory_mb
+  runtime          = "python3.13"
+  source_code_hash = filebase64sha256(var.package)
+  timeout          = var.timeout_seconds
+
+  reserved_concurrent_executions = var.reserved_concurrency
+
+  environment {
+    variables = var.environment_variables
+  }
+
+  logging_config {
+    log_format = "JSON"
+    log_group  = aws_cloudwatch_log_group.this.name
+  }
+
+  # Without it the first executions could not log.
+  depends_on = [aws_iam_role_policy.logs]
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${var.name}"
+  retention_in_days = var.log_retention_days
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    sid     = "RunAsTheFunction"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "this" {
+  name               = var.name
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+}
+
+# What Lambda itself does for the function, with its role.
+data "aws_iam_policy_document" "logs" {
+  statement {
+    sid       = "WriteLogs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.this.arn}:*"]
+  }
+}
+
+resource "aws_iam_role_policy" "logs" {
+  name   = "logs"
+  policy = data.aws_iam_policy_document.logs.json
+  role   = aws_iam_role.this.name
+}

@@ -1,0 +1,77 @@
+# An HTTP API with one route to one function.
+
+resource "aws_apigatewayv2_api" "this" {
+  name          = var.name
+  protocol_type = "HTTP"
+}
+
+resource "aws_apigatewayv2_integration" "function" {
+  api_id                 = aws_apigatewayv2_api.this.id
+  integration_type       = "AWS_PROXY"
+  integration_uri        = var.function.invoke_arn
+  payload_format_version = "2.0"
+}
+
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  for_each = var.authorization.type == "JWT" ? { jwt = var.authorization } : {}
+
+  api_id           = aws_apigatewayv2_api.this.id
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+  name             = "jwt"
+
+  jwt_configuration {
+    audience = each.value.audiences
+    issuer   = each.value.issuer
+  }
+}
+
+resource "aws_apigatewayv2_route" "this" {
+  api_id             = aws_apigatewayv2_api.this.id
+  authorization_type = var.authorization.type
+  authorizer_id      = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
+  route_key          = var.route
+  target             = "integrations/${aws_apigatewayv2_integration.function.id}"
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  api_id      = aws_apigatewayv2_api.this.id
+  auto_deploy = true
+  name        = "$default"
+
+  access_log_settings {
+    destination_arn = aws_cloudwatch_log_group.access.arn
+    format = jsonencode({
+      errorMessage   = "$context.error.message"
+      integration    = "$context.integrationErrorMessage"
+      latencyMs      = "$context.responseLatency"
+      requestId      = "$context.requestId"
+      requestTime    = "$context.requestTime"
+      routeKey       = "$context.routeKey"
+      sourceIp       = "$context.identity.sourceIp"
+      status         = "$context.status"
+      userArn        = "$context.identity.userArn"
+      responseLength = "$context.responseLength"
+    })
+  }
+
+  default_route_settings {
+    throttling_burst_limit = var.throttling.burst_limit
+    throttling_rate_limit  = var.throttling.rate_limit
+  }
+}
+
+resource "aws_cloudwatch_log_group" "access" {
+  # Under this prefix CloudWatch's resource policy does not grow with each API.
+  name              = "/aws/vendedlogs/${var.name}-api"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_permission" "api" {
+  action        = "lambda:InvokeFunction"
+  function_name = var.function.function_name
+  principal     = "apigateway.amazonaws.com"
+  # This API's route, in any stage.
+  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(var.route, " /", "/")}"
+  statement_id = "api"
+}

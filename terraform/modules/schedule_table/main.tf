@@ -1,0 +1,64 @@
+# The stream-enabled table of what is accepted and not yet handed over.
+
+resource "aws_dynamodb_table" "schedules" {
+  name         = var.name
+  billing_mode = "PAY_PER_REQUEST"
+
+  hash_key  = local.partition_key
+  range_key = local.sort_key
+
+  deletion_protection_enabled = var.deletion_protection
+
+  # The keys of an insert tell when it is due; only a removal needs the record.
+  stream_enabled   = true
+  stream_view_type = "OLD_IMAGE"
+
+  attribute {
+    name = local.partition_key
+    type = "N"
+  }
+
+  attribute {
+    name = local.sort_key
+    type = "S"
+  }
+
+  point_in_time_recovery {
+    enabled = var.point_in_time_recovery
+  }
+
+  # DynamoDB always encrypts. Off means with a key that AWS owns, which costs nothing and needs no permission.
+  server_side_encryption {
+    enabled = false
+  }
+}
+
+locals {
+  partition_key = "shard"
+  sort_key      = "due"
+}
+
+data "aws_iam_policy_document" "tls_only" {
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["dynamodb:*"]
+    resources = [aws_dynamodb_table.schedules.arn]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_dynamodb_resource_policy" "tls_only" {
+  policy       = data.aws_iam_policy_document.tls_only.json
+  resource_arn = aws_dynamodb_table.schedules.arn
+}

@@ -1,0 +1,42 @@
+output "api_url" {
+  description = "Where to POST: append /schedules."
+  value       = module.http_api.url
+}
+
+output "delayer_dead_letter_queue_url" {
+  description = "What consumers failed to handle."
+  value       = module.delayer_queue.dead_letter_queue.url
+}
+
+output "delayer_queue_url" {
+  description = "Where each schedule's message becomes visible at its pointInTime."
+  value       = module.delayer_queue.queue.url
+}
+
+output "failure_bucket_name" {
+  description = "Stream records that could not be handled, whole, with the reason."
+  value       = module.failure_bucket.bucket.name
+}
+
+output "function_names" {
+  description = "The functions' names in this environment, by their plain names."
+  value = {
+    "api-schedule-post"                  = module.api_schedule_post.function.function_name
+    "stream-dynamodb-fasttrack_enqueuer" = module.stream_dynamodb_fasttrack_enqueuer.function.function_name
+    "task-1minute-enqueuer"              = module.task_1minute_enqueuer.function.function_name
+  }
+}
+
+output "log_group_names" {
+  description = "The functions' log groups, by their plain names."
+  value = {
+    "api-schedule-post"                  = module.api_schedule_post.log_group.name
+    "stream-dynamodb-fasttrack_enqueuer" = module.stream_dynamodb_fasttrack_enqueuer.log_group.name
+    "task-1minute-enqueuer"              = module.task_1minute_enqueuer.log_group.name
+  }
+}
+
+output "table_name" {
+  description = "The schedule table: what is accepted and not yet due."
+  value       = module.schedule_table.table.name
+}

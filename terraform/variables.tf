@@ -1,0 +1,163 @@
+variable "authorization" {
+  description = "Who may post: AWS_IAM (requests signed by a principal allowed execute-api:Invoke), or JWT with the tokens' issuer and audiences."
+  type = object({
+    type      = optional(string, "AWS_IAM")
+    issuer    = optional(string)
+    audiences = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["AWS_IAM", "JWT"], var.authorization.type)
+    error_message = "The authorization's type has to be AWS_IAM or JWT: an API open to everyone is not offered."
+  }
+  validation {
+    condition     = var.authorization.type != "JWT" || (try(startswith(var.authorization.issuer, "https://"), false) && length(var.authorization.audiences) > 0)
+    error_message = "JWT authorization needs an issuer that starts with https:// and at least one audience."
+  }
+  validation {
+    condition     = var.authorization.type == "JWT" || (var.authorization.issuer == null && length(var.authorization.audiences) == 0)
+    error_message = "An issuer and audiences belong to JWT authorization; AWS_IAM has neither."
+  }
+}
+
+variable "delayer_period_seconds" {
+  description = "How long before its pointInTime a schedule moves to the delayer queue. Up to 840: SQS delays a message by at most 900 s. From 180: two ticks of the minute's rule can be almost two minutes apart."
+  type        = number
+  default     = 840
+  nullable    = false
+
+  validation {
+    condition = (
+      floor(var.delayer_period_seconds) == var.delayer_period_seconds
+      && ((var.delayer_period_seconds >= 180 && var.delayer_period_seconds <= 840)
+      || (var.environment == "local" && var.delayer_period_seconds == 60))
+    )
+    error_message = "The delayer period has to be a whole number of seconds from 180 to 840 (60 in the local environment only)."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether AWS refuses to delete the schedule table, and whether a failure bucket that still holds records can't be destroyed."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "environment" {
+  description = "The environment's name. It is part of every resource's name, so that several fit one account."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
+    error_message = "The environment's name has to be 2 to 12 lower-case letters and digits, the first a letter."
+  }
+}
+
+variable "horizon_days" {
+  description = "How far ahead a pointInTime may lie. It also catches milliseconds sent as seconds."
+  type        = number
+  default     = 3653 # ten years
+  nullable    = false
+
+  validation {
+    condition     = floor(var.horizon_days) == var.horizon_days && var.horizon_days >= 1 && var.horizon_days <= 36500
+    error_message = "The horizon has to be a whole number of days from 1 to 36500."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How long the functions' and the API's logs are kept."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
+    error_message = "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "point_in_time_recovery" {
+  description = "Whether the schedule table can be restored to any second of the last 35 days."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "region" {
+  description = "The AWS region."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The region has to be an AWS region's name, like eu-west-1."
+  }
+}
+
+variable "reserved_concurrency" {
+  description = "Concurrent executions reserved for a function, by its plain name. Empty reserves nothing: a new account has too few to reserve any."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition = alltrue([for name in keys(var.reserved_concurrency) : contains(
+      ["api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer"], name
+    )])
+    error_message = "Concurrency can be reserved for api-schedule-post, task-1minute-enqueuer and stream-dynamodb-fasttrack_enqueuer."
+  }
+  validation {
+    condition     = alltrue([for count in values(var.reserved_concurrency) : count >= 1 && floor(count) == count])
+    error_message = "Reserved concurrency has to be a whole number from 1 up: 0 would stop the function."
+  }
+}
+
+variable "shard_count" {
+  description = "Partition keys that new schedules are spread over: each takes about 1,000 KB of writes a second and costs one Query a minute. The number may grow but never shrink: what lies in a shard that is no longer swept is never delivered."
+  type        = number
+  default     = 16
+  nullable    = false
+
+  validation {
+    condition     = floor(var.shard_count) == var.shard_count && var.shard_count >= 1 && var.shard_count <= 1000
+    error_message = "The shard count has to be a whole number from 1 to 1000."
+  }
+}
+
+variable "sweep_paused" {
+  description = "Whether the minute's rule is disabled. Schedules further ahead than the delayer period then wait in the table."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "sweep_workers" {
+  description = "Parallel sweeps each minute, each of its own shards."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = floor(var.sweep_workers) == var.sweep_workers && var.sweep_workers >= 1 && var.sweep_workers <= min(100, var.shard_count)
+    error_message = "The number of sweep workers has to be a whole number from 1 to 100, and no more than there are shards."
+  }
+}
+
+variable "throttling" {
+  description = "What the API takes of POST requests: the steady rate a second and the burst. More gets 429."
+  type = object({
+    rate_limit  = optional(number, 500)
+    burst_limit = optional(number, 1000)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1
+    error_message = "The throttling's rate and burst have to be at least 1: 0 would refuse every request."
+  }
+}

@@ -1,0 +1,115 @@
+"""make plan, make apply and make destroy: one environment, the plan that was seen, and the packages in it."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.stack import running_stack
+from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages
+
+__all__ = ["apply", "destroy", "plan"]
+
+_PACKAGES = ROOT / "build" / "dist"
+
+#: Terraform's provider wants some, and an offline plan asks AWS nothing.
+_NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "offline", "AWS_SECRET_ACCESS_KEY": "offline", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+def plan(environment: str, *, is_offline: bool) -> None:
+    """Write a plan file and show it. Raises TerraformError."""
+    workspace = _workspace(environment, is_offline=is_offline)
+    if is_offline:
+        # What a first apply would create, whatever an earlier plan here left behind.
+        (workspace.folder / "terraform.tfstate").unlink(missing_ok=True)
+    path = _plan_path(environment, is_offline=is_offline)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={path}")
+    shown = path.relative_to(ROOT)
+    if is_offline:
+        print(f"\nThe plan is in {shown}. It shows what a first apply would create, and can't be applied.")
+    else:
+        print(f"\nThe plan is in {shown}. To apply exactly this plan: make apply ENV={environment}")
+
+
+def apply(environment: str, *, is_offline: bool) -> None:
+    """Apply exactly the plan that `plan` wrote, unless a package is no longer the planned one. Raises TerraformError."""
+    if is_offline:
+        raise TerraformError("an offline plan shows what a first apply would create; it can't be applied")
+    path = _plan_path(environment, is_offline=False)
+    if not path.exists():
+        raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
+    workspace = _workspace(environment, is_offline=False)
+    _check_plan(json.loads(workspace.read("show", "-json", str(path))), environment)
+    workspace.run("apply", "-input=false", str(path))
+    path.unlink()
+
+
+def destroy(environment: str, *, is_offline: bool) -> None:
+    """Destroy an environment, after Terraform has shown what and asked. Raises TerraformError."""
+    if is_offline:
+        raise TerraformError("there is nothing to destroy offline")
+    _workspace(environment, is_offline=False).run("destroy", f"-var-file=environments/{environment}.tfvars")
+
+
+def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) -> None:
+    planned_for = plan["variables"]["environment"]["value"]
+    if planned_for != environment:
+        raise TerraformError(f"the plan is for environment {planned_for}, not {environment}: run make plan again")
+    for name, planned in sorted(planned_packages(plan).items()):
+        path = _PACKAGES / name
+        # Terraform reads the file again when it applies, whatever the plan says its hash is.
+        found = base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() if path.exists() else "missing"
+        if found != planned:
+            raise TerraformError(
+                f"{path.relative_to(ROOT)} is not the package that was planned (SHA-256 {planned}; now {found}): run "
+                f"make plan ENV={environment} again, and read the plan"
+            )
+
+
+def _plan_path(environment: str, *, is_offline: bool) -> Path:
+    return ROOT / "build" / "plans" / f"{environment}{'-offline' if is_offline else ''}.tfplan"
+
+
+def _workspace(environment: str, *, is_offline: bool) -> Workspace:
+    if is_offline:
+        folder = ROOT / "build" / "work" / f"{environment}-offline"
+        return open_workspace(environment, folder, has_local_state=True, variables=_NO_CREDENTIALS)
+    if environment == "local":
+        stack = running_stack()
+        if stack is None:
+            raise TerraformError("the local stack is not running: start it with make local, or plan with OFFLINE=1")
+        return open_workspace(environment, stack.folder, has_local_state=True, variables=stack.variables)
+    return open_workspace(environment, ROOT / "build" / "work" / environment, has_local_state=False)
+
+
+def main(arguments: list[str]) -> int:
+    """The command line: an action, an environment, and offline or not."""
+    actions: dict[str, Callable[..., None]] = {"plan": plan, "apply": apply, "destroy": destroy}
+    parser = argparse.ArgumentParser(prog="deploy", description=__doc__)
+    parser.add_argument("action", choices=actions)
+    parser.add_argument("environment", nargs="?", default="")
+    parser.add_argument("--offline", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        if options.environment not in ENVIRONMENTS:
+            said = f"there is no environment {options.environment!r}" if options.environment else "no environment is named"
+            raise TerraformError(f"{said}: give ENV=… one of {', '.join(ENVIRONMENTS)}")
+        actions[options.action](options.environment, is_offline=options.offline)
+    except TerraformError as error:
+        print(f"make {options.action}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"make {options.action}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,273 @@
+"""The whole delayer on this machine: the embedded AWS, and the real Terraform applied to it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+
+from tools.terraform import ROOT, TerraformError, Workspace, open_workspace
+
+__all__ = ["ACCESS_KEY", "LOCAL_FOLDER", "REGION", "Answer", "Stack", "running_stack", "stack_in"]
+
+LOCAL_FOLDER = ROOT / "build" / "local"
+REGION = "us-east-1"
+
+#: The embedded AWS takes any; both parts of the key are this word.
+ACCESS_KEY = "test"
+
+_START_SECONDS = 60
+_STOP_SECONDS = 10
+
+#: Tells of progress: how many of the resources are there, of how many.
+type Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer of the delayer's API."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running stack. `outputs` are the Terraform root's."""
+
+    endpoint: str
+    folder: Path
+    pid: int
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment variables with which Terraform and the AWS SDKs talk to this stack and to nothing else."""
+        return {
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_SESSION_TOKEN": "",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    @property
+    def api_url(self) -> str:
+        """Where to POST schedules here: `api_url` is a host at amazonaws.com, which the embedded AWS serves as a path."""
+        api_id = self.outputs["api_url"].removeprefix("https://").split(".")[0]
+        return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/schedules"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this stack."""
+        return boto3.client(
+            service,
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=ACCESS_KEY,
+            config=Config(proxies={}),
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+        )
+
+    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST a schedule, signed as the API asks."""
+        request = AWSRequest("POST", self.api_url, data=body, headers={"content-type": "application/json"} | dict(headers or {}))
+        SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
+        return self.send(dict(request.headers), body)
+
+    def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """POST with just these headers."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        call = urllib.request.Request(self.api_url, data=body, headers=dict(headers), method="POST")
+        try:
+            with opener.open(call, timeout=30) as answer:
+                return Answer(answer.status, dict(answer.headers), _json(answer.read()))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), _json(error.read()))
+
+
+@contextlib.contextmanager
+def stack_in(folder: Path, progress: Progress) -> Iterator[Stack]:
+    """Start a stack with all that it keeps in `folder`, and stop it and remove the folder at the end.
+
+    Raises:
+        TerraformError: it could not be started or applied; what was said is in the message.
+    """
+    stack = start(folder, progress)
+    try:
+        yield stack
+    finally:
+        stop(stack)
+
+
+def start(folder: Path, progress: Progress) -> Stack:
+    """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    stack = _start_embedded_aws(folder)
+    try:
+        workspace = open_workspace("local", folder, has_local_state=True, variables=stack.variables)
+        planned = _run("plan", workspace, "-var-file=environments/local.tfvars", "-out=local.tfplan")
+        total = next(message["changes"]["add"] for message in planned if message["type"] == "change_summary")
+        _run("apply", workspace, "-parallelism=32", "local.tfplan", report=lambda created: progress(created, total))
+        stack = Stack(stack.endpoint, folder, stack.pid, workspace.outputs())
+        (folder / "stack.json").write_text(
+            json.dumps({"endpoint": stack.endpoint, "pid": stack.pid, "outputs": stack.outputs})
+        )
+    except BaseException:
+        stop(stack)
+        raise
+    return stack
+
+
+def stop(stack: Stack) -> None:
+    """End the embedded AWS with all its processes, and remove what the stack kept."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(stack.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline and _is_alive(stack.pid):
+            time.sleep(0.05)
+        os.killpg(stack.pid, signal.SIGKILL)
+    shutil.rmtree(stack.folder, ignore_errors=True)
+
+
+def running_stack() -> Stack | None:
+    """The stack that make local left running, if it is."""
+    try:
+        kept = json.loads((LOCAL_FOLDER / "stack.json").read_text())
+        stack = Stack(kept["endpoint"], LOCAL_FOLDER, kept["pid"], kept["outputs"])
+    except (OSError, ValueError, KeyError):
+        return None
+    return stack if _is_healthy(stack.endpoint) else None
+
+
+def _start_embedded_aws(folder: Path) -> Stack:
+    program = ROOT / ".venv" / "ministack" / "bin" / "ministack"
+    if not program.exists():
+        raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
+    log = folder / "embedded-aws.log"
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    for _ in range(3):
+        port = _free_port()
+        endpoint = f"http://127.0.0.1:{port}"
+        variables = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))},
+            "AWS_ENDPOINT_URL": endpoint,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+            "NO_PROXY": "127.0.0.1",
+            "TMPDIR": str(temporary),
+        }
+        with log.open("ab") as output:
+            # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
+            process = subprocess.Popen(
+                [program], cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                start_new_session=True,
+            )  # fmt: skip
+        stack = Stack(endpoint, folder, process.pid)
+        try:
+            deadline = time.monotonic() + _START_SECONDS
+            while time.monotonic() < deadline and process.poll() is None:
+                if _is_healthy(endpoint):
+                    return stack
+                time.sleep(0.05)
+        except BaseException:
+            stop(stack)
+            raise
+        # Another process may have taken the port since the system named it: another one is tried.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    said = log.read_text(errors="replace").strip().splitlines()[-5:]
+    raise TerraformError("the embedded AWS did not start. It said:\n" + "\n".join(said))
+
+
+def _run(
+    action: str, workspace: Workspace, *arguments: str, report: Callable[[int], None] | None = None
+) -> list[dict[str, Any]]:
+    """Run Terraform with machine-readable output; the messages it gave. Raises TerraformError with its errors."""
+    process = subprocess.Popen(
+        workspace.command(action, "-input=false", "-json", *arguments),
+        env=workspace.variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    messages: list[dict[str, Any]] = []
+    created = 0
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = _json(line)
+            if not isinstance(message, dict):
+                continue
+            messages.append(message)
+            if message["type"] == "apply_complete":
+                created += 1
+                if report is not None:
+                    report(created)
+        if process.wait() == 0:
+            return messages
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    errors = [
+        f"{message['diagnostic']['summary']}: {message['diagnostic']['detail']}"
+        for message in messages
+        if message["type"] == "diagnostic" and message["diagnostic"]["severity"] == "error"
+    ]
+    raise TerraformError(f"terraform {action} failed:\n" + "\n".join(errors or ["it said nothing of why"]))
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _is_healthy(endpoint: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{endpoint}/_ministack/health", timeout=2) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except OSError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text if isinstance(text, str) else text.decode(errors="replace")

