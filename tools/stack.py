@@ -25,7 +25,7 @@ from botocore.credentials import Credentials
 
 from tools.terraform import ROOT, TerraformError, Workspace, open_workspace
 
-__all__ = ["ACCESS_KEY", "LOCAL_FOLDER", "REGION", "Answer", "Stack", "running_stack", "stack_in"]
+__all__ = ["ACCESS_KEY", "LOCAL_FOLDER", "REGION", "Answer", "Stack", "running_stack", "stack_in", "start", "stop"]
 
 LOCAL_FOLDER = ROOT / "build" / "local"
 REGION = "us-east-1"
@@ -73,13 +73,14 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """Where to POST schedules here: `api_url` is a host at amazonaws.com, which the embedded AWS serves as a path."""
+        """Where to POST schedules: the embedded AWS has at a path what `api_url` has at a host of amazonaws.com."""
         api_id = self.outputs["api_url"].removeprefix("https://").split(".")[0]
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/schedules"
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack."""
-        return boto3.client(
+        # By a string, no type can be told.
+        return boto3.client(  # type: ignore[call-overload]
             service,
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=ACCESS_KEY,
@@ -90,7 +91,9 @@ class Stack:
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a schedule, signed as the API asks."""
-        request = AWSRequest("POST", self.api_url, data=body, headers={"content-type": "application/json"} | dict(headers or {}))
+        request = AWSRequest(
+            "POST", self.api_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
+        )
         SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
         return self.send(dict(request.headers), body)
 
@@ -223,7 +226,8 @@ def _run(
             if not isinstance(message, dict):
                 continue
             messages.append(message)
-            if message["type"] == "apply_complete":
+            # Data sources are read along the way, and are not among those that the plan counts.
+            if message["type"] == "apply_complete" and message["hook"]["action"] == "create":
                 created += 1
                 if report is not None:
                     report(created)

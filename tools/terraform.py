@@ -60,9 +60,7 @@ class Workspace:
 
     def read(self, *arguments: str) -> str:
         """What Terraform prints. Raises TerraformError with what it said if it fails."""
-        done = subprocess.run(
-            self.command(*arguments), env=self.variables, check=False, capture_output=True, text=True
-        )
+        done = subprocess.run(self.command(*arguments), env=self.variables, check=False, capture_output=True, text=True)
         if done.returncode:
             raise TerraformError(f"terraform {arguments[0]} failed:\n{done.stderr.strip()}")
         return done.stdout
@@ -88,11 +86,9 @@ def open_workspace(
 ) -> Workspace:
     """Lay out a folder for an environment's Terraform, and get it ready. Raises TerraformError.
 
-    `has_local_state`: the state is a file in the folder, and AWS is not asked who we are; `variables` are further ones of
-    the process's environment, for Terraform.
+    `has_local_state`: the state is a file in the folder, and AWS is not asked who we are. `variables` are added to the
+    process's environment, for Terraform.
     """
-    if environment not in ENVIRONMENTS:
-        raise TerraformError(f"there is no environment {environment!r}: choose one of {', '.join(ENVIRONMENTS)}")
     configuration = folder / "terraform"
     configuration.mkdir(parents=True, exist_ok=True)
     for path in configuration.iterdir():
@@ -148,7 +144,7 @@ def _terraform() -> list[str]:
 
 
 def _provider_mirror(configuration: Path, cache: Path) -> Path | None:
-    """A folder on this machine that holds the provider, where the registry is not reached; None where none is needed."""
+    """A folder on this machine that holds the provider, for where the registry is not reached; else None."""
     if (configuration / ".terraform" / "providers" / _PROVIDER).exists():
         return None
     try:

@@ -17,6 +17,6 @@ handler = create_handler(
     _settings,
     ScheduleTable(posting_client(), _settings.table_name),
     time.time,
-    Logger(service=_SERVICE),
+    Logger(service=_SERVICE, level="INFO"),
     Metrics(namespace=_settings.metrics_namespace, service=_SERVICE),
 )

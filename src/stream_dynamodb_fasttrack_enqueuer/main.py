@@ -21,6 +21,6 @@ handler = FastTrack(
     DelayerQueue(queue_client(), _settings.queue_url, time.time),
     FailureBucket(_settings.failure_bucket_name),
     time.time,
-    Logger(service=_SERVICE),
-    Metrics(namespace=_settings.metrics_namespace, service=_SERVICE),
+    logger=Logger(service=_SERVICE, level="INFO"),
+    metrics=Metrics(namespace=_settings.metrics_namespace, service=_SERVICE),
 )

@@ -19,6 +19,6 @@ handler = create_handler(
     # One more for the queries, which go on while deletes are under way.
     ScheduleTable(handover_client(CALLS_IN_FLIGHT + 1), _settings.table_name),
     time.time,
-    Logger(service=_SERVICE),
+    Logger(service=_SERVICE, level="INFO"),
     Metrics(namespace=_settings.metrics_namespace, service=_SERVICE),
 )

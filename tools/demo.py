@@ -1,0 +1,235 @@
+"""make demo: the whole delayer on this machine, and schedules arriving while one looks on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tools.stack import Stack, stack_in
+from tools.terminal import apply_progress, run
+from tools.terraform import ROOT, TerraformError
+
+__all__ = ["Arrivals", "Posted", "summarize"]
+
+#: Longer than this after the last pointInTime nothing is waited for.
+PATIENCE_SECONDS = 30
+
+#: After the last arrival, so that a second delivery would be seen.
+AFTERMATH_SECONDS = 3
+
+_BURST = 100
+_CONSUMERS = 4
+
+
+@dataclass(slots=True)
+class Posted:
+    """A schedule that was accepted."""
+
+    name: str
+    schedule_id: str
+    point_in_time: int
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What the consumers received, by scheduleId: every time of arrival, in seconds since 1970."""
+
+    times: dict[str, list[float]] = field(default_factory=dict)
+    #: Which path each took, read from the functions' logs.
+    paths: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, schedule_id: str, at: float) -> None:
+        """One message was received."""
+        with self._lock:
+            self.times.setdefault(schedule_id, []).append(at)
+
+    def lateness_ms(self, posted: Posted) -> float | None:
+        """Milliseconds from the pointInTime to the first arrival; negative: early; None: not arrived."""
+        times = self.times.get(posted.schedule_id)
+        return None if not times else (times[0] - posted.point_in_time) * 1000
+
+
+@contextlib.contextmanager
+def consuming(stack: Stack, arrivals: Arrivals) -> Iterator[None]:
+    """Receive and delete messages, on several threads, until the end of the block."""
+    url = stack.outputs["delayer_queue_url"]
+    is_over = threading.Event()
+
+    def consume() -> None:
+        queue = stack.client("sqs")
+        while not is_over.is_set():
+            try:
+                answer = queue.receive_message(
+                    QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["scheduleId"], WaitTimeSeconds=1
+                )
+                at = time.time()
+                for message in answer.get("Messages", []):
+                    arrivals.add(message["MessageAttributes"]["scheduleId"]["StringValue"], at)
+                    queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            except Exception as error:  # noqa: BLE001  (a consumer must go on, whatever a call says)
+                if not is_over.is_set():
+                    print(f"a consumer's call failed and is tried again: {error}", file=sys.stderr)
+                    is_over.wait(1)
+
+    threads = [threading.Thread(target=consume, daemon=True) for _ in range(_CONSUMERS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join(timeout=5)
+
+
+def read_paths(stack: Stack, arrivals: Arrivals) -> None:
+    """Learn from the functions' logs who handed each schedule over."""
+    logs = stack.client("logs")
+    for name, path in (("stream-dynamodb-fasttrack_enqueuer", "fast track"), ("task-1minute-enqueuer", "sweep")):
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=stack.outputs["log_group_names"][name])
+        for page in pages:
+            for event in page["events"]:
+                if '"handed over"' in event["message"]:
+                    for schedule_id in json.loads(event["message"])["schedule_ids"]:
+                        arrivals.paths.setdefault(schedule_id, path)
+
+
+def post_all(stack: Stack, console: Console) -> list[Posted]:
+    """Post what the demonstration shows. Raises TerraformError if the API doesn't answer as it should."""
+    posted: list[Posted] = []
+    now = int(time.time())
+
+    def post(name: str, point_in_time: int, payload: Any) -> None:
+        text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
+        answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
+        if answer.status != 201:  # noqa: PLR2004
+            raise TerraformError(f"posting {name!r} was answered {answer.status}: {answer.body}")
+        posted.append(Posted(name, answer.body["scheduleId"], point_in_time))
+
+    period = 60
+    post("due already", now - 1, {"demo": "late by its sender's fault, and sent at once"})
+    for seconds in (10, 20):
+        post(f"in {seconds} s", now + seconds, {"demo": "inside the delayer period", "naïve": "Grüße, 世界"})
+    for seconds in (period + 15, period + 25):
+        post(f"in {seconds} s", now + seconds, {"demo": "only the sweep can pick this up"})
+    for number in range(_BURST + 1):
+        post("burst", now + 35, {"demo": f"one of {_BURST + 1} in the same second", "number": number})
+    console.print(f"Posted {len(posted)} schedules, all answered 201.")
+
+    refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
+    if refused.status != 400:  # noqa: PLR2004
+        raise TerraformError(f"a pointInTime on 30 February was answered {refused.status}, not 400")
+    console.print(f"Posted one for 30 February, answered {refused.status}: {refused.body['detail']}\n")
+    return posted
+
+
+def view(posted: list[Posted], arrivals: Arrivals) -> Table:
+    """The table that is looked at: a row for each schedule, one for all of the burst."""
+    table = Table(title="Schedules and their messages", title_justify="left")
+    for column in ("schedule", "due", "arrived"):
+        table.add_column(column)
+    table.add_column("late by, ms", justify="right")
+    table.add_column("path")
+    for name in dict.fromkeys(schedule.name for schedule in posted):
+        group = [schedule for schedule in posted if schedule.name == name]
+        lateness = [late for schedule in group if (late := arrivals.lateness_ms(schedule)) is not None]
+        paths = sorted({arrivals.paths[s.schedule_id] for s in group if s.schedule_id in arrivals.paths})
+        due = group[0].point_in_time
+        if not lateness:
+            arrived = Text(f"in {max(0, due - time.time()):.0f} s", style="dim")
+        elif len(group) == 1:
+            arrived = Text(_clock(due + lateness[0] / 1000), style="green")
+        else:
+            arrived = Text(
+                f"{len(lateness)} of {len(group)}", style="green" if len(lateness) == len(group) else "yellow"
+            )
+        table.add_row(
+            name if len(group) == 1 else f"{name} of {len(group)}",
+            _clock(due, digits=0),
+            arrived,
+            f"{max(lateness):.0f}" + (" at most" if len(group) > 1 else "") if lateness else "",
+            ", ".join(paths),
+        )
+    return table
+
+
+def summarize(posted: list[Posted], arrivals: Arrivals) -> tuple[bool, str]:
+    """Whether all arrived, none early and none twice; and a line that says so."""
+    lateness = {schedule.schedule_id: arrivals.lateness_ms(schedule) for schedule in posted}
+    arrived = [late for late in lateness.values() if late is not None]
+    early = sum(late < 0 for late in arrived)
+    twice = sum(len(times) > 1 for times in arrivals.times.values())
+    unknown = len(arrivals.times.keys() - lateness.keys())
+    # What was due before it was posted is late by its sender, not by the delayer.
+    worst = max(
+        (late for s in posted if s.name != "due already" and (late := lateness[s.schedule_id]) is not None), default=0
+    )
+    is_good = len(arrived) == len(posted) > 0 and not early and not twice and not unknown
+    return is_good, (
+        f"{len(arrived)} of {len(posted)} arrived, {early} early, {twice} twice, {unknown} unknown; "
+        f"worst lateness {worst:.0f} ms (a delay is in whole seconds, so up to 1,000 is on the second)"
+    )
+
+
+def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
+    """Show the arrivals until all are there and nothing more has come for a while, or patience ends."""
+    deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
+    complete_at: float | None = None
+    with Live(view(posted, arrivals), console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
+        shown = 0
+        while time.time() < deadline:
+            time.sleep(0.25)
+            arrived = len(arrivals.times)
+            if int(time.time() * 4) % 8 == 0:
+                read_paths(stack, arrivals)
+            live.update(view(posted, arrivals))
+            if not console.is_terminal and arrived != shown:
+                shown = arrived
+                console.print(f"{_clock(time.time(), digits=0)}  {arrived} of {len(posted)} arrived")
+            if arrived >= len(posted):
+                complete_at = complete_at or time.time()
+                if time.time() > complete_at + AFTERMATH_SECONDS:
+                    break
+        read_paths(stack, arrivals)
+        live.update(view(posted, arrivals))
+    if not console.is_terminal:
+        console.print(view(posted, arrivals))
+
+
+def _clock(at: float, digits: int = 3) -> str:
+    text = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+    return f"{text}.{int(at % 1 * 1000):03d}" if digits else text
+
+
+def demonstrate(console: Console) -> bool:
+    """Run the demonstration; whether all went as it should. Raises TerraformError."""
+    folder = ROOT / "build" / "work" / f"demo-{os.getpid()}"
+    with contextlib.ExitStack() as cleanup:
+        with apply_progress(console) as progress:
+            stack = cleanup.enter_context(stack_in(folder, progress))
+        arrivals = Arrivals()
+        with consuming(stack, arrivals):
+            posted = post_all(stack, console)
+            watch(stack, posted, arrivals, console)
+        is_good, summary = summarize(posted, arrivals)
+        console.print()
+        console.print(summary, style="bold green" if is_good else "bold red", highlight=False)
+        return is_good
+
+
+if __name__ == "__main__":
+    run("make demo", demonstrate)
