@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from api_schedule_post.problems import ProblemError
 from api_schedule_post.request import schedule_from_event
-from api_schedule_post.settings import Settings
 from delayer.retries import CALL_ERRORS, error_code, is_transient
-from delayer.schedule_table import ScheduleTable
 from delayer.schedules import Schedule, format_point_in_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from api_schedule_post.settings import Settings
+    from delayer.schedule_table import ScheduleTable
 
 __all__ = ["create_handler"]
 
@@ -31,7 +35,7 @@ def create_handler(
     and the function's error metric counts it.
     """
 
-    def handler(event: dict[str, Any], context: object) -> Response:
+    def handler(event: dict[str, Any], _context: object) -> Response:
         try:
             schedule = schedule_from_event(event, clock(), settings)
             is_new = _store(table, schedule)
@@ -39,7 +43,8 @@ def create_handler(
             # A 503 is no verdict on the request, so it is not counted among the rejected.
             is_verdict = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
             metrics.add_metric("SchedulesRejected" if is_verdict else "PostsThrottled", MetricUnit.Count, 1)
-            logger.info("rejected", status=problem.status.value, field=problem.field, detail=problem.detail)
+            # The detail is the caller's alone: it may quote a key of the payload, and no log holds any of a payload.
+            logger.info("rejected", status=problem.status.value, field=problem.field)
             response = _problem_response(problem)
         else:
             metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)

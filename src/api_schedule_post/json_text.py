@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 
 __all__ = ["MAX_NESTING", "JsonTextError", "Member", "Number", "object_members"]
 
-#: The deepest nesting of arrays and objects that is accepted: the default limit of the strictest widely used parser
-#: that has one in this range (Jackson's StreamReadConstraints), and well within what Python's own parser can take.
+#: The deepest nesting of arrays and objects that is accepted, the outermost object included: the default limit of the
+#: strictest widely used parser that has one in this range (Jackson's StreamReadConstraints), and well within what
+#: Python's own parser can take. The message nests the payload as deep as the request does: in one object.
 MAX_NESTING = 1000
 
 _WHITE_SPACE = re.compile(r"[ \t\r\n]*")
@@ -73,7 +74,7 @@ def object_members(text: str) -> dict[str, Member]:
     except RecursionError:
         raise JsonTextError(f"arrays and objects are nested more than {MAX_NESTING} deep") from None
     members = _distinct(pairs)
-    _check_nesting(text, [member.value for member in members.values()])
+    _check_nesting(text, members)
     _check_surrogates(text, members)
     return members
 
@@ -117,11 +118,11 @@ def _after_white_space(text: str, at: int) -> int:
     return match.end()
 
 
-def _check_nesting(text: str, values: list[Any]) -> None:
+def _check_nesting(text: str, members: dict[str, Member]) -> None:
     if text.count("[") + text.count("{") <= MAX_NESTING:
         return
-    depth = 0
-    level = _containers(values)
+    depth = 1  # the object itself
+    level = _containers([member.value for member in members.values()])
     while level:
         depth += 1
         if depth > MAX_NESTING:
@@ -140,4 +141,6 @@ def _check_surrogates(text: str, members: dict[str, Member]) -> None:
     try:
         json.dumps({key: member.value for key, member in members.items()}, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise JsonTextError("a lone surrogate (\\ud800 to \\udfff) is not a character; write both of the pair") from None
+        raise JsonTextError(
+            "a lone surrogate (\\ud800 to \\udfff) is not a character; write both of the pair"
+        ) from None

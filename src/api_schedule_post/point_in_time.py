@@ -42,7 +42,7 @@ def parse_point_in_time(text: str) -> int:
 def _offset_seconds(offset: str) -> int:
     if offset in "Zz":
         return 0
-    hours, minutes = int(offset[1:3]), int(offset[4:6])
-    if hours > 23 or minutes > 59:
+    hours, minutes = offset[1:3], offset[4:6]
+    if hours > "23" or minutes > "59":
         raise ValueError("its offset has to be from -23:59 to +23:59")
-    return (-1 if offset[0] == "-" else 1) * (hours * 3600 + minutes * 60)
+    return (-1 if offset[0] == "-" else 1) * (int(hours) * 3600 + int(minutes) * 60)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
 import secrets
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api_schedule_post.json_text import JsonTextError, Member, object_members
 from api_schedule_post.point_in_time import parse_point_in_time
 from api_schedule_post.problems import ProblemError
-from api_schedule_post.settings import Settings
 from delayer.schedules import MAX_MESSAGE_BYTES, Schedule, due_key, format_point_in_time
+
+if TYPE_CHECKING:
+    from api_schedule_post.settings import Settings
 
 __all__ = ["MAX_BODY_BYTES", "MAX_PAST_SECONDS", "schedule_from_event"]
 
@@ -122,7 +123,7 @@ def _body(event: dict[str, Any]) -> str:
         return raw.decode()
     except UnicodeError:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "body", "the body is not UTF-8") from None
-    except binascii.Error:
+    except ValueError:  # binascii.Error, or what is not even ASCII
         raise ProblemError(HTTPStatus.BAD_REQUEST, "body", "the body is not the base64 that it is said to be") from None
 
 

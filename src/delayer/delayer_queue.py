@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,8 @@ from delayer.retries import (
 from delayer.schedules import MAX_DELAY_SECONDS, MAX_MESSAGE_BYTES, Message, delay_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef, SendMessageBatchResultTypeDef
 
@@ -93,7 +94,7 @@ class DelayerQueue:
                     wait_before_retry(attempt - 1, remaining, self._pause)
                 answer = call_with_retries(lambda: self._send_once(left), remaining, self._pause)
             except OutOfTimeError:
-                reasons = {position: "no time was left" for position in left} | reasons
+                reasons = dict.fromkeys(left, "no time was left") | reasons
                 break
             except CALL_ERRORS as error:
                 if error_code(error) in _CONTENT_ERRORS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from http import HTTPStatus
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -73,8 +74,8 @@ def is_transient(error: Exception) -> bool:
     """Whether the same call may succeed later: a throttle, the service's own fault (5xx), or no readable answer."""
     if not isinstance(error, ClientError):
         return True
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 500)
-    return is_throttle(error) or int(status) >= 500
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", HTTPStatus.INTERNAL_SERVER_ERROR)
+    return is_throttle(error) or int(status) >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def wait_before_retry(attempt: int, remaining: Remaining, pause: Pause) -> None:

@@ -6,7 +6,6 @@ A record is `shard` (N, the partition key), `due` (S, the sort key, see schedule
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,10 +26,21 @@ from delayer.retries import (
 from delayer.schedules import Schedule, end_of_due, schedule_id
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["DELETES_PER_CALL", "Deletion", "Key", "ScheduleTable", "handover_client", "posting_client", "schedule_from",
-    "schedule_ids"]
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+__all__ = [
+    "DELETES_PER_CALL",
+    "Deletion",
+    "Key",
+    "ScheduleTable",
+    "handover_client",
+    "posting_client",
+    "schedule_from",
+    "schedule_ids",
+]
 
 #: The most requests that one BatchWriteItem takes (Amazon DynamoDB API reference, BatchWriteItem).
 DELETES_PER_CALL = 25
@@ -121,18 +131,20 @@ class ScheduleTable:
         Raises:
             OutOfTimeError, botocore.exceptions.ClientError, BotoCoreError: see call_with_retries.
         """
-        query = {
+        query: QueryInputTypeDef = {
             "TableName": self._name,
-            "KeyConditionExpression": "shard = :shard AND due < :end",
+            # SHARD is one of DynamoDB's reserved words, which an expression may only name by a substitute.
+            "ExpressionAttributeNames": {"#shard": "shard"},
+            "KeyConditionExpression": "#shard = :shard AND due < :end",
             "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":end": {"S": end_of_due(cutoff)}},
-            "ProjectionExpression": "shard, due",
+            "ProjectionExpression": "#shard, due",
         }
         while True:
-            page = call_with_retries(lambda: self._client.query(**query), remaining, self._pause)  # type: ignore[arg-type]
+            page = call_with_retries(lambda: self._client.query(**query), remaining, self._pause)
             yield page["Items"]  # type: ignore[misc]
             if "LastEvaluatedKey" not in page:
                 return
-            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]  # type: ignore[assignment]
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def delete(self, keys: Sequence[Key], remaining: Remaining) -> Deletion:
         """Delete up to DELETES_PER_CALL distinct keys, again and again until none is left or time is up.

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Environment", "SettingsError", "load_or_exit"]
+
+
+#: A number of more digits is none of these settings, and int() refuses very long ones.
+_MOST_DIGITS = 18
 
 
 class SettingsError(Exception):
@@ -31,7 +38,7 @@ class Environment:
         value = self.text(name)
         if not value:
             return minimum
-        if not (value.isascii() and value.isdecimal() and len(value) <= 18):
+        if not (value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS):
             self._mistakes.append(f"{name} must be a whole number from {minimum} to {maximum}, not {value[:40]!r}")
             return minimum
         number = int(value)

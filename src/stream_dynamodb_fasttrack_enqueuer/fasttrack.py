@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from delayer.schedule_table import Key, schedule_from
 from delayer.schedules import MAX_MESSAGE_BYTES, Message, handover_cutoff, is_cancelled, point_in_time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Plan", "plan"]
 
@@ -24,8 +26,8 @@ class Plan:
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     #: Inserted inside the delayer period: to be deleted, which raises the removal that is sent. Distinct.
     handovers: list[Key] = field(default_factory=list)
-    #: scheduleIds of removals that were cancellations: nothing is sent.
-    cancelled: list[str] = field(default_factory=list)
+    #: Removals that were cancellations, with their scheduleIds: nothing is sent.
+    cancelled: list[tuple[int, str]] = field(default_factory=list)
 
 
 def plan(records: Sequence[Record], now: float, delayer_period_seconds: int) -> Plan:
@@ -55,7 +57,7 @@ def _plan_removal(result: Plan, position: int, record: Record) -> None:
         result.unreadable.append((position, f"the stream record can't be read: {error!r}"))
         return
     if is_cancelled(message.point_in_time, removed_at):
-        result.cancelled.append(message.schedule_id)
+        result.cancelled.append((position, message.schedule_id))
     elif message.size_bytes > MAX_MESSAGE_BYTES:
         reason = f"its message has {message.size_bytes} bytes, and the queue takes {MAX_MESSAGE_BYTES}"
         result.unreadable.append((position, reason))

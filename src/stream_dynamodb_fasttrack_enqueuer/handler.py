@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from delayer.delayer_queue import DelayerQueue, batches
 from delayer.retries import CALL_ERRORS, CALL_TIMEOUT_SECONDS, OutOfTimeError, Remaining
 from delayer.schedule_table import DELETES_PER_CALL, Key, ScheduleTable, schedule_ids
-from delayer.schedules import Message
-from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
 from stream_dynamodb_fasttrack_enqueuer.fasttrack import Record, plan
-from stream_dynamodb_fasttrack_enqueuer.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from delayer.schedules import Message
+    from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
+    from stream_dynamodb_fasttrack_enqueuer.settings import Settings
 
 __all__ = ["HANDOVER_SECONDS", "RESERVE_SECONDS", "FastTrack"]
 
@@ -42,6 +44,7 @@ class FastTrack:
         queue: DelayerQueue,
         failures: FailureBucket,
         clock: Callable[[], float],
+        *,
         logger: Logger,
         metrics: Metrics,
     ) -> None:
@@ -75,9 +78,11 @@ class FastTrack:
         failed_at = self._send(records, todo.messages, failed_at, remaining)
         self._hand_over(todo.handovers, remaining)
 
-        if todo.cancelled:
-            self._logger.info("cancelled", schedule_ids=todo.cancelled)
-        self._count("SchedulesCancelled", len(todo.cancelled))
+        # What stands after the failure comes again, and is counted then.
+        cancelled = [identity for position, identity in todo.cancelled if failed_at is None or position < failed_at]
+        if cancelled:
+            self._logger.info("cancelled", schedule_ids=cancelled)
+        self._count("SchedulesCancelled", len(cancelled))
         self._metrics.flush_metrics()
         if failed_at is None:
             return {"batchItemFailures": []}
@@ -111,7 +116,7 @@ class FastTrack:
     def _hand_over(self, keys: Sequence[Key], remaining: Remaining) -> None:
         """Delete as many of the keys as can be. Nothing is raised: the sweep finds what is left."""
         spare = max(0.0, remaining() - HANDOVER_SECONDS)
-        for batch in batched(keys, DELETES_PER_CALL):
+        for batch in batched(keys, DELETES_PER_CALL, strict=False):
             deletion = self._table.delete(batch, lambda: remaining() - spare)
             if deletion.error is not None:
                 self._logger.warning("not handed over, left to the sweep", reason=str(deletion.error))

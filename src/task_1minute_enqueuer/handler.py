@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from delayer.retries import CALL_TIMEOUT_SECONDS
 from delayer.schedule_table import ScheduleTable, schedule_ids
 from delayer.schedules import handover_cutoff
-from task_1minute_enqueuer.settings import Settings
 from task_1minute_enqueuer.sweep import shards_of_worker, sweep
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from task_1minute_enqueuer.settings import Settings
 
 __all__ = ["RESERVE_SECONDS", "SweepError", "create_handler"]
 

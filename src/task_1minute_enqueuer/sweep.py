@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
 from delayer.schedule_table import DELETES_PER_CALL, Deletion, Key, ScheduleTable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["CALLS_IN_FLIGHT", "Sweep", "shards_of_worker", "sweep"]
 
