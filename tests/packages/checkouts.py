@@ -1,0 +1,103 @@
+"""Small checkouts to build packages from, apart from the one that is tested, so that a test may change them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["FUNCTIONS", "ROOT", "Checkout", "Result", "make_checkout"]
+
+ROOT = Path(__file__).parents[2]
+
+#: The package of each function.
+FUNCTIONS = {
+    "api-schedule-post": "api_schedule_post",
+    "stream-dynamodb-fasttrack_enqueuer": "stream_dynamodb_fasttrack_enqueuer",
+    "task-1minute-enqueuer": "task_1minute_enqueuer",
+}
+
+_PYTHON = ROOT / ".venv" / "build" / "bin" / "python"
+
+
+class Result(NamedTuple):
+    """How a build ended, and what it printed."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Checkout(NamedTuple):
+    """What `build/package.py` reads and writes, in a folder."""
+
+    root: Path
+
+    @property
+    def cache(self) -> Path:
+        """What builds keep for the next one."""
+        return self.root / "build" / "cache"
+
+    @property
+    def lock(self) -> Path:
+        """The functions' dependencies."""
+        return self.root / "requirements.txt"
+
+    @property
+    def source(self) -> Path:
+        """The functions' own code."""
+        return self.root / "src"
+
+    def zip_path(self, function: str) -> Path:
+        """Where the function's zip is built."""
+        return self.root / "build" / "dist" / f"{function}.zip"
+
+    def zips(self) -> dict[str, bytes]:
+        """The zips' bytes, by function."""
+        return {function: self.zip_path(function).read_bytes() for function in FUNCTIONS}
+
+    def start(
+        self, environment: Mapping[str, str] | None = None, *, before: str = "", umask: int = -1
+    ) -> subprocess.Popen[str]:
+        """Start a build in the checkout's folder. `before` is a statement for its Python to run first."""
+        toolchain = ROOT / "build"
+        command = [str(_PYTHON), str(toolchain / "package.py"), "--project", str(self.root)]
+        if before:
+            run = f"import runpy; {before}; runpy.run_path({command[1]!r}, run_name='__main__')"
+            command = [command[0], "-c", run, *command[2:]]
+        return subprocess.Popen(  # noqa: S603 -- our own command
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": str(toolchain)} | dict(environment or {}),
+            umask=umask,
+        )
+
+    def build(self, environment: Mapping[str, str] | None = None, *, before: str = "", umask: int = -1) -> Result:
+        """Build, and wait for the end."""
+        process = self.start(environment, before=before, umask=umask)
+        output, errors = process.communicate(timeout=120)
+        return Result(process.returncode, output, errors)
+
+    def copy(self, root: Path) -> Checkout:
+        """Another checkout that is where this one is, built or not."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return Checkout(root)
+
+
+def make_checkout(root: Path) -> Checkout:
+    """A checkout of what is here now, with nothing built. Wheels are shared: they are fetched once."""
+    wheels = ROOT / "build" / "cache" / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    checkout = Checkout(root)
+    checkout.cache.mkdir(parents=True)
+    (checkout.cache / "wheels").symlink_to(wheels)
+    shutil.copytree(ROOT / "src", checkout.source, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "requirements.txt"):
+        shutil.copy2(ROOT / name, root / name)
+    return checkout

@@ -1,0 +1,202 @@
+"""What `make package` does when nothing, something or the wrong thing has changed, and when it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result
+
+_OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+
+
+def assert_refused(result: Result, *words: str) -> None:
+    """The build has ended with one line for people that has these words in it."""
+    assert result.status == 1
+    assert len(result.errors.splitlines()) == 1, result.errors
+    for word in words:
+        assert word in result.errors
+
+
+def own_wheels(checkout: Checkout) -> Path:
+    """Give the checkout a folder of wheels that a test may change, and have it build from them."""
+    wheels = checkout.cache / "wheels"
+    shared = wheels.resolve()
+    wheels.unlink()
+    shutil.rmtree(checkout.root / "build" / "dist")
+    wheels.mkdir()
+    for wheel in shared.glob("*.whl"):
+        (wheels / wheel.name).symlink_to(wheel)
+    return wheels
+
+
+def edit(path: Path, pattern: str, replacement: str) -> None:
+    """Replace what the pattern finds first."""
+    text, found = re.subn(pattern, replacement, path.read_text(encoding="utf-8"), count=1)
+    assert found
+    path.write_text(text, encoding="utf-8")
+
+
+class TestWhatIsBuilt:
+    """Nothing is built but what has changed, by its content."""
+
+    def test_nothing_changed(self, checkout: Checkout) -> None:
+        """Where nothing has changed nothing is written, even if files are newer than the zips."""
+        before = {function: checkout.zip_path(function).stat().st_mtime_ns for function in FUNCTIONS}
+        for path in checkout.source.rglob("*.py"):
+            path.touch()
+        result = checkout.build()
+        assert result.status == 0
+        assert result.output.count("unchanged") == len(FUNCTIONS)
+        assert {function: checkout.zip_path(function).stat().st_mtime_ns for function in FUNCTIONS} == before
+
+    def test_one_source_changed(self, built: Checkout, checkout: Checkout) -> None:
+        """A change of one function's code changes that function's zip and no other, even where the date is older."""
+        main = checkout.source / "task_1minute_enqueuer" / "main.py"
+        main.write_bytes(main.read_bytes() + b"\n# changed\n")
+        os.utime(main, (1_000_000_000, 1_000_000_000))
+        assert checkout.build().status == 0
+        after = checkout.zips()
+        assert [name for name, content in built.zips().items() if after[name] != content] == ["task-1minute-enqueuer"]
+
+    def test_shared_source_changed(self, built: Checkout, checkout: Checkout) -> None:
+        """A change of the shared package changes every zip."""
+        shared = checkout.source / "delayer" / "schedules.py"
+        shared.write_bytes(shared.read_bytes() + b"\n# changed\n")
+        assert checkout.build().status == 0
+        after = checkout.zips()
+        assert [name for name, content in built.zips().items() if after[name] == content] == []
+
+    def test_services_changed(self, checkout: Checkout) -> None:
+        """A service that is added in pyproject.toml is in the function's zip after the next build."""
+        edit(checkout.root / "pyproject.toml", r'services = \["dynamodb"\]', 'services = ["dynamodb", "sqs"]')
+        assert checkout.build().status == 0
+        assert b"botocore/data/sqs/" in checkout.zip_path("api-schedule-post").read_bytes()
+
+    def test_zip_changed_or_gone(self, built: Checkout, checkout: Checkout) -> None:
+        """A zip that is not the one that was built, or that is gone, is built again."""
+        tampered = checkout.zip_path("api-schedule-post")
+        tampered.write_bytes(tampered.read_bytes() + b"x")
+        checkout.zip_path("task-1minute-enqueuer").unlink()
+        assert checkout.build().status == 0
+        assert checkout.zips() == built.zips()
+
+
+class TestWhatIsRefused:
+    """A build that can't be right stops with one line that says what to do, and leaves the zips as they were."""
+
+    def test_wrong_hash_of_a_kept_wheel(self, built: Checkout, checkout: Checkout) -> None:
+        """A wheel that was fetched and is not what the lock allows is not used, though it is prepared already."""
+        edit(checkout.lock, r"(?s)(boto3==\S+ \\\n.*?)(?=    # via)", f"boto3==1.44.5 --hash=sha256:{'0' * 64}\n")
+        assert_refused(checkout.build(), "boto3==1.44.5", "requirements.txt")
+        assert checkout.zips() == built.zips()
+
+    def test_wrong_hash_of_a_wheel_to_fetch(self, checkout: Checkout) -> None:
+        """A wheel that is offered and is not what the lock allows is not used."""
+        offered = (checkout.cache / "wheels").resolve()
+        next(own_wheels(checkout).glob("six-*")).unlink()
+        edit(checkout.lock, r"(?s)(six==\S+ \\\n.*?)(?=    # via)", f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+        assert_refused(checkout.build(_OFFLINE | {"PIP_FIND_LINKS": str(offered)}), "six==1.17.0", "hashes")
+
+    def test_no_network(self, checkout: Checkout) -> None:
+        """Where a wheel is missing and can't be fetched, the line says what is needed."""
+        next(own_wheels(checkout).glob("six-*")).unlink()
+        assert_refused(checkout.build(_OFFLINE | {"PIP_FIND_LINKS": ""}), "six==1.17.0", "PyPI", "once")
+
+    def test_compiled_wheel(self, checkout: Checkout) -> None:
+        """A wheel with code for one kind of machine is refused by name."""
+        wheel = next(own_wheels(checkout).glob("six-*"))
+        wheel.rename(wheel.with_name("six-1.17.0-cp313-cp313-manylinux_2_17_aarch64.whl"))
+        assert_refused(checkout.build(), "six==1.17.0", "pure Python")
+
+    def test_name_twice(self, checkout: Checkout) -> None:
+        """A package of ours that has a dependency's name is refused."""
+        (checkout.source / "delayer").rename(checkout.source / "urllib3")
+        (checkout.source / "delayer").mkdir()
+        edit(checkout.root / "pyproject.toml", r'package = "task_1minute_enqueuer"', 'package = "urllib3"')
+        assert_refused(checkout.build(), "urllib3/__init__.py", "twice")
+
+    def test_source_that_does_not_compile(self, built: Checkout, checkout: Checkout) -> None:
+        """A syntax error is told with file and line."""
+        (checkout.source / "delayer" / "settings.py").write_text("x = 1\ny = = 2\n")
+        assert_refused(checkout.build(), "delayer/settings.py", "line 2")
+        assert checkout.zips() == built.zips()
+
+    def test_unknown_service(self, checkout: Checkout) -> None:
+        """A service that the SDK does not know is told."""
+        edit(checkout.root / "pyproject.toml", r'services = \["dynamodb"\]', 'services = ["dynamodbb"]')
+        assert_refused(checkout.build(), "dynamodbb", "pyproject.toml")
+
+    def test_other_bytecode(self, checkout: Checkout) -> None:
+        """A Python whose bytecode the functions' Python can't use is refused, even if there is nothing to build."""
+        before = r"import importlib.util; importlib.util.MAGIC_NUMBER = b'\x2b\x0e\r\n'"
+        assert_refused(checkout.build(before=before), "Python 3.13", "bytecode")
+
+    def test_lock_without_hashes(self, checkout: Checkout) -> None:
+        """A lock that does not pin a package with its hashes is refused."""
+        checkout.lock.write_text("six==1.17.0\n")
+        assert_refused(checkout.build(), "six==1.17.0", "make lock")
+
+
+class TestInterruptions:
+    """A build may end at any moment: no zip is ever half there."""
+
+    def test_interrupted(self, built: Checkout, checkout: Checkout) -> None:
+        """Ctrl-C ends a build with one line and leaves the old zips, and nothing else."""
+        # GIVEN packages that are built, and a change that takes a while to build
+        shutil.rmtree(checkout.cache / "prepared")
+        main = checkout.source / "api_schedule_post" / "main.py"
+        main.write_bytes(main.read_bytes() + b"\n# changed\n")
+        # WHEN the build is interrupted in the middle of the work
+        process = checkout.start()
+        assert process.stdout is not None
+        while "Preparing botocore" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        # THEN
+        assert process.returncode == 130
+        assert len(errors.splitlines()) == 1
+        assert checkout.zips() == built.zips()
+        assert list(checkout.root.rglob(".unfinished-*")) == []
+
+    def test_remains_of_a_killed_build_are_removed(self, checkout: Checkout) -> None:
+        """The next build removes what a killed one left behind, but not what a running one is working on."""
+        ended = subprocess.Popen([sys.executable, "-c", ""])
+        ended.wait()
+        zip_path = checkout.zip_path("api-schedule-post")
+        zip_path.with_name(f".unfinished-{ended.pid}-{zip_path.name}").write_bytes(b"half a zip")
+        (checkout.cache / f".unfinished-{ended.pid}-wheels").mkdir()
+        working = checkout.cache / f".unfinished-{os.getpid()}-wheels"
+        working.mkdir()
+        # A container's processes may have the same number every time.
+        same_number = "import os; os.mkdir(f'build/cache/.unfinished-{os.getpid()}-wheels')"
+        assert checkout.build(before=same_number).status == 0
+        assert list(checkout.root.rglob(".unfinished-*")) == [working]
+
+    def test_two_builds_at_once(self, built: Checkout, checkout: Checkout) -> None:
+        """Two builds of one checkout at the same time both end well."""
+        shutil.rmtree(checkout.cache / "prepared")
+        shutil.rmtree(checkout.root / "build" / "dist")
+        processes = [checkout.start(), checkout.start()]
+        for process in processes:
+            _, errors = process.communicate(timeout=120)
+            assert process.returncode == 0, errors
+        assert checkout.zips() == built.zips()
+
+
+def test_make_package_runs_the_tool() -> None:
+    """`make package` runs build/package.py in the packaging environment."""
+    plan = subprocess.run(
+        ["make", "--dry-run", "package"],  # noqa: S607 -- the user's make
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert plan.splitlines()[-1] == ".venv/build/bin/python build/package.py"
