@@ -1,0 +1,202 @@
+"""POST /schedules against a table on moto."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.clock import NOW, utc
+from tests.support.delayer import NAMESPACE, SHARDS, Delayer
+from tests.support.failures import client_error
+from tests.support.http_events import body_text, http_event
+from tests.support.printed import Printed
+
+type ReadPrinted = Callable[[], Printed]
+
+IN_AN_HOUR = utc(NOW + 3_600)
+
+
+def test_a_schedule_is_stored_and_answered(delayer: Delayer) -> None:
+    """GIVEN a request in order WHEN it is posted THEN 201 names the schedule, and its record is in the table."""
+    response = delayer.post('{"pointInTime": "2026-11-22T11:00:00+01:00", "payload": {"b": 1.0, "a": "\\u00e9"}}')
+
+    body = json.loads(response["body"])
+    assert response["statusCode"] == 201
+    assert response["headers"] == {
+        "content-type": "application/json",
+        "location": f"/schedules/{body['scheduleId']}",
+    }
+    assert body == {"scheduleId": body["scheduleId"], "pointInTime": "2026-11-22T10:00:00Z"}
+    [record] = delayer.records()
+    assert record.keys() == {"shard", "due", "payload"}
+    assert record["payload"] == {"S": '{"b": 1.0, "a": "\\u00e9"}'}
+    assert body["scheduleId"] == f"{int(record['shard']['N']):03d}-{record['due']['S'].replace('#', '-')}"
+
+
+def test_one_put_is_all_that_it_costs(delayer: Delayer) -> None:
+    """A schedule's life is one put and one delete: nothing is read first, and the put replaces nothing."""
+    delayer.post(body_text(IN_AN_HOUR))
+    assert [call.operation for call in delayer.calls.made] == ["PutItem"]
+    assert "attribute_not_exists" in delayer.calls.of("PutItem")[0]["ConditionExpression"]
+
+
+def test_schedules_of_one_second_spread_over_the_shards(delayer: Delayer) -> None:
+    """Others get this wrong: one partition key for everything takes a thousand writes a second at most."""
+    for _ in range(60):
+        delayer.post(body_text(IN_AN_HOUR))
+    assert {int(record["shard"]["N"]) for record in delayer.records()} == set(range(SHARDS))
+
+
+REFUSED = [
+    ("malformed JSON", http_event('{"pointInTime": '), 400, "body"),
+    ("not an object", http_event("[1]"), 400, "body"),
+    ("no body", http_event(None), 400, "body"),
+    ("not UTF-8", http_event(b"\xff"), 400, "body"),
+    ("unknown field", http_event(json.dumps({"pointInTime": IN_AN_HOUR, "payload": 1, "x": 1})), 400, "x"),
+    ("no pointInTime", http_event('{"payload": 1}'), 400, "pointInTime"),
+    ("no payload", http_event(json.dumps({"pointInTime": IN_AN_HOUR})), 400, "payload"),
+    ("no offset", http_event(body_text("2026-11-22T10:00:00")), 400, "pointInTime"),
+    ("a number", http_event(body_text(NOW + 3_600)), 400, "pointInTime"),
+    ("past", http_event(body_text(utc(NOW - 61))), 400, "pointInTime"),
+    ("beyond the horizon", http_event(body_text("2099-01-01T00:00:00Z")), 400, "pointInTime"),
+    ("too large", http_event(body_text(IN_AN_HOUR, "x" * 262_144)), 413, "payload"),
+    ("huge", http_event(body_text(IN_AN_HOUR, "x" * 600_000)), 413, "body"),
+    ("not JSON by its type", http_event(body_text(IN_AN_HOUR), content_type="text/plain"), 415, "content-type"),
+    ("compressed", http_event(body_text(IN_AN_HOUR), {"content-encoding": "br"}), 415, "content-encoding"),
+    ("bad key", http_event(body_text(IN_AN_HOUR), {"idempotency-key": "a b"}), 400, "idempotency-key"),
+]
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "field"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_a_refused_request_is_a_problem_and_stores_nothing(
+    delayer: Delayer, printed: ReadPrinted, event: dict[str, Any], status: int, field: str
+) -> None:
+    """GIVEN a mistake WHEN it is posted THEN RFC 9457 problem details name the field, and AWS is not even called."""
+    response = delayer.handle_post(event)
+
+    problem = json.loads(response["body"])
+    assert response["statusCode"] == status
+    assert response["headers"] == {"content-type": "application/problem+json"}
+    assert (problem["status"], problem["field"]) == (status, field)
+    assert problem["title"]
+    assert problem["detail"]
+    assert delayer.calls.made == []
+    assert delayer.records() == []
+    assert printed().values() == {"SchedulesRejected": [1]}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ProvisionedThroughputExceededException"),
+        client_error("ThrottlingException"),
+        client_error("InternalServerError", 500),
+        ConnectTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"),
+    ],
+    ids=["throughput", "throttling", "server", "timeout"],
+)
+def test_a_table_that_can_not_now_gives_503(delayer: Delayer, printed: ReadPrinted, error: Exception) -> None:
+    """GIVEN a throttled or failing table WHEN a request is posted THEN it is told to come again, and none is
+    rejected.
+    """
+    delayer.calls.fail("PutItem", error)
+    response = delayer.post(body_text(IN_AN_HOUR))
+    assert response["statusCode"] == 503
+    assert response["headers"] == {"content-type": "application/problem+json", "retry-after": "1"}
+    assert printed().values() == {"PostsThrottled": [1]}
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_fault_of_the_deployment_is_raised(delayer: Delayer, code: str) -> None:
+    """No permission, no table: no caller can mend it, and the function's error alarm has to hear of it."""
+    delayer.calls.fail("PutItem", client_error(code))
+    with pytest.raises(ClientError, match=code):
+        delayer.post(body_text(IN_AN_HOUR))
+
+
+def test_the_same_request_again_is_the_same_schedule(delayer: Delayer, printed: ReadPrinted) -> None:
+    """GIVEN a stored schedule with a key WHEN it is posted again THEN 201 with the same id, and the record is
+    untouched.
+    """
+    first = delayer.post(body_text(IN_AN_HOUR, "p"), {"Idempotency-Key": "k"})
+    before = delayer.records()
+    second = delayer.post(body_text(IN_AN_HOUR, "p"), {"Idempotency-Key": "k"})
+
+    assert second == first
+    assert delayer.records() == before
+    assert [record["eventName"] for record in delayer.read_stream()] == ["INSERT"]
+    assert printed().values() == {"SchedulesAccepted": [1], "SchedulesRepeated": [1]}
+
+
+def test_a_lost_answer_can_be_posted_again(delayer: Delayer) -> None:
+    """GIVEN a put that happened and whose answer was lost WHEN it is posted again with its key THEN there is one
+    record.
+    """
+
+    def lose_the_answer(_parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
+        go_on()
+        raise ConnectTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com")
+
+    delayer.calls.behave("PutItem", lose_the_answer)
+    assert delayer.post(body_text(IN_AN_HOUR), {"Idempotency-Key": "k"})["statusCode"] == 503
+    delayer.calls.heal()
+    assert delayer.post(body_text(IN_AN_HOUR), {"Idempotency-Key": "k"})["statusCode"] == 201
+    assert len(delayer.records()) == 1
+
+
+def test_metrics_name_the_namespace_and_the_function(delayer: Delayer, printed: ReadPrinted) -> None:
+    """CloudWatch finds the metrics where the dashboard and the alarms look for them."""
+    delayer.post(body_text(IN_AN_HOUR))
+    [document] = printed().metrics
+    assert document["service"] == "api-schedule-post"
+    [directive] = document["_aws"]["CloudWatchMetrics"]
+    assert directive == {
+        "Namespace": NAMESPACE,
+        "Dimensions": [["service"]],
+        "Metrics": [{"Name": "SchedulesAccepted", "Unit": "Count"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"pointInTime": "{IN_AN_HOUR}", "payload": {{"secret": 1}}}}',
+        f'{{"pointInTime": "{IN_AN_HOUR}", "payload": {{"secret": 1, "secret": 2}}}}',
+        f'{{"pointInTime": "{IN_AN_HOUR}", "payload": "secret",}}',
+        '{"pointInTime": "secret", "payload": 1}',
+    ],
+)
+def test_no_payload_is_logged(delayer: Delayer, printed: ReadPrinted, body: str) -> None:
+    """Accepted or refused, nothing of what was sent is in the logs; the id is."""
+    response = delayer.post(body)
+    output = printed()
+    assert "secret" not in output.text
+    if response["statusCode"] == 201:
+        assert json.loads(response["body"])["scheduleId"] in output.text
+    else:
+        assert [log["status"] for log in output.logs] == [400]
+
+
+@given(
+    body=st.none()
+    | st.binary()
+    | st.text()
+    | st.binary(max_size=30).map(lambda junk: f'{{"pointInTime": "{IN_AN_HOUR}", "payload": '.encode() + junk + b"}")
+    | st.integers().map(lambda number: body_text(IN_AN_HOUR, number)),
+    headers=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_gives_a_5xx(delayer: Delayer, *, body: bytes | str | None, headers: dict[str, str]) -> None:
+    """Any bytes and any headers are answered with 201 and a record, or with a 4xx and none."""
+    before = len(delayer.records())
+    response = delayer.post(body, headers)
+    assert response["statusCode"] == 201 or 400 <= response["statusCode"] < 500
+    assert len(delayer.records()) - before == (response["statusCode"] == 201)

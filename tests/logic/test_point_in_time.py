@@ -1,0 +1,162 @@
+"""What a pointInTime may look like, and which second it names."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api_schedule_post.point_in_time import parse_point_in_time
+
+#: 2026-11-22T09:00:00Z
+NINE = 1_795_338_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-22T09:00:00Z",
+        "2026-11-22t09:00:00z",
+        "2026-11-22T10:00:00+01:00",
+        "2026-11-22T03:30:00-05:30",
+        "2026-11-22T23:00:00+14:00",
+        "2026-11-21T21:00:00-12:00",
+        "2026-11-22T09:00:00-00:00",
+        "2026-11-22T09:00:00+00:00",
+        "2026-11-23T08:59:00+23:59",
+        "2026-11-21T09:01:00-23:59",
+    ],
+)
+def test_one_instant_in_many_offsets(text: str) -> None:
+    """The offset says where the clock hangs, and the same instant is the same second."""
+    assert parse_point_in_time(text) == NINE
+
+
+@pytest.mark.parametrize(
+    ("fraction", "rounded_up"),
+    [
+        (".000", 0),
+        (".0", 0),
+        (".000000000000", 0),
+        (".5", 1),
+        (".999", 1),
+        (".001", 1),
+        (".0000001", 1),
+        (".000000000000000000001", 1),
+    ],
+)
+def test_a_fraction_rounds_up(fraction: str, rounded_up: int) -> None:
+    """Any fraction, even in a digit that datetime would drop, makes it the next second: a message is never early."""
+    assert parse_point_in_time(f"2026-11-22T09:00:00{fraction}Z") == NINE + rounded_up
+
+
+def test_a_fraction_carries_over_into_the_next_year() -> None:
+    """The last instant of a year rounds up to the first second of the next."""
+    assert parse_point_in_time("2026-12-31T23:59:59.1Z") == parse_point_in_time("2027-01-01T00:00:00Z")
+
+
+def test_29_february_exists_in_leap_years() -> None:
+    """A leap day is taken in a leap year."""
+    assert parse_point_in_time("2028-02-29T00:00:00Z") == 1_835_395_200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59.5-14:00",
+    ],
+)
+def test_the_ends_of_the_calendar_are_numbers(text: str) -> None:
+    """An offset that leads out of the calendar is arithmetic, not an overflow: the horizon refuses it later."""
+    assert not 0 <= parse_point_in_time(text) < 253_402_300_799
+
+
+def test_the_last_second_of_the_year_9999() -> None:
+    """The calendar is taken up to its end."""
+    assert parse_point_in_time("9999-12-31T23:59:59Z") == 253_402_300_799
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2026-02-30T00:00:00Z", "not a time that exists"),
+        ("2026-02-29T00:00:00Z", "not a time that exists"),
+        ("2026-13-01T00:00:00Z", "not a time that exists"),
+        ("2026-00-10T00:00:00Z", "not a time that exists"),
+        ("0000-01-01T00:00:00Z", "not a time that exists"),
+        ("2026-11-22T25:00:00Z", "not a time that exists"),
+        ("2026-11-22T09:60:00Z", "not a time that exists"),
+        ("2026-11-22T09:00:61Z", "not a time that exists"),
+        ("2026-11-22T24:00:00Z", "midnight is 00:00 of the next day"),
+        ("2016-12-31T23:59:60Z", "leap second"),
+        ("2026-11-22T09:00:00", "no offset"),
+        ("2026-11-22T09:00:00.25", "no offset"),
+        ("2026-11-22T09:00:00+24:00", "offset has to be"),
+        ("2026-11-22T09:00:00-23:60", "offset has to be"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_its_reason(text: str, reason: str) -> None:
+    """Each way of naming no instant has a sentence of its own."""
+    with pytest.raises(ValueError, match=reason):
+        parse_point_in_time(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "now",
+        "1795338000",
+        "2026-11-22",
+        "2026-11-22T09:00Z",
+        "2026-11-22 09:00:00Z",
+        " 2026-11-22T09:00:00Z",
+        "2026-11-22T09:00:00Z ",
+        "2026-11-22T09:00:00Z\n",
+        "2026-W47-7T09:00:00Z",
+        "2026-326T09:00:00Z",
+        "20261122T090000Z",
+        "2026-11-22T09:00:00+0100",
+        "2026-11-22T09:00:00+01",
+        "2026-11-22T09:00:00 +01:00",
+        "2026-11-22T09:00:00\N{MINUS SIGN}01:00",
+        "2026-11-22T09:00:00,5Z",
+        "2026-11-22T09:00:00.Z",
+        "+2026-11-22T09:00:00Z",
+        "12026-11-22T09:00:00Z",
+        "-026-11-22T09:00:00Z",
+        "٢٠٢٦-11-22T09:00:00Z",
+        "2026-11-22T09:00:0\N{FULLWIDTH DIGIT ZERO}Z",
+        "2026-11-22T09:00:00.\N{SUPERSCRIPT TWO}Z",
+    ],
+)
+def test_only_rfc_3339_is_taken(text: str) -> None:
+    """ISO 8601 has more forms (weeks, ordinal days, no separators), Python takes more digits; RFC 3339 has one form."""
+    with pytest.raises(ValueError, match="it has to be RFC 3339"):
+        parse_point_in_time(text)
+
+
+@given(
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),  # noqa: DTZ001  (the strategy adds no zone by itself)
+    st.integers(-1439, 1439),
+)
+def test_it_agrees_with_the_calendar(moment: datetime, offset_minutes: int) -> None:
+    """Whatever the date and the offset, the second is the one that the calendar gives, and a fraction never rounds
+    down.
+    """
+    hours, minutes = divmod(abs(offset_minutes), 60)
+    text = f"{moment.isoformat()}{'-' if offset_minutes < 0 else '+'}{hours:02d}:{minutes:02d}"
+    exact = moment.replace(tzinfo=UTC) - timedelta(minutes=offset_minutes) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert timedelta() <= timedelta(seconds=parse_point_in_time(text)) - exact < timedelta(seconds=1)
+
+
+@given(st.text())
+def test_no_text_breaks_it(text: str) -> None:
+    """Any text is a time or a ValueError."""
+    try:
+        parse_point_in_time(text)
+    except ValueError as error:
+        assert str(error)  # noqa: PT017  (either outcome is right; a reason has to be there)

@@ -1,0 +1,64 @@
+"""The one clock of a test."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from freezegun.api import FrozenDateTimeFactory
+
+__all__ = ["NOW", "Clock", "lambda_context", "utc"]
+
+#: When tests begin: 2026-11-22T09:00:00Z.
+NOW = 1_795_338_000
+
+
+def utc(seconds: float) -> str:
+    """RFC 3339 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Clock:
+    """What the functions are passed as their clock, and what moto, botocore and the metrics read as the time.
+
+    It stands still unless it is moved. A wait moves it, so that waits take time and tests don't.
+    """
+
+    def __init__(self, frozen: FrozenDateTimeFactory) -> None:
+        self._frozen = frozen
+        self._lock = Lock()
+        self._now = 0.0
+        self.move_to(NOW)
+
+    def __call__(self) -> float:
+        """Seconds since 1970."""
+        return self._now
+
+    def move_to(self, seconds: float) -> None:
+        """Set it to this many seconds since 1970."""
+        with self._lock:
+            self._set(seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Move it on; usable in place of time.sleep."""
+        with self._lock:
+            self._set(self._now + seconds)
+
+    def _set(self, seconds: float) -> None:
+        self._now = seconds
+        self._frozen.move_to(datetime.fromtimestamp(seconds, UTC))
+
+
+def lambda_context(clock: Clock, seconds: float) -> LambdaContext:
+    """The context of an invocation that times out that many seconds from now, by `clock`."""
+    deadline = clock() + seconds
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            """Milliseconds, as Lambda has it."""
+            return round((deadline - clock()) * 1000)
+
+    return cast("LambdaContext", Context())

@@ -1,0 +1,226 @@
+"""The whole delayer on moto, in one process, by one clock: what the tests of the handlers work with."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from botocore.config import Config
+
+from api_schedule_post import handler as post
+from api_schedule_post.settings import Settings as PostSettings
+from delayer.delayer_queue import DelayerQueue, queue_client
+from delayer.schedule_table import ScheduleTable, handover_client, posting_client
+from delayer.schedules import Schedule, due_key
+from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
+from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer.settings import Settings as FastTrackSettings
+from task_1minute_enqueuer import handler as sweep
+from task_1minute_enqueuer.settings import Settings as SweepSettings
+from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
+from tests.support.clock import Clock, lambda_context
+from tests.support.http_events import http_event
+from tests.support.stream_driver import StreamMapping
+from tests.support.stream_records import StreamReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_dynamodb.type_defs import StreamSpecificationTypeDef
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+    from tests.support.calls import Calls
+
+__all__ = ["DELAYER_PERIOD", "NAMESPACE", "SHARDS", "Clients", "Delayer", "forget_metrics", "ids"]
+
+DELAYER_PERIOD = 840
+SHARDS = 4
+NAMESPACE = "Delayer"
+TABLE = "schedules"
+BUCKET = "failures"
+_STREAM: StreamSpecificationTypeDef = {"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"}
+_SERVICES = ("api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer")
+
+
+class _StandardOutput(io.StringIO):
+    """Writes to what is standard output now: loggers are kept for the process, and pytest's changes with tests."""
+
+    def write(self, text: str) -> int:
+        """Write a log line."""
+        return sys.stdout.write(text)
+
+
+def forget_metrics() -> None:
+    """Powertools keeps metrics in the class: begin as a new process would."""
+    for kept in (Metrics._metrics, Metrics._dimensions, Metrics._metadata, Metrics._default_dimensions):  # noqa: SLF001
+        kept.clear()
+
+
+class Clients:
+    """The tests' own clients, and the functions'."""
+
+    def __init__(self) -> None:
+        self.dynamodb = boto3.client("dynamodb")
+        self.sqs = boto3.client("sqs")
+        self.s3 = boto3.client("s3")
+        # moto knows the streams' endpoint of a region, not that of an account.
+        self.streams = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
+        self.posting = posting_client()
+        self.sweeping = handover_client(CALLS_IN_FLIGHT + 1)
+        self.handing_over = handover_client(connections=1)
+        self.sending = queue_client()
+
+
+class Delayer:
+    """Table, queue and bucket on moto, and the three functions as `main` puts them together, waiting by the clock."""
+
+    def __init__(self, clients: Clients, clock: Clock, calls: Calls) -> None:
+        self.clock = clock
+        self.calls = calls
+        self.dynamodb, self.sqs, self.s3 = clients.dynamodb, clients.sqs, clients.s3
+        self.stream_arn = self._create_table(_STREAM)
+        self.queue_url = self.sqs.create_queue(QueueName="delayer")["QueueUrl"]
+        self.s3.create_bucket(Bucket=BUCKET)
+        self._stream = StreamReader(self.stream_arn, clients.streams)
+        self._written = 0
+        self._post = post.create_handler(
+            PostSettings(3_650 * 86_400, NAMESPACE, SHARDS, TABLE),
+            ScheduleTable(clients.posting, TABLE, clock.wait),
+            clock,
+            *self._logger_and_metrics(_SERVICES[0]),
+        )
+        self._sweep = sweep.create_handler(
+            SweepSettings(DELAYER_PERIOD, NAMESPACE, SHARDS, self.stream_arn, TABLE),
+            ScheduleTable(clients.sweeping, TABLE, clock.wait),
+            clock,
+            *self._logger_and_metrics(_SERVICES[1]),
+        )
+        logger, metrics = self._logger_and_metrics(_SERVICES[2])
+        self._fast_track = FastTrack(
+            FastTrackSettings(DELAYER_PERIOD, BUCKET, NAMESPACE, self.queue_url, TABLE),
+            ScheduleTable(clients.handing_over, TABLE, clock.wait),
+            DelayerQueue(clients.sending, self.queue_url, clock, clock.wait),
+            FailureBucket(BUCKET, clock.wait),
+            clock,
+            logger=logger,
+            metrics=metrics,
+        )
+
+    # What runs.
+
+    def post(self, body: str | bytes | None, headers: dict[str, str] | None = None, **event: Any) -> dict[str, Any]:
+        """POST /schedules."""
+        return self.handle_post(http_event(body, headers, **event))
+
+    def handle_post(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The post function with an event."""
+        with self.calls.watching():
+            return self._post(event, None)
+
+    def sweep(self, event: dict[str, Any] | None = None, seconds: float = 60) -> None:
+        """A tick of the minute's rule, with a function's timeout of so many seconds."""
+        with self.calls.watching():
+            self._sweep({} if event is None else event, lambda_context(self.clock, seconds))
+
+    def fast_track(self, event: dict[str, Any], seconds: float = 60) -> dict[str, Any]:
+        """The fast track with an event, with a function's timeout of so many seconds."""
+        with self.calls.watching():
+            return self._fast_track(event, lambda_context(self.clock, seconds))
+
+    def mapping(self, **options: Any) -> StreamMapping:
+        """A stream mapping to the fast track."""
+        return StreamMapping(self.fast_track, self.clock, **options)
+
+    def run_stream(self) -> StreamMapping:
+        """Let the fast track have what has happened in the table, and what it does there itself, until it is quiet."""
+        mapping = self.mapping()
+        while records := self._stream.read():
+            mapping.deliver(records)
+        return mapping
+
+    def read_stream(self) -> list[dict[str, Any]]:
+        """What has happened in the table since it was last read, as records for the fast track."""
+        return self._stream.read()
+
+    # What is there.
+
+    def schedule(self, due_in: float, payload: str = "{}", shard: int | None = None) -> Schedule:
+        """A schedule that is due so many whole seconds from now, told apart from every other one."""
+        self._written += 1
+        in_shard = self._written % SHARDS if shard is None else shard
+        return Schedule(in_shard, due_key(int(self.clock() + due_in), f"n{self._written}"), payload)
+
+    def store(self, *schedules: Schedule) -> None:
+        """Put schedules into the table, as if they had been posted before."""
+        for schedule in schedules:
+            self.dynamodb.put_item(
+                TableName=TABLE,
+                Item={
+                    "shard": {"N": str(schedule.shard)},
+                    "due": {"S": schedule.due},
+                    "payload": {"S": schedule.payload},
+                },
+            )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Everything in the table."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=TABLE)
+        return [item for page in pages for item in page["Items"]]
+
+    def stored_ids(self) -> set[str]:
+        """The scheduleIds of everything in the table."""
+        return {Schedule(int(r["shard"]["N"]), r["due"]["S"], "").schedule_id for r in self.records()}
+
+    def receive(self) -> list[MessageTypeDef]:
+        """Every message that is visible now; they are taken out of the queue."""
+        received: list[MessageTypeDef] = []
+        while messages := self.sqs.receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            received += messages
+        return received
+
+    def sent(self) -> list[dict[str, Any]]:
+        """The entries of every SendMessageBatch so far, refused ones too."""
+        return [entry for call in self.calls.of("SendMessageBatch") for entry in call["Entries"]]
+
+    def failure_documents(self) -> list[str]:
+        """The text of everything in the failure bucket."""
+        keys = [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+        return [self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode() for key in keys]
+
+    def restore_table(self, *, with_stream: bool) -> None:
+        """Put in the table's place what a restore from a backup is: without a stream, or with another than it had."""
+        records = self.records()
+        self.dynamodb.delete_table(TableName=TABLE)
+        self.clock.wait(1)  # a stream is labelled by the time
+        self._create_table(_STREAM if with_stream else {"StreamEnabled": False})
+        for record in records:
+            self.dynamodb.put_item(TableName=TABLE, Item=record)
+
+    def _create_table(self, stream: StreamSpecificationTypeDef) -> str:
+        created = self.dynamodb.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "shard", "AttributeType": "N"},
+                {"AttributeName": "due", "AttributeType": "S"},
+            ],
+            KeySchema=[{"AttributeName": "shard", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+            StreamSpecification=stream,
+        )
+        return created["TableDescription"].get("LatestStreamArn", "")
+
+    @staticmethod
+    def _logger_and_metrics(service: str) -> tuple[Logger, Metrics]:
+        return Logger(service=service, stream=_StandardOutput()), Metrics(namespace=NAMESPACE, service=service)
+
+
+def ids(schedules: Iterable[Schedule]) -> set[str]:
+    """The scheduleIds of these schedules."""
+    return {schedule.schedule_id for schedule in schedules}
