@@ -42,4 +42,7 @@ module "http_api" {
   name               = "${local.name}-schedules"
   route              = "POST /schedules"
   throttling         = var.throttling
+
+  # A request before the function may store anything would get a 500.
+  depends_on = [aws_iam_role_policy.api_schedule_post]
 }

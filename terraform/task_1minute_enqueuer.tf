@@ -67,4 +67,7 @@ module "minute_schedule" {
   name     = "${local.name}-minute"
   paused   = var.sweep_paused
   workers  = var.sweep_workers
+
+  # A tick before the function may do anything would be an error that means nothing.
+  depends_on = [aws_iam_role_policy.task_1minute_enqueuer]
 }

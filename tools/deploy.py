@@ -13,12 +13,12 @@ from pathlib import Path
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages
 
-__all__ = ["apply", "destroy", "plan"]
+__all__ = ["NO_CREDENTIALS", "apply", "destroy", "plan"]
 
 _PACKAGES = ROOT / "build" / "dist"
 
 #: Terraform's provider wants some, and an offline plan asks AWS nothing.
-_NO_CREDENTIALS = {
+NO_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "offline",
     "AWS_SECRET_ACCESS_KEY": "offline",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -90,7 +90,7 @@ def _plan_path(environment: str, *, is_offline: bool) -> Path:
 def _workspace(environment: str, *, is_offline: bool) -> Workspace:
     if is_offline:
         folder = ROOT / "build" / "work" / f"{environment}-offline"
-        return open_workspace(environment, folder, has_local_state=True, variables=_NO_CREDENTIALS)
+        return open_workspace(environment, folder, has_local_state=True, variables=NO_CREDENTIALS)
     if environment == "local":
         stack = running_stack()
         if stack is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 
@@ -16,8 +17,12 @@ __all__ = ["describe"]
 def describe(stack: Stack) -> str:
     """Where the stack is, and what to paste into a shell to post a schedule and to receive its message."""
     user = f"--user {ACCESS_KEY}:{ACCESS_KEY}"
-    body = '{"pointInTime": "\'"$(date -u -d "+10 seconds" +%FT%TZ 2>/dev/null || date -u -v+10S +%FT%TZ)"\'", "payload": {"hello": "world"}}'
-    receive = f'{{"QueueUrl": "{stack.outputs["delayer_queue_url"]}", "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]}}'
+    # GNU's date, or else BSD's.
+    due = '"$(date -u -d "+10 seconds" +%FT%TZ 2>/dev/null || date -u -v+10S +%FT%TZ)"'
+    post = f"""'{{"pointInTime": "'{due}'", "payload": {{"hello": "world"}}}}'"""
+    receive = json.dumps(
+        {"QueueUrl": stack.outputs["delayer_queue_url"], "WaitTimeSeconds": 20, "MessageAttributeNames": ["All"]}
+    )
     return f"""\
 The delayer is running on this machine.
 
@@ -29,7 +34,7 @@ Post a schedule that is due in 10 seconds:
 
   curl --silent --show-error --aws-sigv4 aws:amz:{REGION}:execute-api {user} \\
     --header 'content-type: application/json' \\
-    --data '{body}' \\
+    --data {post} \\
     {shlex.quote(stack.api_url)}
 
 Receive its message (waits up to 20 seconds; run it again for the next one):

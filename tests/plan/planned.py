@@ -1,0 +1,73 @@
+"""Reading a plan: values by address, and what an expression refers to where its value is known only after apply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FUNCTIONS = {
+    "api_schedule_post": "api-schedule-post",
+    "stream_dynamodb_fasttrack_enqueuer": "stream-dynamodb-fasttrack_enqueuer",
+    "task_1minute_enqueuer": "task-1minute-enqueuer",
+}
+
+
+def values(plan: Any, address: str) -> dict[str, Any]:
+    """The planned values of the resource at `address`; what is known only after apply is absent or None."""
+    change = plan.resource_changes[address]["change"]
+    assert change["actions"] in (["create"], ["read"]), f"{address}: {change['actions']}"
+    return dict(change["after"])
+
+
+def of_type(plan: Any, resource_type: str) -> dict[str, dict[str, Any]]:
+    """The planned values of every resource of a type, by address."""
+    return {
+        address: change["change"]["after"]
+        for address, change in plan.resource_changes.items()
+        if change["type"] == resource_type
+    }
+
+
+def expressions(plan: Any, address: str) -> dict[str, Any]:
+    """The configuration of the resource at `address`, with what each argument refers to."""
+    module = plan.configuration["root_module"]
+    *calls, resource = _split(address)
+    for call in calls:
+        module = module["module_calls"][call]["module"]
+    return next(dict(found["expressions"]) for found in module["resources"] if found["address"] == resource)
+
+
+def call(plan: Any, module: str) -> dict[str, Any]:
+    """The arguments of a root module call, with what each refers to."""
+    return dict(plan.configuration["root_module"]["module_calls"][module]["expressions"])
+
+
+def references(expression: Any) -> list[str]:
+    """What an expression refers to, most exact first."""
+    return list(expression["references"])
+
+
+def statements(plan: Any, address: str) -> list[dict[str, Any]]:
+    """The statements of a policy document: sid, effect, actions, conditions, and what its resources refer to."""
+    planned = values(plan, address)["statement"]
+    configured = expressions(plan, address)["statement"]
+    assert len(planned) == len(configured)
+    return [
+        {
+            "sid": known["sid"],
+            "effect": known["effect"] or "Allow",
+            "actions": sorted(known["actions"]),
+            "conditions": [(c["test"], c["variable"], c["values"]) for c in known["condition"]],
+            "resources": known["resources"],
+            "refers_to": references(written["resources"]),
+        }
+        for known, written in zip(planned, configured, strict=True)
+    ]
+
+
+def _split(address: str) -> list[str]:
+    calls = []
+    rest = address
+    while rest.startswith("module."):
+        _, name, rest = rest.split(".", 2)
+        calls.append(name)
+    return [*calls, rest.split("[")[0]]

@@ -1,0 +1,137 @@
+"""What schedules live in: the table, the queues, the failure bucket, in every environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from delayer.schedules import MAX_MESSAGE_BYTES
+from tests.plan.planned import expressions, of_type, references, statements, values
+
+TABLE = "module.schedule_table.aws_dynamodb_table.schedules"
+QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
+DEAD_LETTER_QUEUE = "module.delayer_queue.aws_sqs_queue.dead_letter"
+DAY = 24 * 60 * 60
+
+#: What an environment may differ in, and why it may: see environments/<environment>.tfvars.
+IS_PROTECTED = {"local": False, "dev": False, "staging": True, "prod": True}
+
+
+def test_the_table_is_partitioned_by_shard_and_sorted_by_due(plan: Any) -> None:
+    """Keys: shard (number) and due (string), and no index, so a schedule costs one put and one delete."""
+    table = values(plan, TABLE)
+    assert (table["hash_key"], table["range_key"]) == ("shard", "due")
+    assert {(key["name"], key["type"]) for key in table["attribute"]} == {("shard", "N"), ("due", "S")}
+    assert not table["global_secondary_index"]
+    assert not table["local_secondary_index"]
+
+
+def test_the_tables_stream_carries_old_images(plan: Any) -> None:
+    """Removals carry the record that was removed, and inserts only their keys."""
+    table = values(plan, TABLE)
+    assert table["stream_enabled"] is True
+    assert table["stream_view_type"] == "OLD_IMAGE"
+
+
+def test_the_table_is_paid_by_request_and_never_global(plan: Any) -> None:
+    """Cost follows requests; a replica's stream would send every message again; time-to-live would delete unasked."""
+    table = values(plan, TABLE)
+    assert table["billing_mode"] == "PAY_PER_REQUEST"
+    assert not table["replica"]
+    assert not any(ttl.get("enabled") for ttl in table.get("ttl") or [])
+
+
+def test_the_table_is_protected_where_the_environment_says_so(plan: Any, environment: str) -> None:
+    """Deletion protection and point-in-time recovery are on where other people's schedules are."""
+    table = values(plan, TABLE)
+    assert table["deletion_protection_enabled"] is IS_PROTECTED[environment]
+    assert [recovery["enabled"] for recovery in table["point_in_time_recovery"]] == [IS_PROTECTED[environment]]
+    assert (
+        values(plan, "module.failure_bucket.aws_s3_bucket.failures")["force_destroy"] is not IS_PROTECTED[environment]
+    )
+
+
+def test_messages_live_days_and_dead_letters_longer(plan: Any) -> None:
+    """A consumer may be down for 4 days; what it failed at is kept 14, for a moved message keeps its age."""
+    queue, dead_letter = values(plan, QUEUE), values(plan, DEAD_LETTER_QUEUE)
+    assert queue["message_retention_seconds"] == 4 * DAY
+    assert dead_letter["message_retention_seconds"] == 14 * DAY
+
+
+def test_what_consumers_fail_at_goes_to_the_dead_letter_queue(plan: Any) -> None:
+    """The delayer queue is redriven to its dead-letter queue."""
+    assert "aws_sqs_queue.dead_letter.arn" in references(expressions(plan, QUEUE)["redrive_policy"])
+
+
+def test_the_queue_takes_what_the_post_function_accepts(plan: Any) -> None:
+    """Both queues' message limit is the one that payloads are measured against."""
+    assert values(plan, QUEUE)["max_message_size"] == MAX_MESSAGE_BYTES
+    assert values(plan, DEAD_LETTER_QUEUE)["max_message_size"] == MAX_MESSAGE_BYTES
+
+
+def test_the_queue_delays_nothing_by_itself(plan: Any) -> None:
+    """The delay is each message's own; a queue's delay or first-in-first-out order would break it."""
+    queue = values(plan, QUEUE)
+    assert queue["delay_seconds"] == 0
+    assert queue["fifo_queue"] is False
+
+
+def test_everything_at_rest_is_encrypted_with_awss_own_keys(plan: Any) -> None:
+    """Queues by SQS, the bucket by S3, the table by DynamoDB's default; no key of ours that could be lost."""
+    for address in (QUEUE, DEAD_LETTER_QUEUE):
+        assert values(plan, address)["sqs_managed_sse_enabled"] is True
+        assert not values(plan, address)["kms_master_key_id"]
+    bucket = "module.failure_bucket.aws_s3_bucket_server_side_encryption_configuration.failures"
+    rules = values(plan, bucket)["rule"]
+    assert [rule["apply_server_side_encryption_by_default"][0]["sse_algorithm"] for rule in rules] == ["AES256"]
+    assert [sse["enabled"] for sse in values(plan, TABLE)["server_side_encryption"]] == [False]
+    assert not of_type(plan, "aws_kms_key")
+
+
+def test_plain_http_is_denied_to_everyone(plan: Any) -> None:
+    """Table, queues and bucket have a policy that denies every action without TLS, and nothing else."""
+    documents = {
+        "module.schedule_table.data.aws_iam_policy_document.tls_only": ["dynamodb:*"],
+        'module.delayer_queue.data.aws_iam_policy_document.tls_only["delayer"]': ["sqs:*"],
+        'module.delayer_queue.data.aws_iam_policy_document.tls_only["dead_letter"]': ["sqs:*"],
+        "module.failure_bucket.data.aws_iam_policy_document.tls_only": ["s3:*"],
+    }
+    for address, actions in documents.items():
+        (statement,) = statements(plan, address)
+        assert statement["effect"] == "Deny"
+        assert statement["actions"] == actions
+        assert statement["conditions"] == [("Bool", "aws:SecureTransport", ["false"])]
+        (principal,) = values(plan, address)["statement"][0]["principals"]
+        assert (principal["type"], principal["identifiers"]) == ("AWS", ["*"])
+
+
+def test_each_tls_policy_is_attached(plan: Any) -> None:
+    """The documents above are the policies of the table, of each queue and of the bucket."""
+    attached = {
+        "module.schedule_table.aws_dynamodb_resource_policy.tls_only": ("resource_arn", "aws_dynamodb_table.schedules"),
+        "module.delayer_queue.aws_sqs_queue_policy.delayer": ("queue_url", "aws_sqs_queue.delayer"),
+        "module.delayer_queue.aws_sqs_queue_policy.dead_letter": ("queue_url", "aws_sqs_queue.dead_letter"),
+        "module.failure_bucket.aws_s3_bucket_policy.tls_only": ("bucket", "aws_s3_bucket.failures"),
+    }
+    for address, (argument, target) in attached.items():
+        written = expressions(plan, address)
+        assert target in references(written[argument])
+        assert "data.aws_iam_policy_document.tls_only" in references(written["policy"])
+
+
+def test_the_failure_bucket_is_closed_to_the_public(plan: Any) -> None:
+    """No access control lists, no public policy, and what is deleted can be brought back for a while."""
+    block = values(plan, "module.failure_bucket.aws_s3_bucket_public_access_block.failures")
+    assert [block[name] for name in (
+        "block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets",
+    )] == [True] * 4  # fmt: skip
+    ownership = values(plan, "module.failure_bucket.aws_s3_bucket_ownership_controls.failures")
+    assert ownership["rule"][0]["object_ownership"] == "BucketOwnerEnforced"
+    versioning = values(plan, "module.failure_bucket.aws_s3_bucket_versioning.failures")
+    assert versioning["versioning_configuration"][0]["status"] == "Enabled"
+
+
+def test_the_failure_bucket_forgets_no_record(plan: Any) -> None:
+    """Only what was deleted expires: a record that is still there is never removed by age."""
+    (rule,) = values(plan, "module.failure_bucket.aws_s3_bucket_lifecycle_configuration.failures")["rule"]
+    assert not rule["expiration"]
+    assert rule["noncurrent_version_expiration"]

@@ -1,0 +1,127 @@
+"""A wrong variable is refused with a sentence that says what is right; environments differ in variables only."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tftest
+
+from tools.terraform import ENVIRONMENTS
+
+TERRAFORM = Path(__file__).parents[2] / "terraform"
+
+#: Wrong values and what is said of each. Terraform reports all of a plan's wrong variables at once, so each of these
+#: rounds is one plan.
+ROUNDS: list[dict[str, tuple[Any, str]]] = [
+    {
+        "authorization": ({"type": "NONE"}, "an API open to everyone is not offered"),
+        "delayer_period_seconds": (179, "from 180 to 840"),
+        "deletion_protection": ("perhaps", "a bool is required"),
+        "horizon_days": (0, "whole number of days from 1 to 36500"),
+        "log_retention_days": (8, "CloudWatch Logs keeps logs for"),
+        "region": ("Ireland", "an AWS region's name"),
+        "reserved_concurrency": ({"api": 1}, "Concurrency can be reserved for"),
+        "shard_count": (1001, "whole number from 1 to 1000"),
+        "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
+    },
+    {
+        "authorization": ({"type": "JWT"}, "needs an issuer that starts with https://"),
+        "delayer_period_seconds": (841, "from 180 to 840"),
+        "horizon_days": (1.5, "whole number of days from 1 to 36500"),
+        "reserved_concurrency": ({"api-schedule-post": 0}, "0 would stop the function"),
+        "shard_count": (1.5, "whole number from 1 to 1000"),
+    },
+    {
+        "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
+        "delayer_period_seconds": (60, "60 in the local environment only"),
+        "sweep_workers": (5, "no more than there are shards"),
+    },
+    {
+        "delayer_period_seconds": (200.5, "whole number of seconds"),
+        "shard_count": (0, "whole number from 1 to 1000"),
+    },
+    {"environment": ("Prod", "lower-case letters and digits")},
+    {"environment": ("averylongname", "2 to 12")},
+]
+
+
+@pytest.fixture(scope="session")
+def refusals(make_plan: Any) -> list[str]:
+    """What Terraform says of each round's variables, without its line drawing."""
+    said = []
+    for variables in ROUNDS:
+        with pytest.raises(tftest.TerraformTestError) as refused:
+            make_plan("dev", **{name: json.dumps(value) for name, (value, _) in variables.items()})
+        said.append(" ".join(re.sub(r"[│╷╵]", " ", refused.value.cmd_error).split()))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(number, name) for number, variables in enumerate(ROUNDS) for name in variables]
+)
+def test_a_wrong_variable_is_refused_with_its_sentence(refusals: list[str], number: int, name: str) -> None:
+    """The plan fails, names the variable and says what it has to be."""
+    errors = [error for error in refusals[number].split("Error: ") if f"var.{name}" in error or f'"{name}"' in error]
+    assert ROUNDS[number][name][1] in " ".join(errors)
+
+
+def test_a_missing_package_is_refused_with_what_to_do(terraform: Any) -> None:
+    """A plan without the zips says to run make package."""
+    packages = Path(terraform.tfdir).parent / "build" / "dist"
+    zip_file = packages / "task-1minute-enqueuer.zip"
+    content = zip_file.read_bytes()
+    zip_file.unlink()
+    try:
+        with pytest.raises(tftest.TerraformTestError) as refused:
+            terraform.plan(tf_var_file="environments/dev.tfvars")
+    finally:
+        zip_file.write_bytes(content)
+    assert "run make package first" in " ".join(re.sub(r"[│╷╵]", " ", refused.value.cmd_error).split())
+
+
+def test_everything_is_tagged_with_its_environment(plan: Any, environment: str) -> None:
+    """What belongs to the delayer, and to which environment, can be told from its tags."""
+    tagged = [change["change"]["after"].get("tags_all") for change in plan.resource_changes.values()]
+    assert {json.dumps(tags, sort_keys=True) for tags in tagged if tags} == {
+        json.dumps({"Environment": environment, "Project": "delayer"}, sort_keys=True)
+    }
+
+
+def test_a_plan_names_no_commit_and_no_folder_of_this_machine(plan: Any) -> None:
+    """The same code gives the same plan wherever it is checked out."""
+    text = json.dumps([change["change"]["after"] for change in plan.resource_changes.values()])
+    assert str(TERRAFORM.parent) not in text
+
+
+def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
+    """The outputs by which the environment is used."""
+    assert {
+        "api_url", "table_name", "delayer_queue_url", "delayer_dead_letter_queue_url", "failure_bucket_name",
+        "function_names",
+    } <= set(plan.configuration["root_module"]["outputs"])  # fmt: skip
+
+
+def test_each_environment_has_a_state_of_its_own() -> None:
+    """Every environment but local has a backend with a lock, encrypted, and no two share a bucket and key."""
+    states = set()
+    for name in ENVIRONMENTS:
+        path = TERRAFORM / "environments" / f"{name}.s3.tfbackend"
+        if name == "local":
+            assert not path.exists()
+            continue
+        backend = dict(re.findall(r'^(\w+)\s*=\s*"?([^"\n]+)"?$', path.read_text(), re.MULTILINE))
+        assert backend["use_lockfile"] == backend["encrypt"] == "true"
+        states.add((backend["bucket"], backend["key"]))
+    assert len(states) == len(ENVIRONMENTS) - 1
+
+
+def test_the_provider_is_locked_for_every_platform() -> None:
+    """The lock file has one exact version, and a published hash for each of the provider's platforms."""
+    lock = (TERRAFORM / ".terraform.lock.hcl").read_text()
+    assert re.findall(r'^\s*version\s*=\s*"(.+)"', lock, re.MULTILINE) == ["5.100.0"]
+    assert len(re.findall(r'"zh:[0-9a-f]{64}"', lock)) == 15
+    assert len(re.findall(r'"h1:[^"]{44}"', lock)) >= 1
