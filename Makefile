@@ -95,6 +95,10 @@ lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes
 
 ##@ Work on it
 
+.PHONY: test
+test: lint package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
+	@.venv/tests/bin/python -m pytest tests/logic tests/handlers tests/packages tests/tools tests/plan tests/end_to_end
+
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types
 	@.venv/tests/bin/ruff format --check --quiet . || { echo "Not formatted: run 'make format'." >&2; exit 1; }
