@@ -20,13 +20,11 @@ def test_every_due_schedule_arrives_once(scenario: Scenario) -> None:
     assert len(scenario.messages) == len(scenario.due) - len({"far", "cancelled", "repeated again"})
 
 
-def test_nothing_arrives_early_or_in_another_second(scenario: Scenario) -> None:
-    """Every message is received at or after its pointInTime, and within the seconds that delays are counted in."""
-    for name in set(scenario.due) - {"far", "cancelled", "overdue"}:
+def test_nothing_arrives_early(scenario: Scenario) -> None:
+    """Every message is received at or after its pointInTime, by the clock of the machine that sent it."""
+    for name in set(scenario.due) - {"far", "cancelled"}:
         (message,) = scenario.received(name)
-        lateness = message.at - scenario.due[name]
-        # A delay is rounded up to a whole second; the rest is the machine's, and no claim of the delayer's.
-        assert 0 <= lateness < 5, name
+        assert message.at >= scenario.due[name], name
 
 
 def test_a_message_carries_the_schedule_and_the_very_payload(scenario: Scenario) -> None:
