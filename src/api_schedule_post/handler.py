@@ -47,6 +47,7 @@ def create_handler(
             logger.info("rejected", status=problem.status.value, field=problem.field)
             response = _problem_response(problem)
         else:
+            # Where botocore's own retry met what its first try had stored, a new schedule is counted as repeated.
             metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)
             logger.info("accepted" if is_new else "repeated", schedule_id=schedule.schedule_id)
             response = _created_response(schedule)

@@ -23,8 +23,8 @@ __all__ = ["MAX_BODY_BYTES", "MAX_PAST_SECONDS", "schedule_from_event"]
 #: A pointInTime this far in the past is still accepted, and delivered at once: clocks differ and requests take time.
 MAX_PAST_SECONDS = 60
 
-#: A body over this is not even parsed. What fits the queue is at most half as long, so only white space and escapes
-#: that nobody needs could make a body that is refused here and would fit.
+#: A body over this is not even parsed. A payload that fits the queue is at most half as long, and nothing else in a
+#: request needs the rest, unless it were white space around the members.
 MAX_BODY_BYTES = 2 * MAX_MESSAGE_BYTES
 
 _FIELDS = ("pointInTime", "payload")

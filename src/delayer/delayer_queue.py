@@ -36,9 +36,17 @@ MESSAGES_PER_CALL = 10
 #: queue's can refuse a batch.
 BYTES_PER_CALL = MAX_MESSAGE_BYTES
 
-#: What SQS answers where the message itself is at fault and no retry can help (SendMessageBatch, "Errors").
+#: What SQS answers, or botocore before it, where the message itself is at fault and no retry can help
+#: (SendMessageBatch, "Errors"). SQS says InvalidParameterValue of other parameters, too: such a record is kept whole,
+#: with what was said.
 _CONTENT_ERRORS = frozenset(
-    {"BatchRequestTooLong", "InvalidAttributeValue", "InvalidMessageContents", "InvalidParameterValue"}
+    {
+        "BatchRequestTooLong",
+        "InvalidAttributeValue",
+        "InvalidMessageContents",
+        "InvalidParameterValue",
+        "ParamValidationError",
+    }
 )
 
 

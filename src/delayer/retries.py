@@ -7,7 +7,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
 __all__ = [
@@ -34,11 +35,15 @@ Remaining = Callable[[], float]
 #: Everything that an AWS call raises: the service's answer, no answer, or one that was cut off.
 CALL_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 
+#: No answer, or one that was cut off. What else botocore raises (a wrong parameter, no credentials) never mends itself.
+_PASSING_ERRORS = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
+
 #: Tries of a call that fails for another reason than a throttle. Throttles are waited out until time is up.
 MAX_ATTEMPTS = 5
 
-#: The longest that one call may take, 1 s to connect and 4 s to read (`client_config`). What a function keeps in hand
-#: before its own timeout has to be longer.
+#: What one call may take where nothing answers: 1 s to connect and 4 s to read (`client_config`). It can take longer,
+#: for both count anew for each address of a name and for each part of an answer. So what a function keeps in hand
+#: before its own timeout has to be longer by a good deal.
 CALL_TIMEOUT_SECONDS = 5
 
 #: The first wait is at most this long, each further one at most twice the one before, up to the longest.
@@ -67,13 +72,13 @@ def error_code(error: Exception) -> str:
 def is_throttle(error: Exception) -> bool:
     """Whether the service asks to slow down (codes: "Common errors" of DynamoDB's and SQS's API references)."""
     code = error_code(error)
-    return "Throttl" in code or code in ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "OverLimit")
+    return "Throttl" in code or code in ("ProvisionedThroughputExceededException", "RequestLimitExceeded")
 
 
 def is_transient(error: Exception) -> bool:
     """Whether the same call may succeed later: a throttle, the service's own fault (5xx), or no readable answer."""
     if not isinstance(error, ClientError):
-        return True
+        return isinstance(error, _PASSING_ERRORS)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", HTTPStatus.INTERNAL_SERVER_ERROR)
     return is_throttle(error) or int(status) >= HTTPStatus.INTERNAL_SERVER_ERROR
 

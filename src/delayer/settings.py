@@ -61,4 +61,4 @@ def load_or_exit[Settings](load: Callable[[Mapping[str, str]], Settings], variab
     try:
         return load(variables)
     except SettingsError as error:
-        sys.exit(f"{load.__qualname__}: {error}")
+        sys.exit(str(error))

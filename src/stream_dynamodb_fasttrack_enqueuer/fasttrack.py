@@ -69,5 +69,6 @@ def _is_due(key: Key, cutoff: int) -> bool:
     try:
         return point_in_time_of(key["due"]["S"]) <= cutoff
     except (KeyError, ValueError):
-        # Nothing that the post function inserted. It stays in the table, where nothing will find it due.
+        # Nothing that the post function inserted. It stays in the table, unless its key sorts before those that are
+        # due: then a sweep removes it, and the removal, which can't be read either, is kept.
         return False

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from delayer.delayer_queue import DelayerQueue, batches
 from delayer.retries import CALL_ERRORS, CALL_TIMEOUT_SECONDS, OutOfTimeError, Remaining
 from delayer.schedule_table import DELETES_PER_CALL, Key, ScheduleTable, schedule_ids
-from stream_dynamodb_fasttrack_enqueuer.fasttrack import Record, plan
+from stream_dynamodb_fasttrack_enqueuer.fasttrack import Plan, Record, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ __all__ = ["HANDOVER_SECONDS", "RESERVE_SECONDS", "FastTrack"]
 
 #: Kept in hand before the function's own timeout, after which Lambda would send the whole batch again: the last call
 #: may have just begun, and the metrics are to be written.
-RESERVE_SECONDS = CALL_TIMEOUT_SECONDS + 2
+RESERVE_SECONDS = 2 * CALL_TIMEOUT_SECONDS + 2
 
 #: The longest that a batch's deletes are tried. The sweep is behind them, and the stream's next removals are waiting.
 HANDOVER_SECONDS = 3.0
@@ -69,13 +69,8 @@ class FastTrack:
         records: Sequence[Record] = event["Records"]
         todo = plan(records, self._clock(), self._settings.delayer_period_seconds)
 
-        failed_at = None
-        for position, reason in todo.unreadable:
-            if not self._keep(records[position], reason, remaining):
-                failed_at = position
-                break
         # Removals are sent before anything is deleted: nothing else holds them.
-        failed_at = self._send(records, todo.messages, failed_at, remaining)
+        failed_at = self._handle_removals(records, todo, remaining)
         self._hand_over(todo.handovers, remaining)
 
         # What stands after the failure comes again, and is counted then.
@@ -88,19 +83,24 @@ class FastTrack:
             return {"batchItemFailures": []}
         return {"batchItemFailures": [{"itemIdentifier": records[failed_at]["dynamodb"]["SequenceNumber"]}]}
 
-    def _send(
-        self,
-        records: Sequence[Record],
-        planned: Sequence[tuple[int, Message]],
-        failed_at: int | None,
-        remaining: Remaining,
-    ) -> int | None:
-        """Send in the order of the stream up to the first failure; answer its position, or `failed_at` if none."""
-        if failed_at is not None:
-            planned = [(position, message) for position, message in planned if position < failed_at]
-        positions = [position for position, _ in planned]
+    def _handle_removals(self, records: Sequence[Record], todo: Plan, remaining: Remaining) -> int | None:
+        """Send or keep every removal, in the order of the stream up to the first failure; answer its position."""
         start = 0
-        for batch in batches([message for _, message in planned]):
+        for end, reason in [*todo.unreadable, (len(records), None)]:
+            run = [(position, message) for position, message in todo.messages if start <= position < end]
+            failed_at = self._send(records, run, remaining)
+            if failed_at is not None:
+                return failed_at
+            if reason is not None and not self._keep(records[end], reason, remaining):
+                return end
+            start = end
+        return None
+
+    def _send(self, records: Sequence[Record], run: Sequence[tuple[int, Message]], remaining: Remaining) -> int | None:
+        """Send a run of messages up to the first failure; answer its position."""
+        positions = [position for position, _ in run]
+        start = 0
+        for batch in batches([message for _, message in run]):
             unsent = {failure.position: failure for failure in self._queue.send(batch, remaining)}
             self._report_sent([message for index, message in enumerate(batch) if index not in unsent])
             for index in sorted(unsent):
@@ -111,7 +111,7 @@ class FastTrack:
                     )
                     return position
             start += len(batch)
-        return failed_at
+        return None
 
     def _hand_over(self, keys: Sequence[Key], remaining: Remaining) -> None:
         """Delete as many of the keys as can be. Nothing is raised: the sweep finds what is left."""

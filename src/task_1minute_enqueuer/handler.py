@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RESERVE_SECONDS", "SweepError", "create_handler"]
 
 #: Kept in hand before the function's own timeout: the last call may have just begun, and the metrics are to be written.
-RESERVE_SECONDS = CALL_TIMEOUT_SECONDS + 2
+RESERVE_SECONDS = 2 * CALL_TIMEOUT_SECONDS + 2
 
 
 class SweepError(Exception):

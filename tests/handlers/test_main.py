@@ -63,5 +63,5 @@ def test_the_three_functions_work_together(delayer: Delayer, clock: Clock, monke
 def test_a_function_without_its_table_does_not_start(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """GIVEN a missing variable WHEN the function starts THEN it ends with one line that names it."""
     monkeypatch.delenv("TABLE_NAME")
-    with pytest.raises(SystemExit, match=r"^Settings.from_environment: wrong settings: TABLE_NAME is not set$"):
+    with pytest.raises(SystemExit, match=r"^wrong settings: TABLE_NAME is not set$"):
         start(module, monkeypatch)

@@ -494,6 +494,20 @@ class TestFailures:
         received = received_ids(delayer)
         assert sorted(received) == sorted(ids([first, last]))
 
+    def test_what_stands_after_a_failure_is_not_kept_yet(self, delayer: Delayer) -> None:
+        """GIVEN a queue that is down WHEN an unreadable record comes after what can't be sent THEN it is kept once,
+        when its turn comes, and not at every retry.
+        """
+        first, unreadable = due_now(delayer, 2)
+        records = removals(delayer, first, unreadable)
+        del records[1]["dynamodb"]["OldImage"]
+        delayer.calls.fail("SendMessageBatch", client_error("AccessDenied", 403), times=3)
+        mapping = delayer.mapping()
+        mapping.deliver(records)
+        assert len(mapping.invocations) > 3
+        assert len(delayer.calls.of("PutObject")) == 1
+        assert received_ids(delayer) == [first.schedule_id]
+
     def test_content_errors_wait_for_the_bucket_too(self, delayer: Delayer) -> None:
         """GIVEN a refused message and no bucket WHEN the batch ends THEN the refused one is the checkpoint."""
         schedules = due_now(delayer, 3)

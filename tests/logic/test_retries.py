@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectionClosedError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ReadTimeoutError,
+)
 from botocore.parsers import ResponseParserError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,7 +58,7 @@ THROTTLES = [
     client_error("ThrottlingException"),
     client_error("RequestLimitExceeded"),
     client_error("RequestThrottled"),
-    client_error("AWS.SimpleQueueService.OverLimit", 403),
+    client_error("AWS.SimpleQueueService.RequestThrottled", 403),
     client_error("KmsThrottled"),
     client_error("SlowDown", 503),
 ]
@@ -70,6 +76,8 @@ PERMANENT = [
     client_error("ValidationException"),
     client_error("ConditionalCheckFailedException"),
     client_error("AWS.SimpleQueueService.NonExistentQueue"),
+    ParamValidationError(report="a wrong type"),
+    NoCredentialsError(),
 ]
 
 
