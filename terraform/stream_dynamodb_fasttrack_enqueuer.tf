@@ -57,8 +57,13 @@ resource "aws_iam_role_policy" "stream_dynamodb_fasttrack_enqueuer" {
 # What Lambda itself does for the stream mapping, with the function's role. The function calls none of these.
 data "aws_iam_policy_document" "stream_mapping" {
   statement {
-    sid       = "ReadTheStream"
-    actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
+    sid = "ReadTheStream"
+    actions = [
+      "dynamodb:DescribeStream",
+      "dynamodb:GetRecords",
+      "dynamodb:GetShardIterator",
+      "dynamodb:ListStreams",
+    ]
     resources = [module.schedule_table.table.stream_arn]
   }
 
@@ -94,7 +99,7 @@ resource "aws_lambda_event_source_mapping" "stream" {
   maximum_record_age_in_seconds = 23 * 60 * 60
   # Only age ends the retries.
   maximum_retry_attempts = -1
-  # Each shard of the stream is read by so many executions at once, records of one shard of the table still in order.
+  # Each shard of the stream is read by so many executions at once; what happens to one record stays in order.
   parallelization_factor = 10
 
   destination_config {

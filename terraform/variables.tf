@@ -114,6 +114,10 @@ variable "reserved_concurrency" {
     condition     = alltrue([for count in values(var.reserved_concurrency) : count >= 1 && floor(count) == count])
     error_message = "Reserved concurrency has to be a whole number from 1 up: 0 would stop the function."
   }
+  validation {
+    condition     = lookup(var.reserved_concurrency, "task-1minute-enqueuer", var.sweep_workers) >= var.sweep_workers
+    error_message = "The sweep's reserved concurrency has to be sweep_workers at least, or a worker's shards would not be swept."
+  }
 }
 
 variable "shard_count" {
@@ -157,7 +161,7 @@ variable "throttling" {
   nullable = false
 
   validation {
-    condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1
-    error_message = "The throttling's rate and burst have to be at least 1: 0 would refuse every request."
+    condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1 && floor(var.throttling.burst_limit) == var.throttling.burst_limit
+    error_message = "The throttling's rate and burst have to be at least 1, and the burst a whole number: 0 would refuse every request."
   }
 }

@@ -97,6 +97,7 @@ def test_the_deployed_policies_name_exactly_these_resources(stack: Stack) -> Non
         ("dynamodb:DescribeStream", stream),
         ("dynamodb:GetRecords", stream),
         ("dynamodb:GetShardIterator", stream),
+        ("dynamodb:ListStreams", stream),
         ("s3:ListBucket", bucket),
         ("s3:PutObject", f"{bucket}/aws/lambda/*"),
         ("s3:PutObject", f"{bucket}/fasttrack/*"),

@@ -62,7 +62,7 @@ def unusual(make_plan: MakePlan) -> Any:
     return make_plan(
         "prod",
         authorization='{"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"]}',
-        reserved_concurrency='{"api-schedule-post": 7, "task-1minute-enqueuer": 8, '
+        reserved_concurrency='{"api-schedule-post": 7, "task-1minute-enqueuer": 12, '
         '"stream-dynamodb-fasttrack_enqueuer": 9}',
         sweep_paused="true",
         sweep_workers="12",

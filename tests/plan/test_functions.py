@@ -76,7 +76,7 @@ def test_concurrency_is_reserved_only_where_asked(plan: Any, unusual: Any) -> No
     """No environment reserves any; a variable reserves it for a function by its plain name."""
     reserved = {package: function(unusual, package)["reserved_concurrent_executions"] for package in FUNCTIONS}
     assert reserved == {
-        "api_schedule_post": 7, "task_1minute_enqueuer": 8, "stream_dynamodb_fasttrack_enqueuer": 9,
+        "api_schedule_post": 7, "task_1minute_enqueuer": 12, "stream_dynamodb_fasttrack_enqueuer": 9,
     }  # fmt: skip
     for package in FUNCTIONS:
         assert function(plan, package)["reserved_concurrent_executions"] in (None, -1)

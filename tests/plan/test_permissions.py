@@ -30,7 +30,7 @@ CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
 #: What Lambda calls for the stream mapping, with the fast track's role (AWS Lambda developer guide, "Using AWS Lambda
 #: with Amazon DynamoDB", execution role permissions; for an S3 destination, "Retain discarded records").
 MAPPING = [
-    (["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+    (["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
      "module.schedule_table.table.stream_arn"),
     (["s3:ListBucket"], "module.failure_bucket.bucket.arn"),
     (["s3:PutObject"], "module.failure_bucket.bucket.arn"),

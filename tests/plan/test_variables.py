@@ -39,11 +39,13 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
         "delayer_period_seconds": (60, "60 in the local environment only"),
         "sweep_workers": (5, "no more than there are shards"),
+        "throttling": ({"burst_limit": 1.5}, "the burst a whole number"),
     },
     {
         "delayer_period_seconds": (200.5, "whole number of seconds"),
-        "shard_count": (0, "whole number from 1 to 1000"),
+        "reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or a worker's shards would not be swept"),
     },
+    {"shard_count": (0, "whole number from 1 to 1000")},
     {"environment": ("Prod", "lower-case letters and digits")},
     {"environment": ("averylongname", "2 to 12")},
 ]
@@ -54,8 +56,9 @@ def refusals(make_plan: Any) -> list[str]:
     """What Terraform says of each round's variables, without its line drawing."""
     said = []
     for variables in ROUNDS:
+        values = {"sweep_workers": 2} | {name: value for name, (value, _) in variables.items()}
         with pytest.raises(tftest.TerraformTestError) as refused:
-            make_plan("dev", **{name: json.dumps(value) for name, (value, _) in variables.items()})
+            make_plan("dev", **{name: json.dumps(value) for name, value in values.items()})
         said.append(" ".join(re.sub(r"[│╷╵]", " ", refused.value.cmd_error).split()))
     return said
 

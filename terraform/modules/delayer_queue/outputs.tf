@@ -1,17 +1,14 @@
 output "dead_letter_queue" {
   description = "The dead-letter queue."
   value = {
-    arn  = aws_sqs_queue.dead_letter.arn
-    name = aws_sqs_queue.dead_letter.name
-    url  = aws_sqs_queue.dead_letter.url
+    url = aws_sqs_queue.dead_letter.url
   }
 }
 
 output "queue" {
   description = "The delayer queue, with its dead-letter queue."
   value = {
-    arn  = aws_sqs_queue.delayer.arn
-    name = aws_sqs_queue.delayer.name
-    url  = aws_sqs_queue.delayer.url
+    arn = aws_sqs_queue.delayer.arn
+    url = aws_sqs_queue.delayer.url
   }
 }

@@ -32,6 +32,9 @@ resource "aws_apigatewayv2_route" "this" {
   authorizer_id      = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
   route_key          = var.route
   target             = "integrations/${aws_apigatewayv2_integration.function.id}"
+
+  # A request before the gateway may call the function would get a 500.
+  depends_on = [aws_lambda_permission.api]
 }
 
 resource "aws_apigatewayv2_stage" "this" {

@@ -1,5 +1,5 @@
 output "url" {
   description = "The API's address without a slash at its end, once it is deployed and may call the function."
   value       = trimsuffix(aws_apigatewayv2_stage.this.invoke_url, "/")
-  depends_on  = [aws_apigatewayv2_route.this, aws_lambda_permission.api]
+  depends_on  = [aws_apigatewayv2_route.this]
 }

@@ -1,5 +1,5 @@
 output "table" {
-  description = "The table, with its stream and its policy."
+  description = "The table and its stream."
   value = {
     arn            = aws_dynamodb_table.schedules.arn
     key_attributes = [local.partition_key, local.sort_key]
