@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.stack import running_stack
-from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages
+from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
 __all__ = ["NO_CREDENTIALS", "apply", "destroy", "plan"]
 
@@ -56,10 +56,21 @@ def apply(environment: str, *, is_offline: bool) -> None:
 
 
 def destroy(environment: str, *, is_offline: bool) -> None:
-    """Destroy an environment, after Terraform has shown what and asked. Raises TerraformError."""
+    """Destroy an environment, after Terraform has shown what and asked. Raises TerraformError, also if it is protected.
+
+    AWS itself would refuse to delete the protected table, but only after the queue with its messages was gone, and the
+    stream's only reader.
+    """
     if is_offline:
         raise TerraformError("there is nothing to destroy offline")
-    _workspace(environment, is_offline=False).run("destroy", f"-var-file=environments/{environment}.tfvars")
+    workspace = _workspace(environment, is_offline=False)
+    for table in resources(json.loads(workspace.read("show", "-json")).get("values", {}), "aws_dynamodb_table"):
+        if table["deletion_protection_enabled"]:
+            raise TerraformError(
+                f"{environment} is protected, and its schedules and messages would be lost: if that is meant, set "
+                f"deletion_protection = false in terraform/environments/{environment}.tfvars and apply that first"
+            )
+    workspace.run("destroy", f"-var-file=environments/{environment}.tfvars")
 
 
 def _check_environment(environment: str) -> None:
@@ -110,7 +121,7 @@ def main(arguments: list[str]) -> int:
     try:
         _check_environment(options.environment)
         actions[options.action](options.environment, is_offline=options.offline)
-    except TerraformError as error:
+    except (TerraformError, OSError) as error:
         print(f"make {options.action}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

