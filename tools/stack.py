@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ REGION = "us-east-1"
 ACCESS_KEY = "test"
 
 _START_SECONDS = 60
+_STARTS = 3
 _STOP_SECONDS = 10
 
 #: Tells of progress: how many of the resources are there, of how many.
@@ -147,11 +149,15 @@ def stop(stack: Stack) -> None:
     """End the embedded AWS with all its processes, and remove what the stack kept."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(stack.pid, signal.SIGTERM)
+    try:
         deadline = time.monotonic() + _STOP_SECONDS
         while time.monotonic() < deadline and _is_alive(stack.pid):
             time.sleep(0.05)
-        os.killpg(stack.pid, signal.SIGKILL)
-    shutil.rmtree(stack.folder, ignore_errors=True)
+    finally:
+        # Someone who presses Ctrl-C again doesn't want to wait, and wants nothing to be left either.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(stack.pid, signal.SIGKILL)
+        shutil.rmtree(stack.folder, ignore_errors=True)
 
 
 def running_stack() -> Stack | None:
@@ -159,19 +165,20 @@ def running_stack() -> Stack | None:
     try:
         kept = json.loads((LOCAL_FOLDER / "stack.json").read_text())
         stack = Stack(kept["endpoint"], LOCAL_FOLDER, kept["pid"], kept["outputs"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return stack if _is_healthy(stack.endpoint) else None
 
 
 def _start_embedded_aws(folder: Path) -> Stack:
-    program = ROOT / ".venv" / "ministack" / "bin" / "ministack"
-    if not program.exists():
+    python = ROOT / ".venv" / "ministack" / "bin" / "python"
+    if not python.exists():
         raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
     log = folder / "embedded-aws.log"
     temporary = folder / "tmp"
     temporary.mkdir()
-    for _ in range(3):
+    deadline = time.monotonic() + _START_SECONDS
+    for _ in range(_STARTS):
         port = _free_port()
         endpoint = f"http://127.0.0.1:{port}"
         variables = {
@@ -187,12 +194,13 @@ def _start_embedded_aws(folder: Path) -> Stack:
         with log.open("ab") as output:
             # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
             process = subprocess.Popen(
-                [program], cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                # Not its script, which names the folder that it was installed in: the checkout may have been moved.
+                [python, "-P", "-m", "ministack"],
+                cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
         stack = Stack(endpoint, folder, process.pid)
         try:
-            deadline = time.monotonic() + _START_SECONDS
             while time.monotonic() < deadline and process.poll() is None:
                 if _is_healthy(endpoint):
                     return stack
@@ -200,12 +208,18 @@ def _start_embedded_aws(folder: Path) -> Stack:
         except BaseException:
             stop(stack)
             raise
-        # Another process may have taken the port since the system named it: another one is tried.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    said = log.read_text(errors="replace").strip().splitlines()[-5:]
-    raise TerraformError("the embedded AWS did not start. It said:\n" + "\n".join(said))
+        if time.monotonic() >= deadline:
+            break
+        # It ended: another process may have taken the port since the system named it. Another port is tried.
+    said = log.read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
+    shutil.rmtree(folder)
+    raise TerraformError(
+        "the embedded AWS did not start. If trying again doesn't help, delete .venv/ministack: it is then installed "
+        "anew. It said:\n" + "\n".join(said)
+    )
 
 
 def _run(
@@ -256,7 +270,7 @@ def _is_healthy(endpoint: str) -> bool:
     try:
         with opener.open(f"{endpoint}/_ministack/health", timeout=2) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004
-    except OSError:
+    except (OSError, HTTPException):
         return False
 
 

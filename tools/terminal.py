@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -40,11 +41,14 @@ def run(command: str, action: Callable[[Console], bool]) -> NoReturn:
     def terminated(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, terminated)
+    # A closed terminal ends us too, and what we started has no terminal that would tell it.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, terminated)
     console = Console()
     try:
         sys.exit(0 if action(console) else 1)
-    except TerraformError as error:
+    except (TerraformError, OSError, BotoCoreError, ClientError) as error:
+        # The others: the embedded AWS was ended by someone else, the disk is full, build/ belongs to another user.
         print(f"{command}: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -1,0 +1,57 @@
+"""A checkout of the tools apart from the one that is tested, and programs in the place of those that they run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["FUNCTIONS", "ROOT", "clean_environment", "is_ended", "make_checkout", "write_program"]
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer")
+
+#: What is the caller's own: an AWS account, Terraform's settings, what a make that runs these tests tells its children.
+_OWN = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
+
+
+def make_checkout(root: Path) -> Path:
+    """A checkout with the tools, the Terraform, and packages that have something in them; nothing is installed."""
+    for name in ("terraform", "tools"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
+    (root / "build" / "dist").mkdir(parents=True)
+    shutil.copy2(ROOT / "Makefile", root)
+    shutil.copy2(ROOT / "build" / "requirements.txt", root / "build")
+    for name in FUNCTIONS:
+        (root / "build" / "dist" / f"{name}.zip").write_bytes(name.encode())
+    return root
+
+
+def write_program(path: Path, text: str, interpreter: str = sys.executable) -> Path:
+    """An executable script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!{interpreter}\n{text}", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def clean_environment(**variables: str) -> Mapping[str, str]:
+    """The process's environment without what is the caller's own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OWN)} | variables
+
+
+def is_ended(lock: Path) -> bool:
+    """Whether the process that holds a lock on this file has ended, or does so soon."""
+    with lock.open("ab") as file:
+        for _ in range(100):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)
+            else:
+                return True
+    return False

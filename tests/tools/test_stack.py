@@ -1,0 +1,270 @@
+"""How the embedded AWS is started and ended, and that nothing of it is ever left behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.tools.checkouts import is_ended, write_program
+from tests.tools.conftest import FakeTerraform
+from tools import stack as stack_module
+from tools.stack import Stack, running_stack, stack_in, start, stop
+from tools.terraform import TerraformError
+
+#: Stands in for the embedded AWS. It and a process of its own, which no SIGTERM ends, hold a lock while they live.
+_EMBEDDED_AWS = """
+import fcntl, http.server, json, os, pathlib, signal, sys, time
+folder = pathlib.Path(__file__).parent
+with (folder / "starts").open("a") as starts:
+    print(json.dumps(dict(os.environ)), file=starts)
+lock = (folder / "lock").open("ab")
+fcntl.flock(lock, fcntl.LOCK_EX)
+behaviour = (folder / "behaviour").read_text()
+for number in range(8):
+    print("line", number, flush=True)
+if behaviour == "ends":
+    sys.exit(1)
+if os.fork() == 0:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(60)
+    os._exit(0)
+if behaviour == "hangs":
+    time.sleep(60)
+if behaviour == "ignores SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+class Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer((os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])), Healthy).serve_forever()
+"""
+
+_OUTPUTS = {"api_url": {"value": "https://abc.execute-api.us-east-1.amazonaws.com"}}
+_CREATED = {"type": "apply_complete", "hook": {"action": "create"}}
+_READ = {"type": "apply_complete", "hook": {"action": "read"}}
+
+
+class Machine:
+    """A checkout with stand-ins for the embedded AWS and for Terraform."""
+
+    def __init__(self, root: Path, terraform: FakeTerraform) -> None:
+        self.folder = root / "build" / "work" / "stack"
+        self.terraform = terraform
+        self.programs = root / ".venv" / "ministack" / "bin"
+        write_program(self.programs / "python", _EMBEDDED_AWS)
+        self.behaves("well")
+        self.terraform_says("plan", {"type": "change_summary", "changes": {"add": 2}})
+        self.terraform_says("apply", _READ, _CREATED, {"type": "version"}, _CREATED)
+        self.terraform_says("output", _OUTPUTS)
+
+    def behaves(self, how: str) -> None:
+        """How the embedded AWS takes being started, and ended."""
+        (self.programs / "behaviour").write_text(how)
+
+    def terraform_says(self, action: str, *messages: object) -> None:
+        """What Terraform prints for an action, a line of JSON each."""
+        self.terraform.says(action, "\n".join(json.dumps(message) for message in messages))
+
+    @property
+    def starts(self) -> list[dict[str, str]]:
+        """The environment variables of every start."""
+        path = self.programs / "starts"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the embedded AWS, its own processes and the folder are all gone."""
+        return is_ended(self.programs / "lock") and not self.folder.exists()
+
+
+@pytest.fixture
+def machine(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
+    """A machine on which nothing runs yet, and nothing runs afterwards."""
+    root = tmp_path / "checkout"
+    monkeypatch.setattr(stack_module, "ROOT", root)
+    machine = Machine(root, fake_terraform)
+    monkeypatch.setattr(stack_module, "LOCAL_FOLDER", machine.folder)
+    yield machine
+    stack = running_stack()
+    if stack is not None:
+        stop(stack)
+
+
+def ignore(_created: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def interrupt(*_: object) -> None:
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+class TestStart:
+    """A stack is started whole, or not at all."""
+
+    def test_started(self, machine: Machine) -> None:
+        """The configuration is applied, creations are counted, and later commands find the stack."""
+        seen: list[tuple[int, int]] = []
+        stack = start(machine.folder, lambda created, total: seen.append((created, total)))
+        assert seen == [(1, 2), (2, 2)]
+        assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
+        assert running_stack() == stack
+
+    def test_on_its_own(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It listens on this machine only, and learns nothing of the caller's AWS account."""
+        monkeypatch.setenv("AWS_PROFILE", "production")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "production")
+        with stack_in(machine.folder, ignore) as stack:
+            (variables,) = machine.starts
+            assert {name for name in variables if name.startswith("AWS_")} == {"AWS_ENDPOINT_URL"}
+            assert variables["BIND_HOST"] == "127.0.0.1"
+            assert variables["AWS_ENDPOINT_URL"] == stack.endpoint
+            assert "production" not in stack.variables.values()
+
+    def test_port_is_taken(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """If another process takes the port in the meantime, the next start is on another port."""
+        free_port = stack_module._free_port  # noqa: SLF001 -- it is what the test replaces
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            ports = iter([other.getsockname()[1], free_port()])
+            monkeypatch.setattr(stack_module, "_free_port", lambda: next(ports))
+            with stack_in(machine.folder, ignore) as stack:
+                first, second = (start["GATEWAY_PORT"] for start in machine.starts)
+                assert first == str(other.getsockname()[1])
+                assert stack.endpoint == f"http://127.0.0.1:{second}"
+        assert machine.is_clean
+
+    def test_it_ends_at_once(self, machine: Machine) -> None:
+        """What ends each time it is started is given up, with what it said last and what to do."""
+        machine.behaves("ends")
+        with pytest.raises(TerraformError, match=r"did not start.*\.venv/ministack") as caught:
+            start(machine.folder, ignore)
+        assert str(caught.value).endswith("It said:\nline 3\nline 4\nline 5\nline 6\nline 7")
+        assert len(machine.starts) == 3
+        assert machine.is_clean
+
+    def test_it_never_gets_healthy(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What hangs is ended, with all its processes, and is not started again."""
+        machine.behaves("hangs")
+        monkeypatch.setattr(stack_module, "_START_SECONDS", 1)
+        free_port = stack_module._free_port  # noqa: SLF001 -- it is what the test replaces
+        ports = iter([free_port()])
+        monkeypatch.setattr(stack_module, "_free_port", lambda: next(ports))
+        with pytest.raises(TerraformError, match=r"(?s)did not start.*line 7"):
+            start(machine.folder, ignore)
+        assert machine.is_clean
+
+    def test_not_installed(self, machine: Machine) -> None:
+        """Where the embedded AWS is not installed, the message names the commands that install it."""
+        (machine.programs / "python").unlink()
+        with pytest.raises(TerraformError, match="not installed: run make demo or make local"):
+            start(machine.folder, ignore)
+
+    def test_terraform_fails(self, machine: Machine) -> None:
+        """Terraform's errors are told, without its warnings, and the embedded AWS is ended."""
+        machine.terraform_says(
+            "apply",
+            {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "odd", "detail": "but fine"}},
+            {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "no queue", "detail": "it is full"}},
+        )
+        machine.terraform.fails("apply", "1")
+        with pytest.raises(TerraformError) as caught:
+            start(machine.folder, ignore)
+        assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
+        assert machine.is_clean
+
+    def test_interrupted(self, machine: Machine) -> None:
+        """Ctrl-C while Terraform applies leaves nothing behind."""
+        with pytest.raises(KeyboardInterrupt):
+            start(machine.folder, interrupt)
+        assert machine.is_clean
+
+
+class TestStop:
+    """A stack is ended with all that belongs to it."""
+
+    def test_whole_group(self, machine: Machine) -> None:
+        """The functions' processes are ended too, even those that take no notice of SIGTERM."""
+        stop(start(machine.folder, ignore))
+        assert machine.is_clean
+        assert running_stack() is None
+
+    def test_stubborn(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What doesn't end when it is asked to is killed."""
+        machine.behaves("ignores SIGTERM")
+        monkeypatch.setattr(stack_module, "_STOP_SECONDS", 0.2)
+        stop(start(machine.folder, ignore))
+        assert machine.is_clean
+
+    def test_impatience(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-C while the end is waited for cuts the waiting short, and still leaves nothing behind."""
+        machine.behaves("ignores SIGTERM")
+        stack = start(machine.folder, ignore)
+        with monkeypatch.context() as patch:
+            patch.setattr("tools.stack.time.sleep", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                stop(stack)
+        assert machine.is_clean
+
+    def test_ended_already(self, machine: Machine) -> None:
+        """A stack whose process has ended by itself is cleaned up without an error."""
+        stack = start(machine.folder, ignore)
+        stop(stack)
+        machine.folder.mkdir()
+        stop(stack)
+        assert machine.is_clean
+
+
+class TestRunningStack:
+    """The stack that make local left running is recognized by its answer."""
+
+    def test_none(self, machine: Machine) -> None:
+        """Where none was started, there is none."""
+        assert not machine.folder.exists()
+        assert running_stack() is None
+
+    @pytest.mark.parametrize("kept", ["", "{", "[]", "null", "{}", '"text"', '{"endpoint": "http://127.0.0.1:1"}'])
+    def test_garbled(self, machine: Machine, kept: str) -> None:
+        """A file that was cut short or overwritten counts as none."""
+        machine.folder.mkdir(parents=True)
+        (machine.folder / "stack.json").write_text(kept)
+        assert running_stack() is None
+
+    def test_stale(self, machine: Machine) -> None:
+        """A stack that was there before the machine was started anew is none."""
+        stack = start(machine.folder, ignore)
+        kept = (machine.folder / "stack.json").read_text()
+        stop(stack)
+        machine.folder.mkdir()
+        (machine.folder / "stack.json").write_text(kept)
+        assert running_stack() is None
+
+    def test_another_server(self, machine: Machine) -> None:
+        """If something else listens on the port now, and doesn't even speak HTTP, there is none."""
+        machine.folder.mkdir(parents=True)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            kept = {"endpoint": f"http://127.0.0.1:{server.getsockname()[1]}", "pid": 1, "outputs": {}}
+            (machine.folder / "stack.json").write_text(json.dumps(kept))
+
+            def answer() -> None:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(b"220 mail.example ready\r\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            assert running_stack() is None
+            thread.join()
+
+
+def test_variables_reach_no_proxy() -> None:
+    """What talks to this stack is told not to ask a proxy for it, nor the machine for credentials."""
+    variables = Stack("http://127.0.0.1:1", Path(), 1).variables
+    assert variables["NO_PROXY"] == "127.0.0.1"
+    assert variables["AWS_EC2_METADATA_DISABLED"] == "true"
