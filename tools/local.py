@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shlex
 import sys
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from tools.stack import ACCESS_KEY, LOCAL_FOLDER, REGION, Stack, running_stack, start, stop
 from tools.terminal import apply_progress, run
+from tools.terraform import TerraformError
 
 __all__ = ["describe"]
 
@@ -54,10 +56,18 @@ End it: make local-stop
 
 def up(console: Console) -> bool:
     """Start the stack unless it is running, and describe it. Raises TerraformError."""
-    stack = running_stack()
-    if stack is None:
-        with apply_progress(console) as progress:
-            stack = start(LOCAL_FOLDER, progress)
+    # Beside its folder, which a start empties.
+    lock_path = LOCAL_FOLDER.with_name("work") / "local.lock"
+    lock_path.parent.mkdir(parents=True, exist_ok=True)
+    with lock_path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TerraformError("another make local is starting the stack: wait for it") from None
+        stack = running_stack()
+        if stack is None:
+            with apply_progress(console) as progress:
+                stack = start(LOCAL_FOLDER, progress)
     print(describe(stack))
     return True
 

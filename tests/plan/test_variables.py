@@ -15,7 +15,7 @@ from tools.terraform import ENVIRONMENTS
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 
 #: Wrong values and what is said of each. Terraform reports all of a plan's wrong variables at once, so each of these
-#: rounds is one plan.
+#: rounds is one plan; but it looks no further at a variable that is judged by another one that is wrong.
 ROUNDS: list[dict[str, tuple[Any, str]]] = [
     {
         "authorization": ({"type": "NONE"}, "an API open to everyone is not offered"),
@@ -25,7 +25,6 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "log_retention_days": (8, "CloudWatch Logs keeps logs for"),
         "region": ("Ireland", "an AWS region's name"),
         "reserved_concurrency": ({"api": 1}, "Concurrency can be reserved for"),
-        "shard_count": (1001, "whole number from 1 to 1000"),
         "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
     },
     {
@@ -33,7 +32,6 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "delayer_period_seconds": (841, "from 180 to 840"),
         "horizon_days": (1.5, "whole number of days from 1 to 36500"),
         "reserved_concurrency": ({"api-schedule-post": 0}, "0 would stop the function"),
-        "shard_count": (1.5, "whole number from 1 to 1000"),
     },
     {
         "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
@@ -43,9 +41,11 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
     },
     {
         "delayer_period_seconds": (200.5, "whole number of seconds"),
-        "reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or a worker's shards would not be swept"),
+        "shard_count": (1001, "whole number from 1 to 1000"),
     },
+    {"shard_count": (1.5, "whole number from 1 to 1000")},
     {"shard_count": (0, "whole number from 1 to 1000")},
+    {"reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or a worker's shards would not be swept")},
     {"environment": ("Prod", "lower-case letters and digits")},
     {"environment": ("averylongname", "2 to 12")},
 ]
