@@ -19,7 +19,8 @@ LOCK_tools := tools/requirements.txt
 LOCK_ministack := tools/ministack.txt
 LOCK_terraform := tools/terraform.txt
 LOCK_tests := tests/requirements.txt
-ENVIRONMENTS := build tools ministack terraform tests
+LOCK_scan := tests/scan.txt
+ENVIRONMENTS := build tools ministack terraform tests scan
 
 define ENVIRONMENT_RULE
 .venv/$(1)/.installed: $$(LOCK_$(1))
@@ -82,7 +83,7 @@ package: .venv/build/.installed ## Build build/dist/<function>.zip for every fun
 	@.venv/build/bin/python build/package.py
 
 # In this order: some constrain the next. A lock's header names this target, and no machine's settings get in.
-LOCKS := requirements build/requirements tools/requirements tools/ministack tools/terraform tests/requirements
+LOCKS := requirements build/requirements tools/requirements tools/ministack tools/terraform tests/requirements tests/scan
 
 .PHONY: lock
 lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything
@@ -96,8 +97,18 @@ lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes
 ##@ Work on it
 
 .PHONY: test
-test: lint package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
+test: lint scan package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
 	@.venv/tests/bin/python -m pytest tests/logic tests/handlers tests/packages tests/tools tests/plan tests/end_to_end
+
+.PHONY: scan
+scan: .venv/scan/.installed ## Scan the Terraform for what is known to be unsafe
+	@.venv/scan/bin/checkov --config-file .checkov.yaml
+
+.PHONY: audit
+audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabilities of the locked dependencies
+	@for lock in $(LOCKS:%=%.txt); do echo "$$lock"; \
+	  .venv/scan/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement "$$lock" || { \
+	  echo "Not every dependency could be judged, or one is known to be vulnerable; see above." >&2; exit 1; }; done
 
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types

@@ -1,0 +1,91 @@
+"""What the functions call AWS for is what their policies allow, no less and no more."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from delayer.schedules import format_point_in_time
+from tests.plan.test_permissions import CALLS
+from tests.support.failures import client_error
+from tests.support.stream_records import StreamRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.delayer import Delayer
+
+#: The IAM action of each operation (Service Authorization Reference); SendMessageBatch is allowed by SendMessage.
+ACTIONS = {
+    "BatchWriteItem": "dynamodb:BatchWriteItem",
+    "DescribeTable": "dynamodb:DescribeTable",
+    "PutItem": "dynamodb:PutItem",
+    "PutObject": "s3:PutObject",
+    "Query": "dynamodb:Query",
+    "SendMessageBatch": "sqs:SendMessage",
+}
+
+
+def use_post(delayer: Delayer) -> None:
+    """Accept, repeat and refuse."""
+    body = json.dumps({"pointInTime": format_point_in_time(int(delayer.clock()) + 900), "payload": 1})
+    for headers in ({}, {"idempotency-key": "key"}, {"idempotency-key": "key"}):
+        assert delayer.post(body, headers)["statusCode"] == 201
+    assert delayer.post("{")["statusCode"] == 400
+    delayer.calls.fail("PutItem", client_error("ThrottlingException"))
+    assert delayer.post(body)["statusCode"] == 503
+
+
+def use_sweep(delayer: Delayer) -> None:
+    """Sweep with something due, with nothing, and with a call that fails at first."""
+    delayer.store(*[delayer.schedule(ahead) for ahead in (-5, 100, 5_000)])
+    delayer.calls.fail("BatchWriteItem", client_error("ThrottlingException"), times=1)
+    delayer.sweep()
+    delayer.sweep({"worker": 1, "workers": 2})
+
+
+def use_fast_track(delayer: Delayer) -> None:
+    """Hand over, send, cancel, keep what can't be read, and keep what the queue refuses."""
+    made = StreamRecords()
+    schedules = [delayer.schedule(ahead) for ahead in (10, 20, 5_000)]
+    records = [made.insert(schedule, delayer.clock()) for schedule in schedules]
+    records += [made.remove(schedule, delayer.clock()) for schedule in schedules]
+    unreadable = made.remove(delayer.schedule(10), delayer.clock())
+    del unreadable["dynamodb"]["OldImage"]
+    delayer.fast_track({"Records": [*records, unreadable]})
+    delayer.calls.fail("SendMessageBatch", client_error("InvalidMessageContents"))
+    delayer.fast_track({"Records": records})
+
+
+@pytest.mark.parametrize(
+    ("package", "use"),
+    [
+        ("api_schedule_post", use_post),
+        ("task_1minute_enqueuer", use_sweep),
+        ("stream_dynamodb_fasttrack_enqueuer", use_fast_track),
+    ],
+)
+def test_a_function_calls_what_its_policy_allows_and_all_of_it(
+    delayer: Delayer, package: str, use: Callable[[Delayer], None]
+) -> None:
+    """GIVEN a function WHEN it does all that it can do THEN its calls are the allowed ones: none more, none unused."""
+    use(delayer)
+    called = {ACTIONS[call.operation] for call in delayer.calls.made}
+    assert called == {action for action, _, _ in CALLS[package]}
+
+
+@pytest.mark.parametrize("package", ["task_1minute_enqueuer", "stream_dynamodb_fasttrack_enqueuer"])
+def test_a_batch_write_deletes_and_names_only_the_key(delayer: Delayer, package: str) -> None:
+    """What the condition on dynamodb:Attributes allows is what is asked for: deletes, with shard and due."""
+    {"task_1minute_enqueuer": use_sweep, "stream_dynamodb_fasttrack_enqueuer": use_fast_track}[package](delayer)
+    requests = [
+        request
+        for parameters in delayer.calls.of("BatchWriteItem")
+        for requests in parameters["RequestItems"].values()
+        for request in requests
+    ]
+    assert requests
+    assert all(set(request) == {"DeleteRequest"} for request in requests)
+    assert all(set(request["DeleteRequest"]["Key"]) == {"shard", "due"} for request in requests)
