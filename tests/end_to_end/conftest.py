@@ -122,8 +122,9 @@ def post_all(stack: Stack, scenario: Scenario) -> None:
     post("cancelled", now + 2000, '"never"')
     post("overdue", now - 30, '"late by its sender"')
     post("soon", now + 12, '{"b": 1, "a": [1.50, 1e400, "\\u00e9", "é 世界 🎉", "\\uFFFF￿"], "b2": null}')
-    post("repeated", now + 14, '{"once": true}', idempotency_key="key-1")
-    post("repeated again", now + 14, '{"once": true}', idempotency_key="key-1")
+    # Beyond the delayer period, so that the record is still there when the request comes again.
+    post("repeated", now + PERIOD_SECONDS + 20, '{"once": true}', idempotency_key="key-1")
+    post("repeated again", now + PERIOD_SECONDS + 20, '{"once": true}', idempotency_key="key-1")
     post("large", now + 16, '"' + "é" * ((LARGEST_PAYLOAD_BYTES - 2) // 2) + "x" * (LARGEST_PAYLOAD_BYTES % 2) + '"')
     post("one too large", now + 16, '"' + "x" * (LARGEST_PAYLOAD_BYTES - 1) + '"')
     for number in range(100):
