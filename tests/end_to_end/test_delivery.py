@@ -77,7 +77,7 @@ def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
 
 
 def test_the_same_request_again_is_the_same_schedule(scenario: Scenario) -> None:
-    """With an Idempotency-Key a post that is repeated before the hand-over gets the first one's id, and one delivery."""
+    """With an Idempotency-Key a post repeated before the hand-over gets the first one's id, and one delivery."""
     assert scenario.schedule_id("repeated again") == scenario.schedule_id("repeated")
 
 

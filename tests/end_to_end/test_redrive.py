@@ -1,0 +1,96 @@
+"""What could not be handled is listed, and given back to the function that sends."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from delayer.schedules import Schedule, due_key
+from tests.end_to_end.conftest import Scenario
+from tests.support.stream_records import StreamRecords
+from tools.failures import Deployed, show
+from tools.redrive import redrive
+from tools.stack import Stack
+
+MAPPING_KEY = "aws/lambda/5e2f/shardId-1/2026/11/22/2026-11-22T09.00.00-1c2d"
+
+
+@dataclass(slots=True)
+class Redriven:
+    """What was listed before, and what a redrive did."""
+
+    schedule: Schedule
+    listed: str
+    printed: str
+    is_all_done: bool
+    versions: list[dict[str, Any]]
+    messages: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def redriven(scenario: Scenario, stack: Stack) -> Redriven:
+    """Beside the corrupt record that the scenario left lies what the mapping gave up an hour ago: redrive both."""
+    assert scenario.messages
+    s3, queue = stack.client("s3"), stack.client("sqs")
+    bucket, url = stack.outputs["failure_bucket_name"], stack.outputs["delayer_queue_url"]
+    due = int(time.time()) - 3_600
+    schedule = Schedule(2, due_key(due, "given-up"), '{"late": true}')
+    document = {
+        "requestContext": {"condition": "RecordAgeExceeded", "approximateInvokeCount": 61},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None},
+        "version": "1.0",
+        "DDBStreamBatchInfo": {"shardId": "shardId-1", "batchSize": 1},
+        "payload": json.dumps({"Records": [StreamRecords().remove(schedule, due - 60)]}),
+    }
+    s3.put_object(Bucket=bucket, Key=MAPPING_KEY, Body=json.dumps(document).encode())
+    environment = Deployed(stack.outputs, stack.client)
+    listed, printed = io.StringIO(), io.StringIO()
+    show(environment, Console(file=listed, width=220))
+    is_all_done = redrive(environment, Console(file=printed, width=220), since=None, is_dry_run=False)
+    result = Redriven(
+        schedule,
+        listed.getvalue(),
+        printed.getvalue(),
+        is_all_done,
+        s3.list_object_versions(Bucket=bucket).get("Versions", []),
+    )
+    deadline = time.time() + 20
+    while not result.messages and time.time() < deadline:
+        answer = queue.receive_message(QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=2)
+        for message in answer.get("Messages", []):
+            result.messages.append(message)
+            queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return result
+
+
+def test_what_lies_in_the_failure_bucket_is_listed_with_reasons(redriven: Redriven) -> None:
+    """The function's own object and the mapping's, by scheduleId and reason; nothing is in the dead-letter queue."""
+    assert "-corrupt" in redriven.listed
+    assert "KeyError('payload')" in redriven.listed
+    assert redriven.schedule.schedule_id in redriven.listed
+    assert "RecordAgeExceeded" in redriven.listed
+    assert "2 objects lie in the failure bucket." in redriven.listed
+    assert "No message lies in the dead-letter queue" in redriven.listed
+
+
+def test_what_the_mapping_gave_up_is_delivered(redriven: Redriven) -> None:
+    """The function sends the message, though it is an hour late, as it would have sent it then."""
+    (message,) = redriven.messages
+    assert message["Body"] == redriven.schedule.message().body
+    assert message["MessageAttributes"]["scheduleId"]["StringValue"] == redriven.schedule.schedule_id
+
+
+def test_what_was_handled_is_deleted_and_what_can_not_be_is_still_there(redriven: Redriven) -> None:
+    """The mapping's object is gone; the corrupt record lies there once, as the function kept it anew."""
+    (version,) = redriven.versions
+    assert version["Key"].startswith("fasttrack/")
+    assert version["IsLatest"]
+    assert not redriven.is_all_done
+    assert "2 records were handled, and 2 of 2 objects deleted" in redriven.printed
+    assert f"left: {version['Key']}: the stream record can't be read: KeyError('payload')" in redriven.printed
