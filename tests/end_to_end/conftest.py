@@ -120,17 +120,18 @@ def post_all(stack: Stack, scenario: Scenario) -> None:
 
     post("far", now + 3600, '"not yet"')
     post("cancelled", now + 2000, '"never"')
-    post("overdue", now - 30, '"late by its sender"')
-    post("soon", now + 12, '{"b": 1, "a": [1.50, 1e400, "\\u00e9", "é 世界 🎉", "\\uFFFF￿"], "b2": null}')
-    # Beyond the delayer period, so that the record is still there when the request comes again.
+    # First of those that are due, for they have to be posted while they are beyond the delayer period.
+    for number in range(3):
+        post(f"swept {number}", now + PERIOD_SECONDS + 20, json.dumps({"swept": number}))
+    # And so that the record is still there when the request comes again.
     post("repeated", now + PERIOD_SECONDS + 20, '{"once": true}', idempotency_key="key-1")
     post("repeated again", now + PERIOD_SECONDS + 20, '{"once": true}', idempotency_key="key-1")
+    post("overdue", now - 30, '"late by its sender"')
+    post("soon", now + 12, '{"b": 1, "a": [1.50, 1e400, "\\u00e9", "é 世界 🎉", "\\uFFFF￿"], "b2": null}')
     post("large", now + 16, '"' + "é" * ((LARGEST_PAYLOAD_BYTES - 2) // 2) + "x" * (LARGEST_PAYLOAD_BYTES % 2) + '"')
     post("one too large", now + 16, '"' + "x" * (LARGEST_PAYLOAD_BYTES - 1) + '"')
     for number in range(100):
         post(f"burst {number}", now + 25, json.dumps({"number": number}))
-    for number in range(3):
-        post(f"swept {number}", now + PERIOD_SECONDS + 20, json.dumps({"swept": number}))
     del scenario.due["one too large"]
 
 

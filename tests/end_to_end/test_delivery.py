@@ -96,7 +96,8 @@ def test_every_schedule_is_counted(scenario: Scenario) -> None:
     assert scenario.counted["SchedulesRepeated"] == 1
     assert scenario.counted["SchedulesRejected"] == 1
     assert scenario.counted["SchedulesEnqueued"] == len(scenario.messages)
-    assert scenario.counted["SchedulesEnqueuedLate"] == 1
+    # On a slow machine others may have been late as well.
+    assert scenario.counted["SchedulesEnqueuedLate"] >= 1
     assert scenario.counted["SchedulesFailed"] == 1
     assert scenario.counted["SchedulesSwept"] == 4
     assert scenario.counted["SchedulesLeft"] == 0
