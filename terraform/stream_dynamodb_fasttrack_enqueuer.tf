@@ -3,13 +3,16 @@
 module "stream_dynamodb_fasttrack_enqueuer" {
   source = "./modules/function"
 
-  environment_variables = {
-    DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
-    FAILURE_BUCKET_NAME    = module.failure_bucket.bucket.name
-    METRICS_NAMESPACE      = local.metrics_namespace
-    QUEUE_URL              = module.delayer_queue.queue.url
-    TABLE_NAME             = module.schedule_table.table.name
-  }
+  environment_variables = merge(
+    {
+      DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
+      FAILURE_BUCKET_NAME    = module.failure_bucket.bucket.name
+      METRICS_NAMESPACE      = local.metrics_namespace
+      QUEUE_URL              = module.delayer_queue.queue.url
+      TABLE_NAME             = module.schedule_table.table.name
+    },
+    var.max_lateness_seconds == null ? {} : { MAX_LATENESS_SECONDS = var.max_lateness_seconds },
+  )
   handler              = "stream_dynamodb_fasttrack_enqueuer.main.handler"
   log_retention_days   = var.log_retention_days
   memory_mb            = 512
@@ -106,6 +109,15 @@ resource "aws_lambda_event_source_mapping" "stream" {
     on_failure {
       # A bucket keeps the whole record; a queue or a topic would keep only where it was.
       destination_arn = module.failure_bucket.bucket.arn
+    }
+  }
+
+  # So that it tells of what it gave up. The embedded AWS doesn't keep this, and every plan there would set it anew.
+  dynamic "metrics_config" {
+    for_each = var.environment == "local" ? [] : ["EventCount"]
+
+    content {
+      metrics = [metrics_config.value]
     }
   }
 

@@ -1,3 +1,14 @@
+variable "alarm_topic_arn" {
+  description = "The SNS topic, in this region, that is told when an alarm begins and ends. Without one, alarms are seen only in CloudWatch."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:${var.region}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn))
+    error_message = "The alarm topic has to be the ARN of a standard SNS topic in the environment's region: an alarm can tell no other."
+  }
+}
+
 variable "authorization" {
   description = "Who may post: AWS_IAM (requests signed by a principal allowed execute-api:Invoke), or JWT with the tokens' issuer and audiences."
   type = object({
@@ -77,6 +88,19 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "max_lateness_seconds" {
+  description = "What is later than this goes to the failure bucket instead of the delayer queue, to be looked at and given back with make redrive. Null delivers everything, however late. From 60: the API takes a pointInTime up to 60 s in the past."
+  type        = number
+  default     = null
+
+  validation {
+    condition = var.max_lateness_seconds == null || try(
+      floor(var.max_lateness_seconds) == var.max_lateness_seconds && var.max_lateness_seconds >= 60 && var.max_lateness_seconds <= 31536000, false
+    )
+    error_message = "The greatest lateness has to be a whole number of seconds from 60 to 31536000 (a year), or null to deliver everything."
   }
 }
 

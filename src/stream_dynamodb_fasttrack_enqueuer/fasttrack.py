@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ class Plan:
 
     #: Removed within the longest lead of a hand-over: to be sent. In the order of the stream.
     messages: list[tuple[int, Message]] = field(default_factory=list)
-    #: Removals that can never be sent, and why: to be kept in the failure bucket.
+    #: Removals that can never be sent, or too late to be sent, and why: to be kept in the failure bucket.
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     #: Inserted inside the delayer period: to be deleted, which raises the removal that is sent. Distinct.
     handovers: list[Key] = field(default_factory=list)
@@ -30,14 +31,19 @@ class Plan:
     cancelled: list[tuple[int, str]] = field(default_factory=list)
 
 
-def plan(records: Sequence[Record], now: float, delayer_period_seconds: int) -> Plan:
-    """What the stream records of an event (Amazon DynamoDB Streams API reference, "Record") ask for at `now`."""
+def plan(
+    records: Sequence[Record], now: float, delayer_period_seconds: int, max_lateness_seconds: int | None = None
+) -> Plan:
+    """What the stream records of an event (Amazon DynamoDB Streams API reference, "Record") ask for at `now`.
+
+    What is more than `max_lateness_seconds` after its pointInTime is not sent; with None, everything due is.
+    """
     result = Plan()
     cutoff = handover_cutoff(now, delayer_period_seconds)
     handovers: dict[tuple[str, str], Key] = {}
     for position, record in enumerate(records):
         if record["eventName"] == "REMOVE":
-            _plan_removal(result, position, record)
+            _plan_removal(result, position, record, now, max_lateness_seconds)
         elif record["eventName"] == "INSERT":
             key = record["dynamodb"]["Keys"]
             if _is_due(key, cutoff):
@@ -46,7 +52,7 @@ def plan(records: Sequence[Record], now: float, delayer_period_seconds: int) -> 
     return result
 
 
-def _plan_removal(result: Plan, position: int, record: Record) -> None:
+def _plan_removal(result: Plan, position: int, record: Record, now: float, max_lateness_seconds: int | None) -> None:
     try:
         change = record["dynamodb"]
         schedule = schedule_from(change["OldImage"])
@@ -60,6 +66,9 @@ def _plan_removal(result: Plan, position: int, record: Record) -> None:
         result.cancelled.append((position, message.schedule_id))
     elif message.size_bytes > MAX_MESSAGE_BYTES:
         reason = f"its message has {message.size_bytes} bytes, and the queue takes {MAX_MESSAGE_BYTES}"
+        result.unreadable.append((position, reason))
+    elif max_lateness_seconds is not None and (lateness := now - message.point_in_time) > max_lateness_seconds:
+        reason = f"it is {math.ceil(lateness)} s late, and max_lateness_seconds is {max_lateness_seconds}"
         result.unreadable.append((position, reason))
     else:
         result.messages.append((position, message))

@@ -61,13 +61,17 @@ class FastTrack:
 
         Lambda then sends the batch again from that record on: what stands before it is done, and what stands after it
         may have been sent already and is sent once more.
+
+        An event with `"redriven": true` is what make redrive gives back: what is in it is sent however late it is.
         """
 
         def remaining() -> float:
             return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
         records: Sequence[Record] = event["Records"]
-        todo = plan(records, self._clock(), self._settings.delayer_period_seconds)
+        # The stream mapping never says so: whoever gives a record back has decided that it is still wanted.
+        max_lateness = None if event.get("redriven") is True else self._settings.max_lateness_seconds
+        todo = plan(records, self._clock(), self._settings.delayer_period_seconds, max_lateness)
 
         # Removals are sent before anything is deleted: nothing else holds them.
         failed_at = self._handle_removals(records, todo, remaining)

@@ -13,16 +13,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings"]
 
+#: The API takes a pointInTime up to this many seconds in the past.
+_MIN_MAX_LATENESS_SECONDS = 60
+_MAX_MAX_LATENESS_SECONDS = 365 * 86_400
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; Terraform sets every variable."""
+    """What the environment says; Terraform sets every variable but the one for what is None by default."""
 
     delayer_period_seconds: int
     failure_bucket_name: str
     metrics_namespace: str
     queue_url: str
     table_name: str
+    #: What is later than that is kept in the failure bucket instead of sent; None: everything is sent, however late.
+    max_lateness_seconds: int | None = None
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -34,6 +40,11 @@ class Settings:
             metrics_namespace=environment.text("METRICS_NAMESPACE"),
             queue_url=environment.text("QUEUE_URL"),
             table_name=environment.text("TABLE_NAME"),
+            max_lateness_seconds=(
+                environment.whole_number("MAX_LATENESS_SECONDS", _MIN_MAX_LATENESS_SECONDS, _MAX_MAX_LATENESS_SECONDS)
+                if "MAX_LATENESS_SECONDS" in variables
+                else None
+            ),
         )
         environment.check()
         return settings

@@ -14,7 +14,8 @@ from rich.console import Console
 from delayer.schedules import Schedule, due_key
 from tests.end_to_end.conftest import Scenario
 from tests.support.stream_records import StreamRecords
-from tools.failures import Deployed, show
+from tools.environments import Environment
+from tools.failures import show
 from tools.redrive import redrive
 from tools.stack import Stack
 
@@ -49,7 +50,7 @@ def redriven(scenario: Scenario, stack: Stack) -> Redriven:
         "payload": json.dumps({"Records": [StreamRecords().remove(schedule, due - 60)]}),
     }
     s3.put_object(Bucket=bucket, Key=MAPPING_KEY, Body=json.dumps(document).encode())
-    environment = Deployed(stack.outputs, stack.client)
+    environment = Environment("local", stack.outputs, stack.client)
     listed, printed = io.StringIO(), io.StringIO()
     show(environment, Console(file=listed, width=220))
     is_all_done = redrive(environment, Console(file=printed, width=220), since=None, is_dry_run=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -258,6 +259,63 @@ class TestRemove:
         [call] = delayer.calls.of("SendMessageBatch")
         assert [entry["Id"] for entry in call["Entries"]] == ["0", "1", "2"]
         assert received_ids(delayer) == [schedule.schedule_id] * 3
+
+
+class TestTooLate:
+    """With a greatest lateness, what is later than that is kept whole in the failure bucket, and not sent."""
+
+    @pytest.fixture(autouse=True)
+    def _limit(self, delayer: Delayer) -> None:
+        function = delayer._fast_track  # noqa: SLF001  (the same function with one more setting)
+        function._settings = replace(function._settings, max_lateness_seconds=3_600)  # noqa: SLF001
+
+    def test_it_is_kept_with_its_reason_and_counted(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """GIVEN removals around the limit WHEN they come THEN the one beyond it is in the bucket, the rest is sent in
+        order.
+        """
+        within = [delayer.schedule(60), delayer.schedule(-3_600)]
+        beyond = delayer.schedule(-3_601)
+        records = removals(delayer, within[0], beyond, within[1])
+        mapping = delayer.mapping()
+        mapping.deliver(records)
+        assert sent_ids(delayer) == [schedule.schedule_id for schedule in within]
+        [document] = [json.loads(text) for text in delayer.failure_documents()]
+        assert document["reason"] == "it is 3601 s late, and max_lateness_seconds is 3600"
+        assert json.loads(document["payload"]) == {"Records": [records[1]]}
+        output = printed()
+        assert (output.total("SchedulesFailed"), output.total("SchedulesEnqueued")) == (1, 2)
+        assert len(mapping.invocations) == 1
+
+    def test_what_counts_is_the_time_at_which_it_would_be_sent(self, delayer: Delayer) -> None:
+        """GIVEN a removal in time WHEN the stream brings it too late THEN it is kept."""
+        records = removals(delayer, delayer.schedule(60))
+        delayer.clock.move_to(NOW + 60 + 3_600.5)
+        delayer.mapping().deliver(records)
+        assert delayer.sent() == []
+        assert len(delayer.failure_documents()) == 1
+
+    def test_a_cancellation_is_none_of_it(self, delayer: Delayer) -> None:
+        """GIVEN a cancellation that is read long after its pointInTime WHEN it comes THEN it is no failure."""
+        records = removals(delayer, delayer.schedule(7_200))
+        delayer.clock.move_to(NOW + 12 * 3_600)
+        delayer.mapping().deliver(records)
+        assert delayer.sent() == []
+        assert delayer.failure_documents() == []
+
+    def test_what_could_not_be_kept_comes_again(self, delayer: Delayer) -> None:
+        """GIVEN a bucket that takes nothing WHEN one too late comes THEN it is the checkpoint: it is nowhere else."""
+        delayer.calls.fail("PutObject", client_error("AccessDenied", 403))
+        records = removals(delayer, delayer.schedule(0), delayer.schedule(-3_601))
+        answer = delayer.fast_track({"Records": records})
+        assert answer == {"batchItemFailures": [{"itemIdentifier": records[1]["dynamodb"]["SequenceNumber"]}]}
+
+    def test_what_is_redriven_is_sent_however_late(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """GIVEN an event that says that it is redriven WHEN it comes THEN its lateness is not judged again."""
+        schedule = delayer.schedule(-DAY)
+        event = {"redriven": True, "Records": removals(delayer, schedule)}
+        assert delayer.fast_track(event) == {"batchItemFailures": []}
+        assert received_ids(delayer) == [schedule.schedule_id]
+        assert printed().total("SchedulesEnqueuedLate") == 1
 
 
 class TestCancelled:

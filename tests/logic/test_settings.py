@@ -74,6 +74,13 @@ def test_every_mistake_is_named_at_once(load: Load, variables: dict[str, str]) -
         (SweepSettings.from_environment, SWEEP, "SHARD_COUNT", ["1", "1000"], ["0", "1001"]),
         (SweepSettings.from_environment, SWEEP, "DELAYER_PERIOD_SECONDS", ["60", "840"], ["59", "841"]),
         (FastTrackSettings.from_environment, FAST_TRACK, "DELAYER_PERIOD_SECONDS", ["60", "840"], ["59", "841"]),
+        (
+            FastTrackSettings.from_environment,
+            FAST_TRACK,
+            "MAX_LATENESS_SECONDS",
+            ["60", "31536000"],
+            ["59", "31536001"],
+        ),
     ],
 )
 def test_numbers_have_bounds(
@@ -85,6 +92,13 @@ def test_numbers_have_bounds(
     for value in refused:
         with pytest.raises(SettingsError, match=f"{name} must be from .* not {value}$"):
             load(variables | {name: value})
+
+
+def test_without_a_greatest_lateness_everything_is_sent() -> None:
+    """MAX_LATENESS_SECONDS is the one variable that may be absent; the fast track then has no limit."""
+    assert FastTrackSettings.from_environment(FAST_TRACK).max_lateness_seconds is None
+    limited = FastTrackSettings.from_environment(FAST_TRACK | {"MAX_LATENESS_SECONDS": "3600"})
+    assert limited.max_lateness_seconds == 3600
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "1.5", "1e3", " 16", "16 ", "0x10", "١٦", "²", "1_000", "9" * 5_000])

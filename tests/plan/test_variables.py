@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import tftest
 
+from tests.plan.planned import call, references
 from tools.terraform import ENVIRONMENTS
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
@@ -23,6 +24,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "deletion_protection": ("perhaps", "a bool is required"),
         "horizon_days": (0, "whole number of days from 1 to 36500"),
         "log_retention_days": (8, "CloudWatch Logs keeps logs for"),
+        "max_lateness_seconds": (59, "whole number of seconds from 60 to 31536000"),
         "region": ("Ireland", "an AWS region's name"),
         "reserved_concurrency": ({"api": 1}, "Concurrency can be reserved for"),
         "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
@@ -31,6 +33,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "authorization": ({"type": "JWT"}, "needs an issuer that starts with https://"),
         "delayer_period_seconds": (841, "from 180 to 840"),
         "horizon_days": (1.5, "whole number of days from 1 to 36500"),
+        "max_lateness_seconds": (60.5, "or null to deliver everything"),
         "reserved_concurrency": ({"api-schedule-post": 0}, "0 would stop the function"),
     },
     {
@@ -70,6 +73,16 @@ def test_a_wrong_variable_is_refused_with_its_sentence(refusals: list[str], numb
     """The plan fails, names the variable and says what it has to be."""
     errors = [error for error in refusals[number].split("Error: ") if f"var.{name}" in error or f'"{name}"' in error]
     assert ROUNDS[number][name][1] in " ".join(errors)
+
+
+def test_a_greatest_lateness_reaches_the_fast_track(make_plan: Any) -> None:
+    """The smallest one is allowed, and the function's settings refer to it.
+
+    What they are is known after an apply: the end-to-end tests see that without one the variable isn't set at all.
+    """
+    plan = make_plan("dev", max_lateness_seconds="60")
+    settings = call(plan, "stream_dynamodb_fasttrack_enqueuer")["environment_variables"]
+    assert "var.max_lateness_seconds" in references(settings)
 
 
 def test_a_missing_package_is_refused_with_what_to_do(terraform: Any) -> None:
