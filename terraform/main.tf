@@ -4,6 +4,9 @@
 locals {
   name = "delayer-${var.environment}"
 
+  # Told to the dashboard as well, which can't wait for the queue to be there.
+  queue_name = "${local.name}-delayer"
+
   # What make package builds. Relative, so that a plan names no machine's folders.
   packages = "${path.root}/../build/dist"
 
@@ -22,7 +25,7 @@ module "schedule_table" {
 module "delayer_queue" {
   source = "./modules/delayer_queue"
 
-  name = "${local.name}-delayer"
+  name = local.queue_name
 }
 
 module "failure_bucket" {
