@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -106,7 +107,16 @@ class Workspace:
 
     def init(self) -> None:
         """Get the provider and the backend ready. Raises TerraformError."""
-        mirror = _provider_mirror(Path(self.variables["TF_PLUGIN_CACHE_DIR"]))
+        cache = Path(self.variables["TF_PLUGIN_CACHE_DIR"])
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / ".lock").open("w") as lock:
+            # Two inits at once would spoil each other's installation into the cache (Terraform CLI, "Provider Plugin
+            # Cache": concurrent use is not safe).
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._init(cache)
+
+    def _init(self, cache: Path) -> None:
+        mirror = _provider_mirror(cache)
         plugins = [f"-plugin-dir={mirror}"] if mirror else []
         arguments = ("-input=false", "-no-color", "-lockfile=readonly", "-reconfigure", *plugins)
         if self.has_local_state:
