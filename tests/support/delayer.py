@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -218,7 +219,12 @@ class Delayer:
 
     @staticmethod
     def _logger_and_metrics(service: str) -> tuple[Logger, Metrics]:
-        return Logger(service=service, stream=_StandardOutput()), Metrics(namespace=NAMESPACE, service=service)
+        logger = Logger(service=service)
+        # A logger of that name, with its handler, may be left from a test that started the function's own module.
+        for handler in logging.getLogger(service).handlers:
+            assert isinstance(handler, logging.StreamHandler)
+            handler.setStream(_StandardOutput())
+        return logger, Metrics(namespace=NAMESPACE, service=service)
 
 
 def ids(schedules: Iterable[Schedule]) -> set[str]:
