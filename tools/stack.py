@@ -194,9 +194,9 @@ def _start_embedded_aws(folder: Path) -> Stack:
         with log.open("ab") as output:
             # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
             process = subprocess.Popen(
-                # Not its script, which names the folder that it was installed in: the checkout may have been moved.
-                [python, "-P", "-m", "ministack"],
-                cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                # No script: it would name the folder that it was installed in, and the checkout may have been moved.
+                [python, "-B", "-m", "tools.embedded_aws"],
+                cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True,
             )  # fmt: skip
         stack = Stack(endpoint, folder, process.pid)

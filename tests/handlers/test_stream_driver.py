@@ -100,7 +100,7 @@ def test_what_is_too_old_is_discarded_whole(clock: Clock) -> None:
     script = Script(*[fail] * 4)
     mapping = StreamMapping(script, clock, batch_size=1, maximum_record_age_seconds=90, retry_wait_seconds=30)
     mapping.deliver(records)
-    assert mapping.discarded_records() == [records[0], records[1]]
+    assert mapping.discarded == [records[0], records[1]]
     assert len(mapping.invocations) == 4
 
 

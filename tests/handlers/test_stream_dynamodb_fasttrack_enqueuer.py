@@ -468,7 +468,7 @@ class TestFailures:
         delayer.calls.fail("SendMessageBatch", client_error("AccessDenied", 403))
         mapping = delayer.mapping(retry_wait_seconds=3_600)
         mapping.deliver(records)
-        assert mapping.discarded_records() == records
+        assert mapping.discarded == records
         assert delayer.receive() == []
 
     @pytest.mark.parametrize("code", ["InvalidMessageContents", "InvalidParameterValue", "InvalidAttributeValue"])

@@ -30,11 +30,11 @@ from task_1minute_enqueuer import handler as task
 from task_1minute_enqueuer import sweep as sweeping
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from tests.model.faults import CALL_SECONDS, Fault, Plan, fault_of
-from tests.model.mapping import WHOLE_BATCH, ShardMapping, checkpoint
 from tests.model.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
 from tests.support.clock import NOW, utc
 from tests.support.failures import client_error
 from tests.support.http_events import http_event
+from tools.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
 
 __all__ = ["PERIOD", "SHARDS", "STREAM_SHARDS", "System", "Violation", "deterministic"]
 

@@ -1,6 +1,17 @@
-"""Plays the stream mapping for one shard, an invocation at a time, by the rules of tests/support/stream_driver.
+"""The event source mapping of a DynamoDB stream as AWS documents it, an invocation at a time. Pure: no AWS, no clock.
 
-There is no end of retries but the records' age, batches are bisected, and partial answers are checkpoints.
+From the AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" and its pages on batch item failures and on
+retained discarded records, for a mapping like ours (ReportBatchItemFailures, bisecting, retries that only the records'
+age ends):
+
+- A shard's records come in order, in batches; the next batch waits until this one is done with.
+- An answer with no failures (an empty or null list, an empty or null answer) is success.
+- The lowest sequence number reported is the checkpoint: everything from it on is retried. An identifier that is empty,
+  null or none of the batch's, an answer of another shape, or an exception fails the whole batch.
+- A failed batch is halved and the halves are retried in order; an answer with a checkpoint is bisected there, so that
+  only what begins with it is retried.
+- A record older than MaximumRecordAgeInSeconds is discarded, to the on-failure destination.
+- The mapping's filter takes INSERT and REMOVE.
 """
 
 from __future__ import annotations
@@ -8,11 +19,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tests.model.memory_aws import Record
-
 __all__ = ["MAXIMUM_RECORD_AGE_SECONDS", "WHOLE_BATCH", "ShardMapping", "checkpoint"]
 
+#: What the Terraform sets.
 MAXIMUM_RECORD_AGE_SECONDS = 82_800
+
+_TAKEN_EVENTS = ("INSERT", "REMOVE")
+
+#: A stream record (Amazon DynamoDB Streams API reference, "Record").
+type Record = dict[str, Any]
 
 #: The checkpoint of a failed batch.
 WHOLE_BATCH = 0
@@ -33,11 +48,17 @@ def checkpoint(batch: list[Record], answer: Any) -> int | None:
 
 
 class ShardMapping:
-    """Reads one shard of a stream."""
+    """Reads one shard of a stream: a list that may grow."""
 
-    def __init__(self, stream: list[Record], batch_size: int) -> None:
+    def __init__(
+        self,
+        stream: list[Record],
+        batch_size: int,
+        maximum_record_age_seconds: int = MAXIMUM_RECORD_AGE_SECONDS,
+    ) -> None:
         self._stream = stream
         self._batch_size = batch_size
+        self._maximum_record_age_seconds = maximum_record_age_seconds
         self._position = 0
         #: Batches, or what is left of them, that come before what is not yet read.
         self._waiting: list[list[Record]] = []
@@ -53,10 +74,10 @@ class ShardMapping:
     def next_batch(self, now: float) -> list[Record]:
         """What the function is to be handed; it stays until `finish`. Empty if there is nothing."""
         self.discard_old(now)
-        if not self._waiting:
+        while not self._waiting and self._position < len(self._stream):
             batch = self._stream[self._position : self._position + self._batch_size]
             self._position += len(batch)
-            taken = [record for record in batch if record["eventName"] in ("INSERT", "REMOVE")]
+            taken = [record for record in batch if record["eventName"] in _TAKEN_EVENTS]
             self._waiting = [taken] if taken else []
         return self._waiting[0] if self._waiting else []
 
@@ -75,15 +96,15 @@ class ShardMapping:
 
     def discard_old(self, now: float) -> None:
         """Give what is older than the mapping's record age to the on-failure destination."""
-        oldest = now - MAXIMUM_RECORD_AGE_SECONDS
+        oldest = now - self._maximum_record_age_seconds
 
         def is_old(record: Record) -> bool:
             return int(record["dynamodb"]["ApproximateCreationDateTime"]) < oldest
 
-        while self._position < len(self._stream) and is_old(self._stream[self._position]):
-            self.discarded.append(self._stream[self._position])
-            self._position += 1
         if self._waiting and is_old(self._waiting[0][0]):
             self.discarded += [record for batch in self._waiting for record in batch if is_old(record)]
             young = [[record for record in batch if not is_old(record)] for batch in self._waiting]
             self._waiting = [batch for batch in young if batch]
+        while self._position < len(self._stream) and is_old(self._stream[self._position]):
+            self.discarded.append(self._stream[self._position])
+            self._position += 1

@@ -1,0 +1,54 @@
+"""Lets ministack enforce permissions as AWS does, where it asks for something else."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Enforce every caller's policies, and every resource's."""
+    os.environ["AUTH"] = "true"
+
+    from ministack import app  # noqa: PLC0415 -- it reads the environment when it is imported
+    from ministack.core import iam_actions  # noqa: PLC0415
+
+    pin_request_origin = app.pin_request_origin
+    extract_iam_action = iam_actions.extract_iam_action
+    dynamodb_service_context = iam_actions.dynamodb_service_context
+
+    def pin_secure_origin(source_ip: str, _is_secure: bool) -> None:  # noqa: FBT001 -- called so
+        # Policies refuse what doesn't come by TLS. Here everything comes by the loopback, which stands for it.
+        pin_request_origin(source_ip, True)  # noqa: FBT003
+
+    def action(*arguments: Any) -> str | None:
+        # A batch needs the permission of a single one (Service Authorization Reference, "Amazon SQS").
+        named: str | None = extract_iam_action(*arguments)
+        return named.removesuffix("Batch") if named is not None and named.startswith("sqs:") else named
+
+    def context(body: bytes) -> dict[str, Any]:
+        # dynamodb:Attributes names the attributes of what a BatchWriteItem puts and the keys of what it deletes.
+        found: dict[str, Any] = dynamodb_service_context(body)
+        names = batch_attributes(body)
+        return found | ({"dynamodb:Attributes": names} if names else {})
+
+    app.pin_request_origin = pin_secure_origin
+    iam_actions.extract_iam_action = action
+    iam_actions.dynamodb_service_context = context
+
+
+def batch_attributes(body: bytes) -> list[str]:
+    """The attributes that a BatchWriteItem's JSON names; none if it is something else."""
+    try:
+        tables = json.loads(body)["RequestItems"]
+        requests = [request for table in tables.values() for request in table]
+        parts = [
+            request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"]
+            for request in requests
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
+    return sorted({name for part in parts for name in part})
