@@ -20,7 +20,8 @@ LOCK_ministack := tools/ministack.txt
 LOCK_terraform := tools/terraform.txt
 LOCK_tests := tests/requirements.txt
 LOCK_scan := tests/scan.txt
-ENVIRONMENTS := build tools ministack terraform tests scan
+LOCK_chaos := tools/chaos.txt
+ENVIRONMENTS := build tools ministack terraform tests scan chaos
 
 define ENVIRONMENT_RULE
 .venv/$(1)/.installed: $$(LOCK_$(1))
@@ -95,7 +96,7 @@ package: .venv/build/.installed ## Build build/dist/<function>.zip for every fun
 	@.venv/build/bin/python build/package.py
 
 # In this order: some constrain the next. A lock's header names this target, and no machine's settings get in.
-LOCKS := requirements build/requirements tools/requirements tools/ministack tools/terraform tests/requirements tests/scan
+LOCKS := requirements build/requirements tools/requirements tools/ministack tools/terraform tools/chaos tests/requirements tests/scan
 
 .PHONY: lock
 lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything
@@ -125,6 +126,10 @@ audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabi
 .PHONY: soak
 soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10000); SEED replays a failure
 	@PYTHONPATH=src:. .venv/tests/bin/python -m tests.model.soak "$(or $(RUNS),10000)" "$(SEED)"
+
+.PHONY: chaos
+chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; nine minutes
+	@.venv/chaos/bin/python -m tools.chaos $(SEED)
 
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types

@@ -22,7 +22,7 @@ from tools.stack import Stack, stack_in
 from tools.terminal import apply_progress, run
 from tools.terraform import ROOT, TerraformError
 
-__all__ = ["Arrivals", "Posted", "summarize"]
+__all__ = ["Arrivals", "Posted", "consuming", "read_paths", "summarize"]
 
 #: Longer than this after the last pointInTime nothing is waited for.
 PATIENCE_SECONDS = 30
@@ -52,8 +52,12 @@ class Arrivals:
     paths: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, schedule_id: str, at: float) -> None:
+    def hear(self, message: Any, at: float) -> None:
         """One message was received."""
+        self.add(message["MessageAttributes"]["scheduleId"]["StringValue"], at)
+
+    def add(self, schedule_id: str, at: float) -> None:
+        """A message of this schedule was received."""
         with self._lock:
             self.times.setdefault(schedule_id, []).append(at)
 
@@ -78,7 +82,7 @@ def consuming(stack: Stack, arrivals: Arrivals) -> Iterator[None]:
                 )
                 at = time.time()
                 for message in answer.get("Messages", []):
-                    arrivals.add(message["MessageAttributes"]["scheduleId"]["StringValue"], at)
+                    arrivals.hear(message, at)
                     queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             except Exception as error:  # noqa: BLE001  (a consumer must go on, whatever a call says)
                 if not is_over.is_set():

@@ -26,7 +26,18 @@ from botocore.credentials import Credentials
 
 from tools.terraform import ROOT, TerraformError, Workspace, open_workspace
 
-__all__ = ["ACCESS_KEY", "LOCAL_FOLDER", "REGION", "Answer", "Stack", "running_stack", "stack_in", "start", "stop"]
+__all__ = [
+    "ACCESS_KEY",
+    "LOCAL_FOLDER",
+    "REGION",
+    "Answer",
+    "Stack",
+    "free_port",
+    "running_stack",
+    "stack_in",
+    "start",
+    "stop",
+]
 
 LOCAL_FOLDER = ROOT / "build" / "local"
 REGION = "us-east-1"
@@ -112,24 +123,26 @@ class Stack:
 
 
 @contextlib.contextmanager
-def stack_in(folder: Path, progress: Progress) -> Iterator[Stack]:
+def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """Start a stack with all that it keeps in `folder`, and stop it and remove the folder at the end.
+
+    `variables` are added to the environment of the embedded AWS, and so of the functions.
 
     Raises:
         TerraformError: it could not be started or applied; what was said is in the message.
     """
-    stack = start(folder, progress)
+    stack = start(folder, progress, variables)
     try:
         yield stack
     finally:
         stop(stack)
 
 
-def start(folder: Path, progress: Progress) -> Stack:
+def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None) -> Stack:
     """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stack = _start_embedded_aws(folder)
+    stack = _start_embedded_aws(folder, variables or {})
     try:
         workspace = open_workspace("local", folder, has_local_state=True, variables=stack.variables)
         planned = _run("plan", workspace, "-var-file=environments/local.tfvars", "-out=local.tfplan")
@@ -170,7 +183,7 @@ def running_stack() -> Stack | None:
     return stack if _is_healthy(stack.endpoint) else None
 
 
-def _start_embedded_aws(folder: Path) -> Stack:
+def _start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
         raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
@@ -179,7 +192,7 @@ def _start_embedded_aws(folder: Path) -> Stack:
     temporary.mkdir()
     deadline = time.monotonic() + _START_SECONDS
     for _ in range(_STARTS):
-        port = _free_port()
+        port = free_port()
         endpoint = f"http://127.0.0.1:{port}"
         variables = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))},
@@ -190,6 +203,7 @@ def _start_embedded_aws(folder: Path) -> Stack:
             "LOG_LEVEL": "WARNING",
             "NO_PROXY": "127.0.0.1",
             "TMPDIR": str(temporary),
+            **added,
         }
         with log.open("ab") as output:
             # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
@@ -259,7 +273,8 @@ def _run(
     raise TerraformError(f"terraform {action} failed:\n" + "\n".join(errors or ["it said nothing of why"]))
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

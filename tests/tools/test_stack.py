@@ -128,11 +128,11 @@ class TestStart:
 
     def test_port_is_taken(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """If another process takes the port in the meantime, the next start is on another port."""
-        free_port = stack_module._free_port  # noqa: SLF001 -- it is what the test replaces
+        free_port = stack_module.free_port
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             ports = iter([other.getsockname()[1], free_port()])
-            monkeypatch.setattr(stack_module, "_free_port", lambda: next(ports))
+            monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
             with stack_in(machine.folder, ignore) as stack:
                 first, second = (start["GATEWAY_PORT"] for start in machine.starts)
                 assert first == str(other.getsockname()[1])
@@ -152,9 +152,9 @@ class TestStart:
         """What hangs is ended, with all its processes, and is not started again."""
         machine.behaves("hangs")
         monkeypatch.setattr(stack_module, "_START_SECONDS", 1)
-        free_port = stack_module._free_port  # noqa: SLF001 -- it is what the test replaces
+        free_port = stack_module.free_port
         ports = iter([free_port()])
-        monkeypatch.setattr(stack_module, "_free_port", lambda: next(ports))
+        monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
         with pytest.raises(TerraformError, match=r"(?s)did not start.*line 7"):
             start(machine.folder, ignore)
         assert machine.is_clean

@@ -1,0 +1,117 @@
+"""What the embedded AWS wrote down of a run, and why a schedule was sent twice. Pure.
+
+What it writes down is described in tools/embedded_aws/faults.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+__all__ = ["UNEXPLAINED", "Invocation", "Journal", "Taken", "read_journal"]
+
+UNEXPLAINED = "unexplained"
+
+#: A call that was spoiled was begun at most this long before SQS took its messages: the function gives up after 5 s.
+_CALL_SECONDS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """SQS took a message: when, of which schedule, and under which MessageId."""
+
+    at: float
+    schedule_id: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The fast track was called with stream records. `removed` has each removal's scheduleId, None for an insertion."""
+
+    began: float
+    ended: float
+    outcome: str
+    #: The position from which the records come again, or None.
+    retry_from: int | None
+    removed: Sequence[str | None]
+
+    def is_done_with(self, schedule_id: str) -> bool:
+        """Whether the mapping took this removal for handled."""
+        return self.retry_from is None or schedule_id in self.removed[: self.retry_from]
+
+
+@dataclass(slots=True)
+class Journal:
+    """All that was written, in its order."""
+
+    taken: dict[str, list[Taken]] = field(default_factory=dict)
+    invocations: dict[str, list[Invocation]] = field(default_factory=dict)
+    #: How often each fault happened, by what it is.
+    faults: dict[str, int] = field(default_factory=dict)
+    #: When the proxy spoiled a SendMessageBatch.
+    spoiled_sends: list[float] = field(default_factory=list)
+
+    def count(self, fault: str) -> None:
+        """One more of these faults."""
+        self.faults[fault] = self.faults.get(fault, 0) + 1
+
+    def add(self, fact: dict[str, Any]) -> None:
+        """One line of the journal."""
+        match fact["what"]:
+            case "taken":
+                for schedule_id, message_id in fact["messages"].items():
+                    self.taken.setdefault(schedule_id, []).append(Taken(fact["at"], schedule_id, message_id))
+            case "invocation":
+                invocation = Invocation(fact["began"], fact["at"], fact["outcome"], fact["retry_from"], fact["removed"])
+                for schedule_id in set(filter(None, invocation.removed)):
+                    self.invocations.setdefault(schedule_id, []).append(invocation)
+            case "kill":
+                self.count(f"killed after {fact['after']}")
+            case "partial":
+                self.count(f"{fact['of']} done in part")
+
+    def why_again(self, schedule_id: str, message_ids: Collection[str], repeated: Collection[str]) -> list[str]:
+        """Why each message after a schedule's first was sent, or UNEXPLAINED.
+
+        `repeated` has the schedules that were posted more than once.
+        """
+        taken = self.taken.get(schedule_id, [])
+        reasons = [self._why(first, second, schedule_id in repeated) for first, second in pairwise(taken)]
+        # A message that SQS never said to have taken would be none of these.
+        strangers = set(message_ids) - {each.message_id for each in taken}
+        return reasons + [UNEXPLAINED] * len(strangers)
+
+    def _why(self, first: Taken, second: Taken, is_repeated: bool) -> str:  # noqa: FBT001
+        before, after = self._invocation(first), self._invocation(second)
+        if before is None or after is None:
+            return UNEXPLAINED
+        if before is after:
+            is_spoiled = any(0 <= first.at - spoiled <= _CALL_SECONDS for spoiled in self.spoiled_sends)
+            return "SQS took it, and the answer was lost" if is_spoiled else UNEXPLAINED
+        if before.is_done_with(first.schedule_id):
+            return "posted again after its hand-over" if is_repeated else UNEXPLAINED
+        if before.outcome == "partial answer":
+            return "an earlier record of its batch had to come again"
+        if before.outcome == "Worker process died":
+            return "the function was killed after SQS had taken it"
+        return f"its invocation failed: {before.outcome}"
+
+    def _invocation(self, taken: Taken) -> Invocation | None:
+        of_schedule = self.invocations.get(taken.schedule_id, [])
+        return next((each for each in of_schedule if each.began <= taken.at <= each.ended), None)
+
+
+def read_journal(lines: Iterable[str], fired: Iterable[dict[str, Any]]) -> Journal:
+    """The journal's lines, and the events that the proxy told of."""
+    journal = Journal()
+    for line in lines:
+        journal.add(json.loads(line))
+    for event in fired:
+        journal.count(event["action"])
+        if event["operation"] == "SendMessageBatch":
+            journal.spoiled_sends.append(event["ts"])
+    return journal
