@@ -1,0 +1,41 @@
+"""The in-memory stand-in, with which the model plays its faults, answers as the embedded AWS does."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.model.contract import QUICK, Clients, changes, create, play
+from tests.model.memory_aws import MemoryAws
+from tests.model.test_memory_aws import answers_at_once
+from tools.stack import Stack
+
+
+class RealTime:
+    """The clock of this machine."""
+
+    def __call__(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+def without_times(recorded: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What a stream says but when, for the two sequences are not played at the same time."""
+    return [(event, key, old) for event, key, _, old in recorded]
+
+
+def test_equal_to_the_embedded_aws(stack: Stack) -> None:
+    """Answers, errors' codes, stream records and what becomes visible when are the same."""
+    clients = Clients(stack.client("dynamodb"), stack.client("sqs"), stack.client("s3"))
+    url, reader = create(clients, stack.client("dynamodbstreams"), QUICK)
+    embedded = play(clients, url, RealTime(), QUICK)
+    recorded = changes(reader.read())
+
+    memory = MemoryAws(RealTime(), visibility_timeout_seconds=QUICK.hidden)
+    in_memory = Clients(memory.dynamodb(answers_at_once), memory.sqs(answers_at_once), memory.s3(answers_at_once))
+    assert play(in_memory, url, RealTime(), QUICK) == embedded
+    assert without_times(changes(memory.streams[0])) == without_times(recorded)

@@ -1,0 +1,173 @@
+"""One sequence of the calls that the delayer makes, for the stand-in and for what it stands in for.
+
+Left out is what the others take and AWS refuses: more than 25 deletes in a call, and between 256 KiB and 1 MiB of
+messages, which the delayer queue is configured not to take. So is a put that changes nothing, of which only moto's
+stream tells.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+from botocore.exceptions import ClientError
+
+from delayer.retries import error_code
+from tests.support.clock import NOW
+from tests.support.stream_records import StreamReader
+
+__all__ = ["QUICK", "SLOW", "Clients", "Pace", "changes", "create", "play"]
+
+TABLE = "schedules"
+
+
+class Time(Protocol):
+    """What goes by between the calls."""
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds go by."""
+
+
+class Clients(NamedTuple):
+    """Of boto3, or of the stand-in."""
+
+    dynamodb: Any
+    sqs: Any
+    s3: Any
+
+
+class Pace(NamedTuple):
+    """How long, in seconds, the sequence's delays are, and how long a received message is hidden."""
+
+    short_delay: int
+    long_delay: int
+    hidden: int
+
+
+#: For a clock that is moved: as in the real queue.
+SLOW = Pace(short_delay=10, long_delay=900, hidden=30)
+#: For a clock that goes by itself.
+QUICK = Pace(short_delay=4, long_delay=14, hidden=2)
+
+
+def item(shard: int, due: int, payload: str = "1") -> dict[str, Any]:
+    """A record."""
+    return {**key(shard, due), "payload": {"S": payload}}
+
+
+def key(shard: int, due: int) -> dict[str, Any]:
+    """A record's key."""
+    return {"shard": {"N": str(shard)}, "due": {"S": f"{due:012d}#a"}}
+
+
+def query(shard: int, end: int) -> dict[str, Any]:
+    """A query's parameters."""
+    return {
+        "TableName": TABLE,
+        "ExpressionAttributeNames": {"#shard": "shard"},
+        "KeyConditionExpression": "#shard = :shard AND due < :end",
+        "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":end": {"S": f"{end:012d}"}},
+        "ProjectionExpression": "#shard, due",
+    }
+
+
+def deletes(*keys: dict[str, Any]) -> dict[str, Any]:
+    """A BatchWriteItem's parameters."""
+    return {"RequestItems": {TABLE: [{"DeleteRequest": {"Key": each}} for each in keys]}}
+
+
+def entry(identity: str, delay: int = 0, body: str = "b") -> dict[str, Any]:
+    """An entry of SendMessageBatch."""
+    attributes = {"scheduleId": {"DataType": "String", "StringValue": identity}}
+    return {"Id": identity, "DelaySeconds": delay, "MessageBody": body, "MessageAttributes": attributes}
+
+
+def answered(call: Any, **parameters: Any) -> Any:
+    """What matters of an answer, or the error's code."""
+    try:
+        answer = call(**parameters)
+    except ClientError as error:
+        return error_code(error)
+    kept = {name: answer[name] for name in ("Items", "Count", "LastEvaluatedKey", "UnprocessedItems") if name in answer}
+    if "Table" in answer:
+        kept["stream"] = answer["Table"]["StreamSpecification"], "LatestStreamArn" in answer["Table"]
+    for name in ("Successful", "Failed"):
+        kept[name] = [part["Id"] for part in answer.get(name, [])]
+    kept["Messages"] = sorted(message["Body"] for message in answer.get("Messages", []))
+    return kept
+
+
+def play(clients: Clients, url: str, time: Time, pace: Pace) -> list[Any]:
+    """The sequence; what was answered."""
+    dynamodb, sqs, s3 = clients
+    condition = {"TableName": TABLE, "ConditionExpression": "attribute_not_exists(due)"}
+    said = [answered(dynamodb.put_item, Item=item(1, NOW + due), **condition) for due in (5, 3, 4, 900, 3)]
+    said.append(answered(dynamodb.put_item, Item=item(2, NOW, "9" * 300_000), **condition))
+    said += [answered(dynamodb.put_item, Item=item(3, NOW + n, "9" * 300_000), **condition) for n in range(6)]
+    said.append(answered(dynamodb.put_item, TableName=TABLE, Item=item(1, NOW + 5, "2")))
+    said.append(answered(dynamodb.describe_table, TableName=TABLE))
+    said += [answered(dynamodb.query, **query(shard, NOW + end)) for shard in (0, 1, 2) for end in (0, 4, 5, 901)]
+    first = dynamodb.query(**query(3, NOW + 100))
+    rest = dynamodb.query(**query(3, NOW + 100), ExclusiveStartKey=first["LastEvaluatedKey"])
+    said.append((len(first["Items"]) < 6, first["Items"] + rest["Items"], "LastEvaluatedKey" in rest))
+    time.wait(1.5)
+    said.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3), key(2, NOW), key(7, NOW))))
+    said.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3))))
+    said.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 5), key(1, NOW + 5))))
+    said.append(answered(dynamodb.delete_item, TableName=TABLE, Key=key(1, NOW + 5)))
+    said.append(answered(dynamodb.put_item, Item=item(1, NOW + 3), **condition))
+    said.append(answered(dynamodb.query, **query(1, NOW + 901)))
+
+    send = sqs.send_message_batch
+    said.append(answered(send, QueueUrl=url, Entries=[]))
+    said.append(answered(send, QueueUrl=url, Entries=[entry("a"), entry("a")]))
+    said.append(answered(send, QueueUrl=url, Entries=[entry(str(n)) for n in range(11)]))
+    said.append(answered(send, QueueUrl=url, Entries=[entry(str(n), body="x" * 600_000) for n in range(2)]))
+    said.append(
+        answered(
+            send,
+            QueueUrl=url,
+            Entries=[entry("a", 0, "A"), entry("b", pace.short_delay, "B"), entry("c", pace.long_delay, "C")],
+        )
+    )
+    hidden = pace.hidden + 1
+    # A second before the short delay's end, at it, when all are visible again, and round the long delay's end.
+    for wait in (0, pace.short_delay - 1, 1, hidden, pace.long_delay - pace.short_delay - hidden - 1, 2):
+        time.wait(wait)
+        said.append(answered(sqs.receive_message, QueueUrl=url, MaxNumberOfMessages=10))
+    time.wait(hidden)
+    for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"][:1]:
+        said.append(answered(sqs.delete_message, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"]))
+    time.wait(hidden)
+    said.append(len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]))
+    said.append(answered(s3.put_object, Bucket="failures", Key="k", Body=b"text", ContentType="application/json"))
+    return said
+
+
+def changes(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What a stream says: what happened, to which key, when, and what had been there."""
+    return [
+        (
+            record["eventName"],
+            record["dynamodb"]["Keys"],
+            record["dynamodb"]["ApproximateCreationDateTime"],
+            record["dynamodb"].get("OldImage"),
+        )
+        for record in records
+    ]
+
+
+def create(clients: Clients, streams: Any, pace: Pace) -> tuple[str, StreamReader]:
+    """Make the table, the queue and the bucket of the sequence; the queue's URL and a reader of the stream."""
+    created = clients.dynamodb.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "shard", "AttributeType": "N"},
+            {"AttributeName": "due", "AttributeType": "S"},
+        ],
+        KeySchema=[{"AttributeName": "shard", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"},
+    )
+    queue = clients.sqs.create_queue(QueueName="contract", Attributes={"VisibilityTimeout": str(pace.hidden)})
+    clients.s3.create_bucket(Bucket="failures")
+    return queue["QueueUrl"], StreamReader(created["TableDescription"]["LatestStreamArn"], streams)
