@@ -15,8 +15,14 @@ __all__ = ["UNEXPLAINED", "Invocation", "Journal", "Taken", "read_journal"]
 
 UNEXPLAINED = "unexplained"
 
-#: A call that was spoiled was begun at most this long before SQS took its messages: the function gives up after 5 s.
+#: A call that was spoiled was begun at most this long before SQS took its messages: the proxy holds some for 4.5 s.
 _CALL_SECONDS = 6.0
+
+#: By the outcome of its invocation, as the embedded AWS words it.
+_WHY_A_BATCH_COMES_AGAIN = {
+    "partial answer": "an earlier record of its batch had to come again",
+    "Worker process died": "the function was killed after SQS had taken it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class Invocation:
 class Journal:
     """All that was written, in its order."""
 
+    #: How often DynamoDB stored each schedule.
+    stored: dict[str, int] = field(default_factory=dict)
     taken: dict[str, list[Taken]] = field(default_factory=dict)
     invocations: dict[str, list[Invocation]] = field(default_factory=dict)
     #: How often each fault happened, by what it is.
@@ -62,6 +70,8 @@ class Journal:
     def add(self, fact: dict[str, Any]) -> None:
         """One line of the journal."""
         match fact["what"]:
+            case "stored":
+                self.stored[fact["schedule_id"]] = self.stored.get(fact["schedule_id"], 0) + 1
             case "taken":
                 for schedule_id, message_id in fact["messages"].items():
                     self.taken.setdefault(schedule_id, []).append(Taken(fact["at"], schedule_id, message_id))
@@ -74,31 +84,29 @@ class Journal:
             case "partial":
                 self.count(f"{fact['of']} done in part")
 
-    def why_again(self, schedule_id: str, message_ids: Collection[str], repeated: Collection[str]) -> list[str]:
-        """Why each message after a schedule's first was sent, or UNEXPLAINED.
-
-        `repeated` has the schedules that were posted more than once.
-        """
+    def why_again(self, schedule_id: str, message_ids: Collection[str]) -> list[str]:
+        """Why each message after a schedule's first was sent, or UNEXPLAINED."""
         taken = self.taken.get(schedule_id, [])
-        reasons = [self._why(first, second, schedule_id in repeated) for first, second in pairwise(taken)]
+        reasons = [self._why(first, second) for first, second in pairwise(taken)]
         # A message that SQS never said to have taken would be none of these.
         strangers = set(message_ids) - {each.message_id for each in taken}
         return reasons + [UNEXPLAINED] * len(strangers)
 
-    def _why(self, first: Taken, second: Taken, is_repeated: bool) -> str:  # noqa: FBT001
+    def _why(self, first: Taken, second: Taken) -> str:
         before, after = self._invocation(first), self._invocation(second)
-        if before is None or after is None:
+        if before is None:
             return UNEXPLAINED
         if before is after:
-            is_spoiled = any(0 <= first.at - spoiled <= _CALL_SECONDS for spoiled in self.spoiled_sends)
-            return "SQS took it, and the answer was lost" if is_spoiled else UNEXPLAINED
+            return "SQS took it, and the answer was lost" if self._is_spoiled(first) else UNEXPLAINED
+        if after is None:
+            return "a call that had been given up took effect later" if self._is_spoiled(second) else UNEXPLAINED
         if before.is_done_with(first.schedule_id):
-            return "posted again after its hand-over" if is_repeated else UNEXPLAINED
-        if before.outcome == "partial answer":
-            return "an earlier record of its batch had to come again"
-        if before.outcome == "Worker process died":
-            return "the function was killed after SQS had taken it"
-        return f"its invocation failed: {before.outcome}"
+            return "stored again after its hand-over" if self.stored.get(first.schedule_id, 0) > 1 else UNEXPLAINED
+        return _WHY_A_BATCH_COMES_AGAIN.get(before.outcome, f"its invocation failed: {before.outcome}")
+
+    def _is_spoiled(self, taken: Taken) -> bool:
+        """Whether the proxy spoiled a call that may be the one that brought this message."""
+        return any(0 <= taken.at - spoiled <= _CALL_SECONDS for spoiled in self.spoiled_sends)
 
     def _invocation(self, taken: Taken) -> Invocation | None:
         of_schedule = self.invocations.get(taken.schedule_id, [])

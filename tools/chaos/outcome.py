@@ -40,10 +40,9 @@ BURST_DUE = 400
 
 @dataclass(slots=True)
 class Posts:
-    """What was accepted: when each schedule is due, and which took more than one request."""
+    """What was accepted: when each schedule is due, and how many requests it took for all."""
 
     due: dict[str, int] = field(default_factory=dict)
-    repeated: set[str] = field(default_factory=set)
     requests: int = 0
 
 
@@ -96,7 +95,7 @@ def report(outcome: Outcome) -> tuple[bool, Table, str]:
     again: dict[str, int] = {}
     for schedule_id, message_ids in arrivals.message_ids.items():
         if len(message_ids) > 1 or schedule_id not in posts.due:
-            for reason in journal.why_again(schedule_id, message_ids, posts.repeated) or [UNEXPLAINED]:
+            for reason in journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]:
                 again[reason] = again.get(reason, 0) + 1
     faults = sum(journal.faults.values())
     undisturbed = [

@@ -3,6 +3,7 @@
 `EMBEDDED_AWS_FAULTS` holds the plan as JSON: `seed`, `partial` and `kill` (how likely each is, from 0 to 1) and
 `journal`, the file that gets a line of JSON for everything that has to explain a second delivery:
 
+- `{"what": "stored", "at", "schedule_id"}`: DynamoDB stored a schedule that was not there.
 - `{"what": "taken", "at", "messages": {scheduleId: MessageId}}`: SQS took these messages.
 - `{"what": "invocation", "began", "at", "outcome", "retry_from", "removed": [scheduleId or null, …]}`: the fast track
   was called with these stream records (null: an insertion).
@@ -16,6 +17,7 @@ import os
 import random
 import threading
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,9 @@ class _Faults:
             workers = [
                 worker for worker, event in self._running.items() if _may_call(operation, worker, event, schedule_ids)
             ]
-        if workers:
-            workers[0]._proc.kill()  # noqa: SLF001 -- there is no other way to it
+        process = workers[0]._proc if workers else None  # noqa: SLF001 -- there is no other way to it
+        if process is not None:
+            process.kill()
             self.write("kill", after=operation)
 
     def watch_workers(self, worker_class: Any) -> None:
@@ -129,7 +132,10 @@ def install(plan: dict[str, Any]) -> Tell:
 
     def put(data: dict[str, Any]) -> Any:
         answer = put_item(data)
-        faults.maybe_kill("PutItem", {_schedule_id(data["Item"])})
+        schedule_id = _schedule_id(data["Item"])
+        if answer[0] == HTTPStatus.OK:
+            faults.write("stored", schedule_id=schedule_id)
+        faults.maybe_kill("PutItem", {schedule_id})
         return answer
 
     def write(data: dict[str, Any]) -> Any:
