@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.model.contract import QUICK, Clients, changes, create, play
+import pytest
+
+from tests.model.contract import QUICK, Clients, changes, create, entry, play
 from tests.model.memory_aws import MemoryAws
 from tests.model.test_memory_aws import answers_at_once
 from tools.stack import Stack
@@ -39,3 +41,13 @@ def test_equal_to_the_embedded_aws(stack: Stack) -> None:
     in_memory = Clients(memory.dynamodb(answers_at_once), memory.sqs(answers_at_once), memory.s3(answers_at_once))
     assert play(in_memory, url, RealTime(), QUICK) == embedded
     assert without_times(changes(memory.streams[0])) == without_times(recorded)
+
+
+@pytest.mark.parametrize("delay", [-1, 901])
+def test_both_refuse_a_delay_that_sqs_refuses(stack: Stack, delay: int) -> None:
+    """A message with a negative delay, or one of more than 900 s, is answered as failed, and the others are taken."""
+    entries = [entry("wrong", delay), entry("right", 900)]
+    for sqs in (MemoryAws(RealTime()).sqs(answers_at_once), stack.client("sqs")):
+        answer = sqs.send_message_batch(QueueUrl=stack.outputs["delayer_queue_url"], Entries=entries)
+        assert [(each["Id"], each["Code"]) for each in answer["Failed"]] == [("wrong", "InvalidParameterValue")]
+        assert [each["Id"] for each in answer["Successful"]] == ["right"]

@@ -15,7 +15,7 @@ from delayer.retries import error_code
 from tests.support.clock import NOW
 from tests.support.stream_records import StreamReader
 
-__all__ = ["QUICK", "SLOW", "Clients", "Pace", "changes", "create", "play"]
+__all__ = ["QUICK", "SLOW", "Clients", "Pace", "changes", "create", "entry", "play"]
 
 TABLE = "schedules"
 
