@@ -114,11 +114,6 @@ class Project:
         """All dependencies' entries, with the data of every service that any function uses."""
         from wheels import wheels  # noqa: PLC0415 -- only where there is something to build
 
-        if sys.version_info[:3] == (3, 13, 0):
-            print(
-                "Note: Python 3.13.0 does not compile to the bytes that later ones do; see build/bytecode.py",
-                flush=True,
-            )
         locked = wheels(self._lock, self._cache / "wheels", self._cache / f"{_UNFINISHED}{os.getpid()}-wheels")
         return [entry for wheel in locked for entry in self._prepared(wheel)]
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result
 
 _OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
@@ -136,6 +138,13 @@ class TestWhatIsRefused:
         """A Python whose bytecode the functions' Python can't use is refused, even if there is nothing to build."""
         before = r"import importlib.util; importlib.util.MAGIC_NUMBER = b'\x2b\x0e\r\n'"
         assert_refused(checkout.build(before=before), "Python 3.13", "bytecode")
+
+    @pytest.mark.skipif(sys.version_info[:3] != (3, 13, 0), reason="what other versions compile is taken as it is")
+    def test_unknown_bytecode(self, checkout: Checkout) -> None:
+        """What Python 3.13.0 is not known to compile is not rewritten on a guess."""
+        before = "import python_3_13_0 as module; module._STARTS = {(start, 0) for start, _ in module._STARTS}"
+        checkout.zip_path("task-1minute-enqueuer").unlink()
+        assert_refused(checkout.build(before=before), "delayer/delayer_queue.py", "not known")
 
     def test_lock_without_hashes(self, checkout: Checkout) -> None:
         """A lock that does not pin a package with its hashes is refused."""
