@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.model.contract import QUICK, Clients, changes, create, entry, play
+from tests.model.contract import QUICK, Clients, answers_at_once, changes, create, entry, play
 from tests.model.memory_aws import MemoryAws
-from tests.model.test_memory_aws import answers_at_once
 from tools.stack import Stack
 
 
