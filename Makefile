@@ -129,7 +129,7 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 
 .PHONY: chaos
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; nine minutes
-	@.venv/chaos/bin/python -m tools.chaos $(SEED)
+	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
 
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types
