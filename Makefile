@@ -58,6 +58,10 @@ local: package .venv/tools/.installed .venv/ministack/.installed require-terrafo
 local-stop: .venv/tools/.installed ## End it
 	@.venv/tools/bin/python -m tools.local stop
 
+.PHONY: capacity
+capacity: .venv/tools/.installed ## Tell what schedules need and cost: RATE=1M a day, PEAK=100k at one instant, SIZE=300 bytes; AHEAD=7 days
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.capacity "$(RATE)" "$(PEAK)" "$(SIZE)" "$(AHEAD)"
+
 ##@ Deploy an environment (ENV=dev, staging or prod)
 
 .PHONY: plan
