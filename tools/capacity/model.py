@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from delayer.delayer_queue import BYTES_PER_CALL, MESSAGES_PER_CALL
 from delayer.schedule_table import DELETES_PER_CALL
 from delayer.schedules import MAX_MESSAGE_BYTES, MAX_SHARDS, Schedule, due_key
-from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
+from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT, SHARDS_AT_ONCE
 from tools.capacity.book import limits
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "MAX_WORKERS",
     "MINUTE_SECONDS",
     "PEAK_SECONDS",
-    "SHARDS_AT_ONCE",
     "TIMING",
     "CapacityError",
     "Plan",
@@ -65,11 +64,6 @@ _KB = 1_024
 
 #: One page of a Query holds records of 1 MB (Amazon DynamoDB API reference, Query).
 PAGE_BYTES = 1_024 * _KB
-
-#: The shards whose records one worker deletes at a time. `sweep` reads a shard to its end before it reads the next, and
-#: its calls in flight are the keys read last: of one shard, but where one ends and the next begins. So one worker is
-#: held to what one partition takes, however many shards it has. A test looks whether it is still so.
-SHARDS_AT_ONCE = 1
 
 #: Two ticks of the minute's rule can be almost two minutes apart, so a burst may be found that much later than the
 #: delayer period before its pointInTime.
@@ -174,10 +168,12 @@ def messages_per_call(size_bytes: int) -> int:
     return max(1, min(MESSAGES_PER_CALL, BYTES_PER_CALL // message_bytes(size_bytes)))
 
 
-def _worker_rate(size_bytes: int, shards_at_once: float, timing: Timing) -> float:
-    """Records a second that one worker deletes: what its calls in flight can, and what the shards' partitions take."""
+def _worker_rate(size_bytes: int, shards: int, timing: Timing) -> float:
+    """Records a second that one worker deletes of its shards: what its calls in flight can, and the partitions take."""
     by_calls = CALLS_IN_FLIGHT * DELETES_PER_CALL / timing.call_seconds
-    return min(by_calls, shards_at_once * limits()["partition_write_units"].value / write_units(size_bytes))
+    return min(
+        by_calls, min(shards, SHARDS_AT_ONCE) * limits()["partition_write_units"].value / write_units(size_bytes)
+    )
 
 
 def _partitions_rate(size_bytes: int, partitions: int) -> float:
@@ -191,7 +187,6 @@ def sweep_seconds(
     workers: int,
     *,
     partitions: int | None = None,
-    shards_at_once: int = SHARDS_AT_ONCE,
     timing: Timing = TIMING,
 ) -> float:
     """How long the busiest of the workers works to delete so many due records, if it had all the time it needs.
@@ -205,7 +200,7 @@ def sweep_seconds(
     pages = max(1, math.ceil(due / shards * item_bytes(size_bytes) / PAGE_BYTES))
     reading = shards_of_busiest * pages * timing.call_seconds
     deleting = max(
-        due * share / _worker_rate(size_bytes, min(shards_at_once, shards_of_busiest), timing),
+        due * share / _worker_rate(size_bytes, shards_of_busiest, timing),
         due / _partitions_rate(size_bytes, partitions),
     )
     return timing.call_seconds + max(reading, timing.call_seconds + deleting)
@@ -218,7 +213,6 @@ def handover_seconds(
     workers: int,
     *,
     partitions: int | None = None,
-    shards_at_once: int = SHARDS_AT_ONCE,
     timing: Timing = TIMING,
 ) -> float:
     """When the last of a burst enters the queue, counted from the start of the sweep that finds it.
@@ -230,7 +224,6 @@ def handover_seconds(
         workers: sweeps at the same time; those that would have no shard are left out.
         partitions: over so many of DynamoDB's partitions the shards lie, each 1,000 write units a second and one shard
             of the stream. One for each shard unless it is given; a new on-demand table has 4.
-        shards_at_once: the shards whose records one worker deletes at a time.
         timing: how long AWS takes.
 
     Not in it: cold starts, the functions' own computing, and the backoff after a throttle, which may leave a partition
@@ -238,9 +231,7 @@ def handover_seconds(
     """
     workers = min(workers, shards)
     partitions = min(shards, partitions or shards)
-    working = sweep_seconds(
-        peak, size_bytes, shards, workers, partitions=partitions, shards_at_once=shards_at_once, timing=timing
-    )
+    working = sweep_seconds(peak, size_bytes, shards, workers, partitions=partitions, timing=timing)
     # A sweep that is cut short goes on at the next tick.
     cut_short = math.ceil(working / SWEEP_SECONDS) - 1
     deleted = working + cut_short * (MINUTE_SECONDS - SWEEP_SECONDS)
@@ -318,7 +309,9 @@ def _plan_one(load: Workload, environments: int) -> Plan | None:
     else:
         return None
     shards = _shards(by_writes, workers)
-    deletes = min(workers * _worker_rate(load.size_bytes, SHARDS_AT_ONCE, TIMING), max(MINUTE_SECONDS * rate, peak))
+    deletes = min(
+        workers * _worker_rate(load.size_bytes, math.ceil(shards / workers), TIMING), max(MINUTE_SECONDS * rate, peak)
+    )
     peak_units = (rate + deletes) * units
     new_partitions = limits()["new_table_write_units"].value // limits()["partition_write_units"].value
     by_storage = math.ceil(
