@@ -72,6 +72,10 @@ apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that w
 destroy: .venv/tools/.installed require-terraform ## Destroy the environment, after a question
 	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
+.PHONY: environments
+environments: .venv/tools/.installed require-terraform ## Show side by side where dev, staging and prod differ, and why
+	@.venv/tools/bin/python -m tools.differences
+
 .PHONY: failures
 failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
 	@.venv/tools/bin/python -m tools.failures "$(ENV)"
