@@ -72,6 +72,10 @@ apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that w
 destroy: .venv/tools/.installed require-terraform ## Destroy the environment, after a question
 	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
+.PHONY: rollback
+rollback: .venv/build/.installed .venv/tools/.installed require-terraform ## Plan an earlier commit's code, TO=<commit>, for make apply; OFFLINE=1
+	@.venv/tools/bin/python -m tools.rollback "$(ENV)" "$(TO)" $(if $(filter 1,$(OFFLINE)),--offline)
+
 .PHONY: environments
 environments: .venv/tools/.installed require-terraform ## Show side by side where dev, staging and prod differ, and why
 	@.venv/tools/bin/python -m tools.differences
