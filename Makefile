@@ -121,6 +121,45 @@ upgrade: ## Upgrade the locks and Terraform, and lock the AWS provider that vers
 	@$(MAKE) .venv/tools/.installed .venv/terraform/.installed
 	@TERRAFORM=locked .venv/tools/bin/python -m tools.upgrade
 
+.PHONY: package-twice
+package-twice: package ## Build the committed code again, in a clone with a toolchain of its own, and compare the zips
+	@rm -rf build/work/twice
+	@git clone --quiet --no-hardlinks . build/work/twice
+	@$(MAKE) -C build/work/twice package
+	@for zip in build/dist/*.zip; do cmp "$$zip" "build/work/twice/$$zip"; done
+	@rm -rf build/work/twice
+	@echo "Both builds gave the same bytes."
+
+##@ Steps of the workflows in .github/workflows
+
+.PHONY: ci-pack
+ci-pack: .venv/tools/.installed ## Put the plan, its review, the zips and the commit into build/plans/reviewed/ENV
+	@.venv/tools/bin/python -m tools.reviewed pack "$(ENV)"
+
+.PHONY: ci-comment
+ci-comment: require-python ## Put every environment's review into one comment of the pull request
+	@"$(PYTHON)" -m tools.github comment
+
+.PHONY: ci-fetch
+ci-fetch: require-python ## Get the plan of ENV that was reviewed before this commit was merged
+	@"$(PYTHON)" -m tools.github fetch "$(ENV)"
+
+.PHONY: ci-apply
+ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is still true; else plan again, and stop if the review differs
+	@.venv/tools/bin/python -m tools.reviewed apply "$(ENV)"
+
+.PHONY: ci-deployed
+ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
+	@"$(PYTHON)" -m tools.github deployed "$(ENV)"
+
+.PHONY: ci-drift
+ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is deployed, and keep what is not as planned
+	@.venv/tools/bin/python -m tools.drift "$(ENV)"
+
+.PHONY: ci-issue
+ci-issue: require-python ## Open, update or close the one issue of drift
+	@"$(PYTHON)" -m tools.github issue
+
 ##@ Work on it
 
 .PHONY: test
@@ -128,8 +167,10 @@ test: lint scan package .venv/tools/.installed .venv/ministack/.installed requir
 	@.venv/tests/bin/python -m pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: scan
-scan: .venv/scan/.installed ## Scan the Terraform for what is known to be unsafe
+scan: .venv/scan/.installed ## Scan the Terraform and the workflows for what is known to be unsafe
 	@.venv/scan/bin/checkov --config-file .checkov.yaml
+	@.venv/scan/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/scan/bin/zizmor --offline --quiet --no-progress --pedantic .github
 
 .PHONY: audit
 audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabilities of the locked dependencies

@@ -14,7 +14,7 @@ from typing import Any
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
-__all__ = ["NO_CREDENTIALS", "apply", "check_environment", "destroy", "plan", "plan_path", "read_plan"]
+__all__ = ["NO_CREDENTIALS", "apply", "check_environment", "destroy", "plan", "plan_path", "read_plan", "workspace_of"]
 
 _PACKAGES = ROOT / "build" / "dist"
 
@@ -28,7 +28,7 @@ NO_CREDENTIALS = {
 
 def plan(environment: str, *, is_offline: bool) -> None:
     """Write a plan file and show it. Raises TerraformError."""
-    workspace = _workspace(environment, is_offline=is_offline)
+    workspace = workspace_of(environment, is_offline=is_offline)
     if is_offline:
         # What a first apply would create, whatever an earlier plan here left behind.
         (workspace.folder / "terraform.tfstate").unlink(missing_ok=True)
@@ -50,7 +50,7 @@ def apply(environment: str, *, is_offline: bool) -> None:
     path = plan_path(environment, is_offline=False)
     if not path.exists():
         raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
-    workspace = _workspace(environment, is_offline=False)
+    workspace = workspace_of(environment, is_offline=False)
     _check_plan(json.loads(workspace.read("show", "-json", str(path))), environment)
     workspace.run("apply", "-input=false", str(path))
     path.unlink()
@@ -64,7 +64,7 @@ def destroy(environment: str, *, is_offline: bool) -> None:
     """
     if is_offline:
         raise TerraformError("there is nothing to destroy offline")
-    workspace = _workspace(environment, is_offline=False)
+    workspace = workspace_of(environment, is_offline=False)
     for table in resources(json.loads(workspace.read("show", "-json")).get("values", {}), "aws_dynamodb_table"):
         if table["deletion_protection_enabled"]:
             raise TerraformError(
@@ -88,7 +88,7 @@ def plan_path(environment: str, *, is_offline: bool) -> Path:
 
 def read_plan(environment: str, *, is_offline: bool) -> Any:
     """The plan that `plan` wrote, as Terraform shows it to programs. Raises TerraformError."""
-    workspace = _workspace(environment, is_offline=is_offline)
+    workspace = workspace_of(environment, is_offline=is_offline)
     return json.loads(workspace.read("show", "-json", str(plan_path(environment, is_offline=is_offline))))
 
 
@@ -107,7 +107,8 @@ def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) ->
             )
 
 
-def _workspace(environment: str, *, is_offline: bool) -> Workspace:
+def workspace_of(environment: str, *, is_offline: bool) -> Workspace:
+    """Terraform with an environment's state, or offline with none. Raises TerraformError."""
     if is_offline:
         folder = ROOT / "build" / "work" / f"{environment}-offline"
         return open_workspace(environment, folder, has_local_state=True, variables=NO_CREDENTIALS)
