@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.packages import other_commit
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
-__all__ = ["NO_CREDENTIALS", "apply", "check_environment", "destroy", "plan", "plan_path", "read_plan", "workspace_of"]
+__all__ = ["NO_CREDENTIALS", "apply", "check_environment", "destroy", "plan", "plan_path", "read_plan", "read_state"]
 
 _PACKAGES = ROOT / "build" / "dist"
 
@@ -28,7 +29,7 @@ NO_CREDENTIALS = {
 
 def plan(environment: str, *, is_offline: bool) -> None:
     """Write a plan file and show it. Raises TerraformError."""
-    workspace = workspace_of(environment, is_offline=is_offline)
+    workspace = _workspace(environment, is_offline=is_offline)
     if is_offline:
         # What a first apply would create, whatever an earlier plan here left behind.
         (workspace.folder / "terraform.tfstate").unlink(missing_ok=True)
@@ -50,8 +51,11 @@ def apply(environment: str, *, is_offline: bool) -> None:
     path = plan_path(environment, is_offline=False)
     if not path.exists():
         raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
-    workspace = workspace_of(environment, is_offline=False)
+    workspace = _workspace(environment, is_offline=False)
     _check_plan(json.loads(workspace.read("show", "-json", str(path))), environment)
+    commit = other_commit(_PACKAGES)
+    if commit:
+        print(f"The packages are those of {commit[:12]}, put here by make rollback.", flush=True)
     workspace.run("apply", "-input=false", str(path))
     path.unlink()
 
@@ -64,7 +68,7 @@ def destroy(environment: str, *, is_offline: bool) -> None:
     """
     if is_offline:
         raise TerraformError("there is nothing to destroy offline")
-    workspace = workspace_of(environment, is_offline=False)
+    workspace = _workspace(environment, is_offline=False)
     for table in resources(json.loads(workspace.read("show", "-json")).get("values", {}), "aws_dynamodb_table"):
         if table["deletion_protection_enabled"]:
             raise TerraformError(
@@ -88,8 +92,14 @@ def plan_path(environment: str, *, is_offline: bool) -> Path:
 
 def read_plan(environment: str, *, is_offline: bool) -> Any:
     """The plan that `plan` wrote, as Terraform shows it to programs. Raises TerraformError."""
-    workspace = workspace_of(environment, is_offline=is_offline)
+    workspace = _workspace(environment, is_offline=is_offline)
     return json.loads(workspace.read("show", "-json", str(plan_path(environment, is_offline=is_offline))))
+
+
+def read_state(environment: str) -> Any:
+    """An environment's state as Terraform keeps it; None if there is none yet. Raises TerraformError."""
+    said = _workspace(environment, is_offline=False).read("state", "pull")
+    return json.loads(said) if said.strip() else None
 
 
 def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) -> None:
@@ -107,8 +117,7 @@ def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) ->
             )
 
 
-def workspace_of(environment: str, *, is_offline: bool) -> Workspace:
-    """Terraform with an environment's state, or offline with none. Raises TerraformError."""
+def _workspace(environment: str, *, is_offline: bool) -> Workspace:
     if is_offline:
         folder = ROOT / "build" / "work" / f"{environment}-offline"
         return open_workspace(environment, folder, has_local_state=True, variables=NO_CREDENTIALS)

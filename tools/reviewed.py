@@ -16,7 +16,7 @@ from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from tools import deploy
-from tools.terraform import ROOT, TerraformError, Workspace
+from tools.terraform import ROOT, TerraformError
 
 __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
 
@@ -56,8 +56,7 @@ def apply(environment: str) -> None:
     folder = FOLDER / environment
     if not (folder / _PLAN).exists():
         raise TerraformError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
-    workspace = deploy.workspace_of(environment, is_offline=False)
-    reason = reason_to_plan_again(folder, _git("HEAD^{tree}"), _DIST, current_state(workspace))
+    reason = reason_to_plan_again(folder, _git("HEAD^{tree}"), _DIST, current_state(environment))
     plan = deploy.plan_path(environment, is_offline=False)
     if reason is None:
         print(f"The reviewed plan of {environment} is still true.", flush=True)
@@ -93,18 +92,14 @@ def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) 
 def planned_state(plan: Path) -> State:
     """The state that a plan starts from. Raises BadZipFile, KeyError, OSError or ValueError if it is no plan file."""
     with ZipFile(plan) as archive:
-        return _state(archive.read("tfstate"))
+        state = json.loads(archive.read("tfstate"))
+        return State(state["lineage"], state["serial"])
 
 
-def current_state(workspace: Workspace) -> State:
+def current_state(environment: str) -> State:
     """The state that an environment has now. Raises TerraformError."""
-    said = workspace.read("state", "pull")
-    return _state(said.encode()) if said.strip() else State("", 0)
-
-
-def _state(text: bytes) -> State:
-    state = json.loads(text)
-    return State(state["lineage"], state["serial"])
+    state = deploy.read_state(environment)
+    return State("", 0) if state is None else State(state["lineage"], state["serial"])
 
 
 def _compare_reviews(environment: str, reviewed: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from tools import deploy
+from tools.packages import note_commit
 from tools.terraform import ROOT, TerraformError
 
 __all__ = [
@@ -124,6 +125,7 @@ def install_packages(packages: list[Path], commit: str) -> None:
     for package in packages:
         if package.name in needed:
             shutil.copyfile(package, _DIST / package.name)
+    note_commit(_DIST, commit)
 
 
 def planned_functions(plan: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str] | None]]:

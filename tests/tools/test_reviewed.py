@@ -45,25 +45,26 @@ class TestState:
     """Told by the real Terraform, which state a plan starts from, and which there is."""
 
     @pytest.fixture
-    def workspace(self, tmp_path: Path) -> Workspace:
+    def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         """A configuration of one resource that needs no provider."""
         (tmp_path / "main.tf").write_text('variable "x" {}\nresource "terraform_data" "x" {\n  input = var.x\n}\n')
         workspace = Workspace("dev", tmp_path, has_local_state=True, variables=clean_environment(TF_IN_AUTOMATION="1"))
         workspace.read("init", "-input=false")
+        monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: workspace)
         return workspace
 
     def test_before_and_after_changes(self, workspace: Workspace, tmp_path: Path) -> None:
         """A plan is of the state that it was made from: none, one that still is, one that was changed since."""
-        assert current_state(workspace) == State("", 0)
+        assert current_state("dev") == State("", 0)
         workspace.read("plan", "-var=x=1", f"-out={tmp_path / 'first'}")
         assert planned_state(tmp_path / "first") == State("", 0)
         workspace.read("apply", str(tmp_path / "first"))
-        assert current_state(workspace).lineage != ""
+        assert current_state("dev").lineage != ""
         workspace.read("plan", "-var=x=2", f"-out={tmp_path / 'second'}")
-        assert planned_state(tmp_path / "second") == current_state(workspace)
+        assert planned_state(tmp_path / "second") == current_state("dev")
         workspace.read("apply", "-auto-approve", "-var=x=3")
-        assert planned_state(tmp_path / "second").lineage == current_state(workspace).lineage
-        assert planned_state(tmp_path / "second").serial < current_state(workspace).serial
+        assert planned_state(tmp_path / "second").lineage == current_state("dev").lineage
+        assert planned_state(tmp_path / "second").serial < current_state("dev").serial
         with pytest.raises(TerraformError, match="Saved plan is stale"):
             workspace.read("apply", "-no-color", str(tmp_path / "second"))
 
@@ -148,7 +149,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(deploy, "plan", job.plan)
     monkeypatch.setattr(deploy, "apply", job.apply)
     workspace = Workspace("dev", root, has_local_state=True, variables=dict(os.environ))
-    monkeypatch.setattr(deploy, "workspace_of", lambda *_, **__: workspace)
+    monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: workspace)
     fake_terraform.says("state", json.dumps(STATE._asdict()))
     job.plan("dev", is_offline=False)
     job.did.clear()

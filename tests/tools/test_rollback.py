@@ -17,6 +17,7 @@ import pytest
 
 from tests.tools.checkouts import FUNCTIONS, ROOT, clean_environment, lend_terraform, make_checkout, write_program
 from tools import deploy, rollback
+from tools.packages import other_commit
 from tools.rollback import build_packages, check_function, find_commit, install_packages, other_changes
 from tools.terraform import TerraformError, terraform_command
 
@@ -150,6 +151,16 @@ class TestPlan:
         """
         assert rolled_back.packages == first.packages != coded.packages
         assert rolled_back.plan == first.plan != coded.plan
+
+    @pytest.mark.usefixtures("rolled_back")
+    def test_the_packages_tell_whose_they_are(self, repository: Repository) -> None:
+        """Whoever applies them can be told, until the next build puts this checkout's in their place."""
+        packages = repository.root / "build" / "dist"
+        assert other_commit(packages) == repository.run("git", "rev-parse", "HEAD~1").strip()
+        (packages / "api-schedule-post.zip").write_bytes(b"built again")
+        assert other_commit(packages) is None
+        (packages / "of-another-commit.json").write_text("[")
+        assert other_commit(packages) is None
 
     @pytest.mark.usefixtures("rolled_back")
     def test_a_rollback_leaves_the_checkout_alone(self, repository: Repository) -> None:
