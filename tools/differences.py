@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tools.terminal import run
-from tools.terraform import CONFIGURATION, ROOT, TerraformError, plain_text, terraform_command
+from tools.terraform import CONFIGURATION, TerraformError, plain_text, terraform_command
 
 __all__ = ["DEPLOYED", "Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
 
@@ -62,18 +63,17 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     declarations = configuration / "variables.tf"
     names = re.findall(r'^variable "(\w+)"', declarations.read_text(encoding="utf-8"), re.MULTILINE)
     # A folder with nothing but the variables needs no provider, no state and no network.
-    folder = ROOT / "build" / "work" / "variables"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(declarations, folder / declarations.name)
-    done = subprocess.run(
-        [
-            *(*terraform_command(), f"-chdir={folder}", "console"),
-            f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}",
-        ],
-        input=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
-        env={name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copyfile(declarations, Path(folder, declarations.name))
+        done = subprocess.run(
+            [
+                *(*terraform_command(), f"-chdir={folder}", "console"),
+                f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}",
+            ],
+            input=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
+            env={name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
     # Of a value that a variable refuses, the console tells, and goes on.
     if done.returncode or "Error: " in done.stderr:
         raise TerraformError(

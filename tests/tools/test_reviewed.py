@@ -15,7 +15,7 @@ from tests.tools.checkouts import clean_environment, write_program
 from tests.tools.conftest import FakeTerraform
 from tools import deploy, drift, reviewed
 from tools.reviewed import State, current_state, main, planned_state, reason_to_plan_again
-from tools.terraform import TerraformError, Workspace
+from tools.terraform import TerraformError, terraform_command
 
 STATE = State("a lineage", 4)
 TREE = "1" * 40
@@ -26,6 +26,21 @@ def write_plan(path: Path, state: State = STATE) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with ZipFile(path, "w") as archive:
         archive.writestr("tfstate", json.dumps({"version": 4, "lineage": state.lineage, "serial": state.serial}))
+
+
+class Folder:
+    """Terraform in a folder, as far as it is asked here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, *arguments: str) -> str:
+        """What Terraform prints. Raises TerraformError if it fails."""
+        command = [*terraform_command(), f"-chdir={self.folder}", *arguments]
+        done = subprocess.run(command, env=clean_environment(), check=False, capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            raise TerraformError(done.stderr)
+        return done.stdout
 
 
 @pytest.fixture
@@ -45,15 +60,15 @@ class TestState:
     """Told by the real Terraform, which state a plan starts from, and which there is."""
 
     @pytest.fixture
-    def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
         """A configuration of one resource that needs no provider."""
         (tmp_path / "main.tf").write_text('variable "x" {}\nresource "terraform_data" "x" {\n  input = var.x\n}\n')
-        workspace = Workspace("dev", tmp_path, has_local_state=True, variables=clean_environment(TF_IN_AUTOMATION="1"))
+        workspace = Folder(tmp_path)
         workspace.read("init", "-input=false")
         monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: workspace)
         return workspace
 
-    def test_before_and_after_changes(self, workspace: Workspace, tmp_path: Path) -> None:
+    def test_before_and_after_changes(self, workspace: Folder, tmp_path: Path) -> None:
         """A plan is of the state that it was made from: none, one that still is, one that was changed since."""
         assert current_state("dev") == State("", 0)
         workspace.read("plan", "-var=x=1", f"-out={tmp_path / 'first'}")
@@ -148,8 +163,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(deploy, "ROOT", root)
     monkeypatch.setattr(deploy, "plan", job.plan)
     monkeypatch.setattr(deploy, "apply", job.apply)
-    workspace = Workspace("dev", root, has_local_state=True, variables=dict(os.environ))
-    monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: workspace)
+    monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: Folder(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
     job.plan("dev", is_offline=False)
     job.did.clear()
