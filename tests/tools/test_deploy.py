@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import FUNCTIONS, clean_environment, make_checkout, write_program
+from tests.tools.checkouts import FUNCTIONS, clean_environment, lend_terraform, make_checkout, write_program
 from tests.tools.conftest import FakeTerraform
 from tools import deploy
+from tools.packages import note_commit
 from tools.terraform import ENVIRONMENTS, TerraformError, planned_packages, terraform_command
 
 #: Stands in for a Terraform that is applying, says so in a file, and when interrupted writes its state before it
@@ -41,6 +42,7 @@ sys.exit(1)
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which the real Terraform has made an offline plan for dev. Not to be changed."""
     checkout = make_checkout(tmp_path_factory.mktemp("planned") / "a checkout, naïvely named")
+    lend_terraform(checkout)
     done = subprocess.run(
         [sys.executable, "-m", "tools.deploy", "plan", "dev", "--offline"],
         cwd=checkout, env=clean_environment(), check=False, capture_output=True, text=True,
@@ -115,6 +117,13 @@ class TestApply:
         (call,) = fake_terraform.calls("apply")
         assert call[-1] == str(plan)
         assert not plan.exists()
+
+    @pytest.mark.usefixtures("fake_terraform")
+    def test_rolled_back(self, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Whose packages are applied is said if they are not this checkout's own."""
+        note_commit(checkout / "build" / "dist", "0123456789abcdef")
+        deploy.apply("dev", is_offline=False)
+        assert "The packages are those of 0123456789ab, put here by make rollback." in capsys.readouterr().out
 
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_another_package(self, checkout: Path, fake_terraform: FakeTerraform, function: str) -> None:

@@ -64,6 +64,15 @@ class TestCommand:
         own = write_program(root / "programs" / "terraform", "")
         assert terraform_command() == [str(own)]
 
+    def test_locked(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who asks for the locked one gets no other: the one on PATH may be of another version."""
+        write_program(root / "programs" / "terraform", "")
+        monkeypatch.setenv("TERRAFORM", "locked")
+        with pytest.raises(TerraformError, match="run 'make require-terraform TERRAFORM=locked'"):
+            terraform_command()
+        python = write_program(root / ".venv" / "terraform" / "bin" / "python", "")
+        assert terraform_command()[0] == str(python)
+
 
 class TestProvider:
     """The AWS provider comes from the registry, or where that isn't reached, from this machine."""
