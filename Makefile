@@ -64,6 +64,10 @@ capacity: .venv/tools/.installed ## Tell what schedules need and cost: RATE=1M a
 
 ##@ Deploy an environment (ENV=dev, staging or prod)
 
+.PHONY: bootstrap
+bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account: the bucket for states and GitHub's roles, after a question
+	@.venv/tools/bin/python -m tools.bootstrap "$(ENV)"
+
 .PHONY: plan
 plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
 	@.venv/tools/bin/python -m tools.deploy plan "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
@@ -73,7 +77,7 @@ apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that w
 	@.venv/tools/bin/python -m tools.deploy apply "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
 .PHONY: destroy
-destroy: .venv/tools/.installed require-terraform ## Destroy the environment, after a question
+destroy: package .venv/tools/.installed require-terraform ## Destroy the environment, after a question
 	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
 .PHONY: rollback

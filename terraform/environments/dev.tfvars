@@ -1,6 +1,12 @@
 environment = "dev"
 region      = "eu-west-1"
 
+# The account that it lives in. An example: put your own here.
+account_id = "111122223333"
+
+# What terraform/bootstrap made for it: no function may ever do more, whatever is applied.
+permissions_boundary = "terraform-delayer-boundary-dev"
+
 # Its schedules are nobody's: it may be destroyed and made anew.
 deletion_protection    = false
 point_in_time_recovery = false

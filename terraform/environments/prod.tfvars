@@ -1,6 +1,12 @@
 environment = "prod"
 region      = "eu-west-1"
 
+# The account that it lives in. An example: put your own here.
+account_id = "777788889999"
+
+# What terraform/bootstrap made for it: no function may ever do more, whatever is applied.
+permissions_boundary = "terraform-delayer-boundary-prod"
+
 # Other people's schedules: they can't be deleted by a destroy, and any second of the last 35 days can be restored.
 deletion_protection    = true
 point_in_time_recovery = true

@@ -1,6 +1,12 @@
 environment = "staging"
 region      = "eu-west-1"
 
+# The account that it lives in. An example: put your own here.
+account_id = "444455556666"
+
+# What terraform/bootstrap made for it: no function may ever do more, whatever is applied.
+permissions_boundary = "terraform-delayer-boundary-staging"
+
 # As in prod, so that what is promoted was tried under the same protection.
 deletion_protection    = true
 point_in_time_recovery = true
