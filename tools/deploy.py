@@ -9,11 +9,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
-__all__ = ["NO_CREDENTIALS", "apply", "destroy", "plan"]
+__all__ = ["NO_CREDENTIALS", "apply", "check_environment", "destroy", "plan", "plan_path", "read_plan"]
 
 _PACKAGES = ROOT / "build" / "dist"
 
@@ -31,7 +32,7 @@ def plan(environment: str, *, is_offline: bool) -> None:
     if is_offline:
         # What a first apply would create, whatever an earlier plan here left behind.
         (workspace.folder / "terraform.tfstate").unlink(missing_ok=True)
-    path = _plan_path(environment, is_offline=is_offline)
+    path = plan_path(environment, is_offline=is_offline)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={path}")
@@ -46,7 +47,7 @@ def apply(environment: str, *, is_offline: bool) -> None:
     """Apply exactly the plan that `plan` wrote, with the packages planned then. Raises TerraformError."""
     if is_offline:
         raise TerraformError("an offline plan shows what a first apply would create; it can't be applied")
-    path = _plan_path(environment, is_offline=False)
+    path = plan_path(environment, is_offline=False)
     if not path.exists():
         raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
     workspace = _workspace(environment, is_offline=False)
@@ -73,10 +74,22 @@ def destroy(environment: str, *, is_offline: bool) -> None:
     workspace.run("destroy", f"-var-file=environments/{environment}.tfvars")
 
 
-def _check_environment(environment: str) -> None:
+def check_environment(environment: str) -> None:
+    """Raise TerraformError if there is no such environment."""
     if environment not in ENVIRONMENTS:
         said = f"there is no environment {environment!r}" if environment else "no environment is named"
         raise TerraformError(f"{said}: give ENV= one of {', '.join(ENVIRONMENTS)}")
+
+
+def plan_path(environment: str, *, is_offline: bool) -> Path:
+    """Where `plan` writes a plan."""
+    return ROOT / "build" / "plans" / f"{environment}{'-offline' if is_offline else ''}.tfplan"
+
+
+def read_plan(environment: str, *, is_offline: bool) -> Any:
+    """The plan that `plan` wrote, as Terraform shows it to programs. Raises TerraformError."""
+    workspace = _workspace(environment, is_offline=is_offline)
+    return json.loads(workspace.read("show", "-json", str(plan_path(environment, is_offline=is_offline))))
 
 
 def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) -> None:
@@ -92,10 +105,6 @@ def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) ->
                 f"{path.relative_to(ROOT)} is not the package that was planned (SHA-256 {planned}; now {found}): run "
                 f"make plan ENV={environment} again, and read the plan"
             )
-
-
-def _plan_path(environment: str, *, is_offline: bool) -> Path:
-    return ROOT / "build" / "plans" / f"{environment}{'-offline' if is_offline else ''}.tfplan"
 
 
 def _workspace(environment: str, *, is_offline: bool) -> Workspace:
@@ -119,7 +128,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--offline", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        _check_environment(options.environment)
+        check_environment(options.environment)
         actions[options.action](options.environment, is_offline=options.offline)
     except (TerraformError, OSError) as error:
         print(f"make {options.action}: {error}", file=sys.stderr)
