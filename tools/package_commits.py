@@ -79,7 +79,7 @@ def note_packages(checkout: Checkout, packages: Path) -> None:
 
 def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
     """The newest commit that this package was built from, as far as this clone has it; `sha256` is in base64."""
-    found = checkout.git("grep", "--name-only", "--line-regexp", "--fixed-strings", "-e", f"{function} {sha256}", NOTES)
+    found = checkout.git("grep", "--name-only", "--fixed-strings", "-e", f"{function} {sha256}", NOTES)
     # A note is a file, named by the commit, in folders of its first digits once there are many.
     names = [line.removeprefix(f"{NOTES}:").replace("/", "") for line in (found or "").splitlines()]
     here = [name for name in names if checkout.git("cat-file", "-e", f"{name}^{{commit}}") is not None]

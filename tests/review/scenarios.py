@@ -71,7 +71,12 @@ SCENARIOS = {
     "api_replaced": Scenario(arguments=("-replace=module.http_api.aws_apigatewayv2_api.this",)),
     "stream_off": Scenario(
         overrides={
-            TABLE: 'resource "aws_dynamodb_table" "schedules" {\n  stream_enabled = false\n  stream_view_type = null\n}\n'
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  stream_enabled   = false
+  stream_view_type = null
+}
+"""
         }
     ),
     "stream_view": Scenario(
@@ -299,7 +304,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "failures" {
         },
     ),
     "dead_letters_detached": Scenario(
-        overrides={QUEUE: 'resource "aws_sqs_queue" "delayer" {\n  redrive_policy = null\n}\n'}
+        overrides={QUEUE: 'resource "aws_sqs_queue" "delayer" {\n  redrive_policy = jsonencode({})\n}\n'}
     ),
     "functions_changed": Scenario(
         overrides={

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.review.danger import Danger, quoted
-from tools.review.plan import UNKNOWN, Change, Plan, Sensitive, at, is_blank
+from tools.review.danger import WHOLE, Danger, quoted
+from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank
 from tools.review.statements import (
     Statement,
     document_statements,
@@ -22,7 +22,6 @@ from tools.review.statements import (
 
 __all__ = ["access_dangers"]
 
-_POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 _REPORTED = {("aws_s3_bucket", "policy"), ("aws_sqs_queue", "policy")}
 
 #: What narrows a Lambda permission, besides its principal and action.
@@ -36,7 +35,7 @@ def access_dangers(plan: Plan) -> Iterator[Danger]:
         if change.action == "forget":
             continue
         for attribute in sorted({*change.before, *change.after}):
-            yield from _policy(change, attribute, own_prefix, is_first=plan.is_first)
+            yield from _policy(plan, change, attribute)
         if change.type == "aws_lambda_permission" and change.action != "destroy":
             yield from _permission(change, is_first=plan.is_first)
         if "policy_attachment" in change.type and change.action != "destroy":
@@ -48,42 +47,65 @@ def access_dangers(plan: Plan) -> Iterator[Danger]:
             )
         if change.type == "aws_iam_role":
             yield from _role(change)
+    judged = {document.address for document in plan.documents.values()}
     for document in plan.resources:
-        if document.type == "aws_iam_policy_document" and document.action == "read":
+        if document.type == "aws_iam_policy_document" and document.action == "read" and document.address not in judged:
             for statement in document_statements(document.after):
                 yield from _wild(document.address, statement, own_prefix)
 
 
-def _policy(change: Change, attribute: str, own_prefix: str, *, is_first: bool) -> Iterator[Danger]:
+def _policy(plan: Plan, change: Change, attribute: str) -> Iterator[Danger]:
     old, new = change.before.get(attribute), change.after.get(attribute)
     if old == new and not _is_attached_elsewhere(change):
         return
-    if new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive):
-        if attribute in _POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED and not is_first:
+    document = plan.documents.get((change.address, attribute))
+    after = document_statements(document.after) if document and new is UNKNOWN else policy_statements(new)
+    before = policy_statements(old)
+    if after is None and (new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)):
+        if attribute in POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED and not plan.is_first:
+            hidden = new if new is UNKNOWN else Sensitive(None)
             yield Danger(
                 "access-unknown",
                 change.address,
-                f"What {quoted(_holder(change))} may do, or who may use it, can't be judged: the plan says of its "
-                f"`{attribute}` only that it is {quoted(new if new is UNKNOWN else Sensitive(None))}.",
+                f"What {quoted(_holder(change))} allows can't be judged: the plan says of its `{attribute}` only that "
+                f"it is {quoted(hidden)}.",
             )
-        return
-    before, after = policy_statements(old), policy_statements(new)
-    if before is None and after is None:
         return
     if _is_attached_elsewhere(change):
         before = None
-    for statement in gained(before or (), after or ()):
-        wild = list(_wild(change.address, statement, own_prefix))
+    yield from _gained(plan, change, before or (), after or ())
+    yield from _lost(change, before or (), after or ())
+
+
+def _gained(
+    plan: Plan, change: Change, before: tuple[Statement, ...], after: tuple[Statement, ...]
+) -> Iterator[Danger]:
+    for statement in gained(before, after):
+        wild = list(_wild(change.address, statement, f"delayer-{plan.environment}"))
         yield from wild
-        if not wild and not is_first:
+        if wild or plan.is_first:
+            continue
+        if statement.is_unknown:
             yield Danger(
-                "access-grows",
+                "access-unknown",
                 change.address,
-                f"{quoted(_holder(change))} would newly have: {quoted(str(statement))} (statement "
-                f"{quoted(statement.sid or 'without a sid')}).",
+                f"Whether {quoted(_holder(change))} would have more than now can't be judged: {_told(statement)}.",
             )
-    for statement in lost_denials(before or (), after or ()):
-        if statement.has_tls_only:
+        else:
+            yield Danger(
+                "access-grows", change.address, f"{quoted(_holder(change))} would newly have: {_told(statement)}."
+            )
+
+
+def _lost(change: Change, before: tuple[Statement, ...], after: tuple[Statement, ...]) -> Iterator[Danger]:
+    for statement in lost_denials(before, after):
+        if any(other.effect == "Deny" and other.sid == statement.sid and other.is_unknown for other in after):
+            yield Danger(
+                "access-unknown",
+                change.address,
+                f"Whether {quoted(_holder(change))} would still deny this can't be judged: {_told(statement)}.",
+            )
+        elif statement.has_tls_only:
             yield Danger(
                 "tls-only-removed",
                 change.address,
@@ -92,19 +114,22 @@ def _policy(change: Change, attribute: str, own_prefix: str, *, is_first: bool) 
             )
         else:
             yield Danger(
-                "access-grows",
-                change.address,
-                f"{quoted(_holder(change))} would no longer deny: {quoted(str(statement))}.",
+                "access-grows", change.address, f"{quoted(_holder(change))} would no longer deny: {_told(statement)}."
             )
+
+
+def _told(statement: Statement) -> str:
+    return f"{quoted(str(statement), WHOLE)} ({quoted(statement.sid) if statement.sid else 'without a sid'})"
 
 
 def _wild(address: str, statement: Statement, own_prefix: str) -> Iterator[Danger]:
     found = wildcards(statement, own_prefix)
     if found:
+        wide = ", ".join(map(quoted, found))
         yield Danger(
             "access-wildcard",
             address,
-            f"More would be allowed than is named, with {', '.join(map(quoted, found))}: {quoted(str(statement))}.",
+            f"More would be allowed than is named, with {wide}: {quoted(str(statement), WHOLE)}.",
         )
 
 
@@ -127,11 +152,12 @@ def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
         return
     widened = [name for name in ("principal", "action", *_PERMISSION_LIMITS) if change.differs(name)]
     if widened and not is_first:
+        is_unknown = change.exists and UNKNOWN in limits
         yield Danger(
-            "access-grows",
+            "access-unknown" if is_unknown else "access-grows",
             change.address,
-            f"{quoted(principal)} could newly {quoted(at(change.after, 'action'))} of "
-            f"{quoted(at(change.after, 'function_name'))}, on behalf of {', '.join(quoted(x) for x in limits if x)}.",
+            f"{quoted(principal)} could newly call {quoted(at(change.after, 'function_name'))} "
+            f"({quoted(at(change.after, 'action'))}) on behalf of {', '.join(map(quoted, filter(None, limits)))}.",
         )
 
 
@@ -159,7 +185,7 @@ def _role(change: Change) -> Iterator[Danger]:
 def _holder(change: Change) -> object:
     """Whose policy it is, as far as the resource says."""
     for attribute in ("role", "name", "queue_url", "bucket", "resource_arn"):
-        found = change.after.get(attribute) or change.before.get(attribute)
-        if not is_blank(found):
-            return found
+        for found in (change.after.get(attribute), change.before.get(attribute)):
+            if not is_blank(found) and found is not UNKNOWN:
+                return found
     return change.name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tools.review.access import access_dangers
@@ -88,7 +89,7 @@ def find_dangers(plan: Plan) -> list[Danger]:
         for change in plan.resources
         if change.action != "destroy" or (change.module, _HOLDERS.get(change.type)) not in gone
     )
-    judged = Plan(plan.environment, plan.terraform_version, plan.is_complete, resources, plan.outputs)
+    judged = replace(plan, resources=resources)
     found = [danger for rule in _RULES for danger in rule(judged)]
     return list(dict.fromkeys(found))
 
@@ -97,8 +98,14 @@ def _destroyed(plan: Plan) -> Iterator[Danger]:
     for change in plan.changes:
         if change.is_gone and change.exists and change.type in _LOSSES:
             found = _LOSSES[change.type](change)
-            verb = "replaced by an empty one" if change.action == "replace" else "destroyed"
+            verb = "destroyed"
+            if change.action == "replace":
+                verb = "replaced by an empty one" if change.type in _STORES else "replaced"
             yield Danger(found[0], change.address, found[1].format(verb=verb, name=_name(change)))
+
+
+#: What holds schedules, messages, records or logs.
+_STORES = ("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue")
 
 
 def _lost_queue(change: Change) -> tuple[str, str]:
@@ -114,6 +121,11 @@ def _lost_queue(change: Change) -> tuple[str, str]:
             "would be {verb}. They are nowhere else. Consumers would read a queue that is gone."
         ),
     )
+
+
+def _planned_position(change: Change) -> str:
+    position = at(change.after, "starting_position")
+    return f"; this plan says {quoted(position)}" if position else ""
 
 
 _LOSSES: dict[str, Callable[[Change], tuple[str, str]]] = {
@@ -139,8 +151,8 @@ _LOSSES: dict[str, Callable[[Change], tuple[str, str]]] = {
         "stream-mapping-destroyed",
         (
             "Removals on their way from the stream to the queue would be skipped if a new mapping reads from now on "
-            "(LATEST), or a day of them delivered again if it reads from the start (TRIM_HORIZON; this plan says "
-            f"{quoted(at(change.after, 'starting_position') or 'none')}): the stream mapping would be {{verb}}. See "
+            "(LATEST), or a day of them delivered again if it reads from the start (TRIM_HORIZON"
+            f"{_planned_position(change)}): the stream mapping would be {{verb}}. See "
             "docs/operations/runbook.md."
         ),
     ),
@@ -261,7 +273,7 @@ def _shards(plan: Plan) -> Iterator[Danger]:
     for change in plan.of_type("aws_lambda_function"):
         if _is_lost(change):
             continue
-        old, new = _setting(change.before, "SHARD_COUNT"), _setting(change.after, "SHARD_COUNT")
+        old, new = _setting(change.before, "SHARD_COUNT"), _planned(plan, change, "SHARD_COUNT")
         counts[_plain_name(change)] = (change, old, new)
     sweep = counts.get(_SWEEP)
     if sweep is None:
@@ -311,7 +323,8 @@ def _delayer_period(plan: Plan) -> Iterator[Danger]:
     # The sweep last, which hands over most: if both functions' settings change, hers is the address.
     functions = sorted(plan.of_type("aws_lambda_function"), key=lambda change: _plain_name(change) != _SWEEP)
     for change in functions:
-        old, new = (_setting(values, "DELAYER_PERIOD_SECONDS") for values in (change.before, change.after))
+        old = _setting(change.before, "DELAYER_PERIOD_SECONDS")
+        new = _planned(plan, change, "DELAYER_PERIOD_SECONDS")
         if old is None or old == new or _is_lost(change) or told:
             continue
         told = True
@@ -407,8 +420,8 @@ def _encryption(plan: Plan) -> Iterator[Danger]:
                 f"The failure bucket's records would be encrypted with {_new(change, f'{path}.sse_algorithm')} instead "
                 f"of {_old(change, f'{path}.sse_algorithm')}, or with another key.",
             )
-    for change in plan.of_type("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_sqs_queue"):
-        for path in ("kms_key_id", "kms_master_key_id", "server_side_encryption.kms_key_arn"):
+    for change in plan.of_type("aws_cloudwatch_log_group", "aws_sqs_queue"):
+        for path in ("kms_key_id", "kms_master_key_id"):
             if not is_blank(at(change.before, path)) and _differs(change, path) and not _is_lost(change):
                 yield Danger(
                     "encryption-weakened",
@@ -429,8 +442,7 @@ def _retention(plan: Plan) -> Iterator[Danger]:
                 f"{_span(change.before, 'message_retention_seconds')}: a message's age counts from when it was sent to "
                 "the delayer queue, its delay and its stay in a dead-letter queue among it.",
             )
-        is_detached = is_blank(at(change.after, "redrive_policy"))
-        if is_detached and _differs(change, "redrive_policy") and not _is_lost(change):
+        if not _is_lost(change) and _has_dead_letters(change.before) and not _has_dead_letters(change.after):
             yield Danger(
                 "dead-letter-queue-detached",
                 change.address,
@@ -461,6 +473,12 @@ def _retention(plan: Plan) -> Iterator[Danger]:
                 "A record that is deleted by mistake could be brought back for "
                 f"{_new(change, 'rule.noncurrent_version_expiration.noncurrent_days')} days only.",
             )
+
+
+def _has_dead_letters(queue: Mapping[str, Any]) -> bool:
+    """Whether a queue has a dead-letter queue. One that is known only after the apply is one that is made anew."""
+    policy = _json(queue.get("redrive_policy"))
+    return policy is UNKNOWN or bool(isinstance(policy, dict) and policy.get("deadLetterTargetArn"))
 
 
 def _is_shorter(change: Change, path: str) -> bool:
@@ -531,6 +549,13 @@ def _setting(values: Mapping[str, Any], name: str) -> Any:
     """A function's setting, as a number where it is one; None if there is none."""
     found = at(values, f"environment.variables.{name}")
     return int(found) if isinstance(found, str) and found.isdecimal() else found
+
+
+def _planned(plan: Plan, change: Change, name: str) -> Any:
+    """A function's setting after the apply; where its variables are not known as a whole, as the root variable is."""
+    if at(change.after, "environment.variables") is UNKNOWN:
+        return plan.settings.get(name, UNKNOWN)
+    return _setting(change.after, name)
 
 
 def _plain_name(change: Change) -> str:

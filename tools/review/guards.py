@@ -84,7 +84,7 @@ GUARDS = (
             good=True,
             text=(
                 "Records with other people's payloads could be made public: the failure bucket {name} would no "
-                "longer have `{setting}`."
+                f"longer have `{setting}`."
             ),
         )
         for setting in ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")

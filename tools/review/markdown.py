@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from tools.review.accepted import Accepted, Judgement
 from tools.review.code import CodeChange
-from tools.review.danger import quoted
+from tools.review.danger import WHOLE, quoted
 from tools.review.differences import PolicyDifference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
-from tools.review.statements import document_statements
+from tools.review.statements import document_statements, policy_statements
 
 __all__ = ["render"]
 
@@ -128,31 +128,44 @@ def _changes(plan: Plan) -> Iterator[str]:
         if plan.is_first or change.action in ("destroy", "forget"):
             yield f"- {_MARKS[change.action]} {quoted(change.address)}"
             continue
-        lines = list(_attributes(change))
+        lines = list(_attributes(plan, change))
         if lines:
             yield f"- {_MARKS[change.action]} {quoted(change.address)}"
             yield from lines
-    documents = [change for change in plan.resources if change.action == "read"]
-    told = [(document, statement) for document in documents for statement in document_statements(document.after)]
+    known = set() if plan.is_first else {document.address for document in plan.documents.values()}
+    told = [
+        (document, statement)
+        for document in plan.resources
+        if document.action == "read" and document.address not in known
+        for statement in document_statements(document.after)
+    ]
     if told:
         yield ""
         yield "Policies that are known in full only after the apply, as far as they are known:"
         yield ""
-        yield from (f"- {quoted(document.address)}: {quoted(str(statement))}" for document, statement in told)
+        yield from (f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}" for document, statement in told)
     yield ""
 
 
-def _attributes(change: Change) -> Iterator[str]:
+def _attributes(plan: Plan, change: Change) -> Iterator[str]:
     later = []
     for difference in differences(change.before, change.after):
+        document = plan.documents.get((change.address, difference.path))
+        if document is not None and not isinstance(difference, PolicyDifference):
+            before, after = policy_statements(difference.old) or (), document_statements(document.after)
+            removed = tuple(statement for statement in before if statement not in after)
+            added = tuple(statement for statement in after if statement not in before)
+            if removed or added:
+                yield from _policy(PolicyDifference(difference.path, removed, added), "")
+            else:
+                yield f"  - `{difference.path}`: its statements stay as they are"
+            continue
         if difference.path in _CODE_ATTRIBUTES:
             yield "  - its code; see above"
             continue
         forced = " (forces the replacement)" if difference.path.split("[")[0] in change.forced_by else ""
         if isinstance(difference, PolicyDifference):
-            yield f"  - `{difference.path}`{forced}:"
-            yield from (f"    - - {_statement(statement)}" for statement in difference.removed)
-            yield from (f"    - + {_statement(statement)}" for statement in difference.added)
+            yield from _policy(difference, forced)
         elif difference.new is UNKNOWN and (change.action == "create" or _is_reported(difference.path)) and not forced:
             later.append(f"`{difference.path}`")
         elif is_blank(difference.old) and change.action == "create":
@@ -173,8 +186,10 @@ def _is_reported(path: str) -> bool:
 _REPORTED = ("last_modified", "qualified_arn", "qualified_invoke_arn", "version")
 
 
-def _statement(statement: object) -> str:
-    return quoted(str(statement))
+def _policy(difference: PolicyDifference, forced: str) -> Iterator[str]:
+    yield f"  - `{difference.path}`{forced}:"
+    for verb, statements in (("goes", difference.removed), ("comes", difference.added)):
+        yield from (f"    - {verb}: {quoted(str(statement), WHOLE)}" for statement in statements)
 
 
 def _outputs(plan: Plan) -> Iterator[str]:

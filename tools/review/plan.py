@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["UNKNOWN", "Change", "Plan", "PlanError", "Sensitive", "at", "is_blank", "plan_from", "read_plan"]
+__all__ = [
+    "POLICY_ATTRIBUTES",
+    "UNKNOWN",
+    "Change",
+    "Plan",
+    "PlanError",
+    "Sensitive",
+    "at",
+    "is_blank",
+    "plan_from",
+    "read_plan",
+]
 
 #: Terraform raises the major version of the format for what a reader of the earlier one would misunderstand.
 _FORMAT_MAJOR = "1"
@@ -23,6 +35,14 @@ _ACTIONS = {
     ("read",): "read",
     ("update",): "update",
 }
+
+
+#: The attributes that hold a policy.
+POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
+
+#: If one of a function's variables is known only after the apply, the provider says so of all of them. These are root
+#: variables of the same name in small letters, whose values a plan always knows.
+_SETTINGS = ("DELAYER_PERIOD_SECONDS", "SHARD_COUNT")
 
 
 class PlanError(Exception):
@@ -84,13 +104,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: of which environment, by which Terraform, and what becomes of each resource and output."""
+    """A plan: of which environment, and what becomes of each resource and output.
+
+    `settings` are the root variables that functions are told, by the name they are told under. `documents` are the
+    policy documents that Terraform will read only when it applies, by address and attribute of what they are for.
+    """
 
     environment: str
-    terraform_version: str
     is_complete: bool
     resources: tuple[Change, ...]
     outputs: tuple[Change, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    documents: Mapping[tuple[str, str], Change] = field(default_factory=dict)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -157,13 +182,35 @@ def is_blank(value: Any) -> bool:
 
 
 def _plan(document: dict[str, Any]) -> Plan:
+    resources = tuple(_resource(found) for found in document["resource_changes"])
+    variables = document["variables"]
     return Plan(
-        environment=str(document["variables"]["environment"]["value"]),
-        terraform_version=str(document.get("terraform_version", "unknown")),
+        environment=str(variables["environment"]["value"]),
         is_complete=bool(document.get("complete", True)),
-        resources=tuple(_resource(found) for found in document["resource_changes"]),
+        resources=resources,
         outputs=tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items())),
+        settings={name: variables[name.lower()]["value"] for name in _SETTINGS if name.lower() in variables},
+        documents=dict(_documents(resources, document.get("configuration", {}).get("root_module", {}))),
     )
+
+
+def _documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Change]]:
+    """The policies that are nothing but a document which Terraform has not read yet."""
+    unread = {change.address: change for change in resources if change.action == "read"}
+    for change in resources:
+        module = root
+        for call in re.findall(r"module\.([^.\[]+)", change.module):
+            module = module.get("module_calls", {}).get(call, {}).get("module", {})
+        for resource in module.get("resources", []):
+            if (resource["type"], resource["name"]) == (change.type, change.name):
+                for attribute in POLICY_ATTRIBUTES:
+                    named = resource.get("expressions", {}).get(attribute, {}).get("references", [])
+                    # Terraform names the attribute first, then what it is of: of another expression it names more.
+                    if named and named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
+                        address = named[0].removesuffix(".json")
+                        found = unread.get(f"{change.module}.{address}" if change.module else address)
+                        if found is not None:
+                            yield (change.address, attribute), found
 
 
 def _resource(found: dict[str, Any]) -> Change:

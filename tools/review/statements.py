@@ -35,6 +35,13 @@ class Statement:
         """Whether this denies what doesn't come by TLS."""
         return self.effect == "Deny" and any(key == "aws:SecureTransport" for _, key, _ in self.conditions)
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether part of it is known only after the apply."""
+        return repr(UNKNOWN) in (*self.actions, *self.resources, *self.principals) or any(
+            repr(UNKNOWN) in values for _, _, values in self.conditions
+        )
+
     def __str__(self) -> str:
         parts = [self.effect, _listed((*self.actions, *self.negations)) or "nothing"]
         parts += [f"on {_listed(self.resources)}"] if self.resources else []
