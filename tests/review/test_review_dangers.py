@@ -184,7 +184,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         (
             "retention-shortened",
             "module.failure_bucket.aws_s3_bucket_lifecycle_configuration.failures",
-            "would be deleted after `[7]` days",
+            "would be deleted after `7` days",
         ),
         (
             "retention-shortened",
@@ -237,6 +237,18 @@ def test_nothing_else_is_told(scenario: ReadScenario, name: str) -> None:
     """A change that is dangerous in one way is not told to be so in others."""
     found = {(danger.id, danger.address) for danger in find_dangers(scenario(name))}
     assert found == {(danger, address) for danger, address, _ in EXPECTED[name]}
+
+
+def test_what_is_nowhere_else_comes_first(scenario: ReadScenario) -> None:
+    """Schedules, then messages, then what could not be handled; logs last."""
+    found = [danger.id for danger in find_dangers(scenario("destroyed"))]
+    assert found[:4] == [
+        "table-destroyed",
+        "queue-destroyed",
+        "dead-letter-queue-destroyed",
+        "failure-bucket-destroyed",
+    ]
+    assert found[-1] == "sweep-paused"
 
 
 @pytest.mark.parametrize("name", ["code", "first", "harmless", "unchanged"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import FUNCTIONS, clean_environment, lend_terraform, make_checkout, write_program
+from tests.tools.checkouts import FUNCTIONS, clean_environment, make_checkout, write_program
 from tests.tools.conftest import FakeTerraform
 from tools import deploy
 from tools.terraform import ENVIRONMENTS, TerraformError, planned_packages, terraform_command
@@ -41,7 +41,6 @@ sys.exit(1)
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which the real Terraform has made an offline plan for dev. Not to be changed."""
     checkout = make_checkout(tmp_path_factory.mktemp("planned") / "a checkout, naïvely named")
-    lend_terraform(checkout)
     done = subprocess.run(
         [sys.executable, "-m", "tools.deploy", "plan", "dev", "--offline"],
         cwd=checkout, env=clean_environment(), check=False, capture_output=True, text=True,

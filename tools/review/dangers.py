@@ -82,7 +82,7 @@ _HOLDERS = {
 
 
 def find_dangers(plan: Plan) -> list[Danger]:
-    """Every danger of a plan: first what is lost, then what opens, then the rest; by address in each."""
+    """Every danger of a plan, what is lost first."""
     gone = {(change.module, change.type) for change in plan.changes if change.action == "destroy"}
     resources = tuple(
         change
@@ -95,7 +95,7 @@ def find_dangers(plan: Plan) -> list[Danger]:
 
 
 def _destroyed(plan: Plan) -> Iterator[Danger]:
-    for change in plan.changes:
+    for change in sorted(plan.changes, key=_loss_order):
         if change.is_gone and change.exists and change.type in _LOSSES:
             found = _LOSSES[change.type](change)
             verb = "destroyed"
@@ -108,8 +108,29 @@ def _destroyed(plan: Plan) -> Iterator[Danger]:
 _STORES = ("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue")
 
 
+#: Losses in the order in which they are told: what is nowhere else first.
+_LOSS_ORDER = (
+    "aws_dynamodb_table",
+    "aws_sqs_queue",
+    "aws_s3_bucket",
+    "aws_lambda_event_source_mapping",
+    "aws_apigatewayv2_api",
+    "aws_lambda_function",
+    "aws_cloudwatch_log_group",
+)
+
+
+def _loss_order(change: Change) -> tuple[int, bool, str]:
+    order = _LOSS_ORDER.index(change.type) if change.type in _LOSS_ORDER else len(_LOSS_ORDER)
+    return order, _is_dead_letter_queue(change), change.address
+
+
+def _is_dead_letter_queue(change: Change) -> bool:
+    return change.name == "dead_letter" or str(change.before.get("name")).endswith("-dead-letter")
+
+
 def _lost_queue(change: Change) -> tuple[str, str]:
-    if change.name == "dead_letter" or str(change.before.get("name")).endswith("-dead-letter"):
+    if _is_dead_letter_queue(change):
         return (
             "dead-letter-queue-destroyed",
             "The messages that consumers failed to handle would be lost: the dead-letter queue {name} would be {verb}.",
@@ -463,7 +484,7 @@ def _retention(plan: Plan) -> Iterator[Danger]:
             yield Danger(
                 "retention-shortened",
                 change.address,
-                f"Records in the failure bucket {_name(change)} would be deleted after {quoted(days)} days, whether "
+                f"Records in the failure bucket {_name(change)} would be deleted after {_days(days)} days, whether "
                 "anyone gave them back or not, and their schedules be lost.",
             )
         if _is_shorter(change, "rule.noncurrent_version_expiration.noncurrent_days"):
@@ -503,6 +524,10 @@ def _expirations(values: Mapping[str, Any]) -> list[Any]:
     rules = values.get("rule")
     days = [at(rule, "expiration.days") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
     return [found for found in days if found]
+
+
+def _days(days: list[Any]) -> str:
+    return " or ".join(map(quoted, days))
 
 
 def _functions(plan: Plan) -> Iterator[Danger]:

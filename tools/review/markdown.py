@@ -20,6 +20,9 @@ _MARKS = {"create": "+", "destroy": "-", "forget": "forget", "replace": "-/+", "
 #: What is told in a section of its own.
 _CODE_ATTRIBUTES = ("source_code_hash",)
 
+#: What AWS tells of a function, and nobody sets: it changes with whatever else changes.
+_REPORTED = ("last_modified", "qualified_arn", "qualified_invoke_arn", "version")
+
 
 def render(plan: Plan, judgement: Judgement, code: Sequence[CodeChange]) -> str:
     """The page."""
@@ -166,24 +169,14 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
         forced = " (forces the replacement)" if difference.path.split("[")[0] in change.forced_by else ""
         if isinstance(difference, PolicyDifference):
             yield from _policy(difference, forced)
-        elif difference.new is UNKNOWN and (change.action == "create" or _is_reported(difference.path)) and not forced:
+        elif difference.new is UNKNOWN and not forced and (is_blank(difference.old) or difference.path in _REPORTED):
             later.append(f"`{difference.path}`")
         elif is_blank(difference.old) and change.action == "create":
             yield f"  - `{difference.path}`: {quoted(difference.new)}"
         else:
             yield f"  - `{difference.path}`: {quoted(difference.old)} → {quoted(difference.new)}{forced}"
-    if later and change.action != "create":
-        yield f"  - {', '.join(later)}: {UNKNOWN}"
-    if later and change.action == "create":
+    if later:
         yield f"  - known after apply: {', '.join(later)}"
-
-
-def _is_reported(path: str) -> bool:
-    """Whether AWS tells this of a resource, and nobody sets it."""
-    return path in _REPORTED
-
-
-_REPORTED = ("last_modified", "qualified_arn", "qualified_invoke_arn", "version")
 
 
 def _policy(difference: PolicyDifference, forced: str) -> Iterator[str]:
