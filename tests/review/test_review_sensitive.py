@@ -36,6 +36,20 @@ def test_real_plan(scenario: ReadScenario) -> None:
     assert "`output.topic`: nothing → (sensitive)" in shown
 
 
+def test_becoming_sensitive() -> None:
+    """What was not sensitive until now is not shown for a last time, nor what no longer is."""
+    document = json.loads(kept_plan("period_lowered"))
+    marks = [{"before_sensitive": False}, {"after_sensitive": False}]
+    functions = [change for change in document["resource_changes"] if change["type"] == "aws_lambda_function"]
+    for change, unmarked in zip(functions, marks, strict=True):
+        values = change["change"]
+        values["before"]["handler"], values["after"]["handler"] = "secret-old", "secret-new"
+        values |= {side: {"handler": True} for side in ("before_sensitive", "after_sensitive")} | unmarked
+    shown = page(read_plan(json.dumps(document), "made up"))
+    assert "secret-" not in shown
+    assert "`handler`: (sensitive) → (sensitive)" in shown
+
+
 NAMES = st.sampled_from(["policy", "environment", "variables", "SHARD_COUNT", "stream_enabled", "name", "state", "x"])
 SECRETS = st.sampled_from(["secret-1", 'secret-"2"', '{"Statement": ["secret-3"]}', "secret-`4`"])  # fmt: skip
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
