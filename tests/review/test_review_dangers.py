@@ -277,6 +277,21 @@ def changed(name: str, address: str, **values: Any) -> Plan:
     return read_plan(json.dumps(document), name)
 
 
+def test_a_queue_that_goes_hides_nothing_of_another() -> None:
+    """The delayer queue's policy counts even while the dead-letter queue goes too."""
+    document = json.loads(kept_plan("tls_only_removed"))
+    gone = [
+        change for change in json.loads(kept_plan("destroyed"))["resource_changes"] if change["address"] == DEAD_LETTERS
+    ]
+    stays = json.loads(json.dumps(gone[0]))
+    stays["address"], stays["name"] = QUEUE, "delayer"
+    stays["change"] |= {"actions": ["no-op"], "after": stays["change"]["before"]}
+    document["resource_changes"] += [*gone, stays]
+    found = {(danger.id, danger.address) for danger in find_dangers(read_plan(json.dumps(document), "both"))}
+    assert ("dead-letter-queue-destroyed", DEAD_LETTERS) in found
+    assert ("tls-only-removed", "module.delayer_queue.aws_sqs_queue_policy.delayer") in found
+
+
 class TestSettings:
     """What functions are told."""
 

@@ -67,8 +67,8 @@ _THROTTLING_FACTOR = 2
 _SWEEP = "task_1minute_enqueuer"
 _POST = "api_schedule_post"
 
-
-#: A bucket's or queue's own settings, which go with it: that it goes is what is told.
+#: What is a bucket's, a table's or a queue's own, and goes with it. Where no holder is left in the module, that the
+#: holder is gone is what is told.
 _HOLDERS = {
     "aws_dynamodb_resource_policy": "aws_dynamodb_table",
     "aws_s3_bucket_lifecycle_configuration": "aws_s3_bucket",
@@ -83,7 +83,8 @@ _HOLDERS = {
 
 def find_dangers(plan: Plan) -> list[Danger]:
     """Every danger of a plan, what is lost first."""
-    gone = {(change.module, change.type) for change in plan.changes if change.action == "destroy"}
+    kept = {(change.module, change.type) for change in plan.resources if change.action != "destroy"}
+    gone = {(change.module, change.type) for change in plan.changes if change.action == "destroy"} - kept
     resources = tuple(
         change
         for change in plan.resources
