@@ -1,8 +1,8 @@
 """Bytecode that Lambda uses as it is: for its Python, with the path it will have, never compared with its source.
 
 The same sources give the same bytes on every machine: Python 3.13.5, 3.13.15 and 3.13.18, on x86-64 and arm64, were
-compared over all our dependencies. Python 3.13.0 is the exception: its compiler leaves out an instruction in
-comprehensions that later ones put in. What it makes runs as well, but it is not what they make.
+compared over all our dependencies. The compiler of Python 3.13.0 leaves out an instruction in comprehensions that later
+ones put in; `python_3_13_0.py` adds it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from errors import BuildError
+from python_3_13_0 import as_compiled_later
 
 __all__ = ["cached_name", "compile_sources"]
 
@@ -63,5 +64,14 @@ def _compile(sources: Mapping[str, bytes]) -> dict[str, bytes]:
         if isinstance(answer, str):
             raise BuildError(f"A source does not compile: {answer.removeprefix(_TASK_ROOT)}")
         header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-        compiled[cached_name(name)] = header + answer
+        compiled[cached_name(name)] = header + _of_any_patch_version(name, answer)
     return compiled
+
+
+def _of_any_patch_version(name: str, marshalled: bytes) -> bytes:
+    if sys.version_info[:3] != (3, 13, 0):
+        return marshalled
+    try:
+        return as_compiled_later(marshalled)
+    except BuildError as error:
+        raise BuildError(f"{name}: {error}") from error

@@ -7,6 +7,7 @@ stream tells.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
@@ -15,7 +16,7 @@ from delayer.retries import error_code
 from tests.support.clock import NOW
 from tests.support.stream_records import StreamReader
 
-__all__ = ["QUICK", "SLOW", "Clients", "Pace", "changes", "create", "play"]
+__all__ = ["QUICK", "SLOW", "Clients", "Pace", "answers_at_once", "changes", "create", "entry", "play"]
 
 TABLE = "schedules"
 
@@ -171,3 +172,8 @@ def create(clients: Clients, streams: Any, pace: Pace) -> tuple[str, StreamReade
     queue = clients.sqs.create_queue(QueueName="contract", Attributes={"VisibilityTimeout": str(pace.hidden)})
     clients.s3.create_bucket(Bucket="failures")
     return queue["QueueUrl"], StreamReader(created["TableDescription"]["LatestStreamArn"], streams)
+
+
+def answers_at_once(_operation: str, _parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
+    """A call in which nothing goes wrong."""
+    return go_on()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import boto3
 import pytest
@@ -13,7 +12,7 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto import mock_aws
 
-from tests.model.contract import SLOW, Clients, changes, create, play
+from tests.model.contract import SLOW, Clients, answers_at_once, changes, create, play
 from tests.model.memory_aws import MemoryAws
 from tests.support.clock import NOW, Clock
 
@@ -29,11 +28,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
     with freeze_time(ignore=["_pytest.timing"]) as frozen, mock_aws():
         assert isinstance(frozen, FrozenDateTimeFactory)
         yield Clock(frozen)
-
-
-def answers_at_once(_operation: str, _parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
-    """A call in which nothing goes wrong."""
-    return go_on()
 
 
 def test_equal_to_moto(clock: Clock) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result
 
 _OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
@@ -137,6 +139,13 @@ class TestWhatIsRefused:
         before = r"import importlib.util; importlib.util.MAGIC_NUMBER = b'\x2b\x0e\r\n'"
         assert_refused(checkout.build(before=before), "Python 3.13", "bytecode")
 
+    @pytest.mark.skipif(sys.version_info[:3] != (3, 13, 0), reason="what other versions compile is taken as it is")
+    def test_unknown_bytecode(self, checkout: Checkout) -> None:
+        """What Python 3.13.0 is not known to compile is not rewritten on a guess."""
+        before = "import python_3_13_0 as module; module._STARTS = {(start, 0) for start, _ in module._STARTS}"
+        checkout.zip_path("task-1minute-enqueuer").unlink()
+        assert_refused(checkout.build(before=before), "delayer/delayer_queue.py", "not known")
+
     def test_lock_without_hashes(self, checkout: Checkout) -> None:
         """A lock that does not pin a package with its hashes is refused."""
         checkout.lock.write_text("six==1.17.0\n")
@@ -200,3 +209,34 @@ def test_make_package_runs_the_tool() -> None:
         check=True,
     ).stdout
     assert plan.splitlines()[-1] == ".venv/build/bin/python build/package.py"
+
+
+class TestCheck:
+    """`--check` builds nothing, and says which zip is not what would be built."""
+
+    def test_current(self, checkout: Checkout) -> None:
+        """Where all are what the sources make, nothing is said, whatever the files' times."""
+        for path in checkout.source.rglob("*.py"):
+            path.touch()
+        assert checkout.check() == Result(0, "", "")
+
+    def test_missing(self, checkout: Checkout) -> None:
+        """A zip that is missing is named, and stays missing."""
+        checkout.zip_path("api-schedule-post").unlink()
+        assert_refused(checkout.check(), "There is no build/dist/api-schedule-post.zip\n")
+        assert not checkout.zip_path("api-schedule-post").exists()
+
+    def test_other_sources(self, built: Checkout, checkout: Checkout) -> None:
+        """A zip that was built from other sources is named, however new it is, and stays as it is."""
+        main = checkout.source / "task_1minute_enqueuer" / "main.py"
+        main.write_bytes(main.read_bytes() + b"\n# changed\n")
+        os.utime(main, (1_000_000_000, 1_000_000_000))
+        assert_refused(
+            checkout.check(), "Built from other sources than there are now: build/dist/task-1minute-enqueuer.zip\n"
+        )
+        assert checkout.zips() == built.zips()
+
+    def test_another_zip(self, checkout: Checkout) -> None:
+        """A zip that was put there by someone else is not what the sources make."""
+        checkout.zip_path("api-schedule-post").write_bytes(b"another")
+        assert_refused(checkout.check(), "Built from other sources", "api-schedule-post.zip")

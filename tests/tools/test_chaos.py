@@ -66,6 +66,8 @@ _DIED = "Worker process died"
         ([stored("a"), stored("b"), invocation(0, "done", "a"), _SECOND], [], UNEXPLAINED),
         ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(6.5)], LATER),
         ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(4)], UNEXPLAINED),
+        ([invocation(0, _DIED, "a", retry_from=0), taken(15, "a"), _SECOND, taken(25, "a")], [spoiled(11)], LATER),
+        ([invocation(0, _DIED, "a", retry_from=0), taken(15, "a"), _SECOND, taken(25, "a")], [spoiled(2)], UNEXPLAINED),
     ],
     ids=[
         "lost",
@@ -79,6 +81,8 @@ _DIED = "Worker process died"
         "once",
         "late effect",
         "never held",
+        "late effect of a killed one",
+        "out of nowhere",
     ],
 )
 def test_why_a_schedule_was_sent_twice(facts: list[dict[str, Any]], fired: list[dict[str, Any]], reason: str) -> None:

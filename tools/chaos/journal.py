@@ -94,12 +94,11 @@ class Journal:
 
     def _why(self, first: Taken, second: Taken) -> str:
         before, after = self._invocation(first), self._invocation(second)
-        if before is None:
-            return UNEXPLAINED
+        if before is None or after is None:
+            late = first if before is None else second
+            return "a call that had been given up took effect later" if self._is_spoiled(late) else UNEXPLAINED
         if before is after:
             return "SQS took it, and the answer was lost" if self._is_spoiled(first) else UNEXPLAINED
-        if after is None:
-            return "a call that had been given up took effect later" if self._is_spoiled(second) else UNEXPLAINED
         if before.is_done_with(first.schedule_id):
             return "stored again after its hand-over" if self.stored.get(first.schedule_id, 0) > 1 else UNEXPLAINED
         return _WHY_A_BATCH_COMES_AGAIN.get(before.outcome, f"its invocation failed: {before.outcome}")
