@@ -32,8 +32,8 @@ _APPLIED = Path(__file__).parent / "applied"
 
 FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer")
 
-#: The embedded AWS's account, and one that looks like an account.
-_ACCOUNTS = ("000000000000", "123456789012")
+#: The embedded AWS's account, and prod's.
+_ACCOUNTS = ("000000000000", "777788889999")
 
 #: What a review reads of a plan, and so what is kept.
 _VARIABLES = ("delayer_period_seconds", "environment", "shard_count")
@@ -188,7 +188,7 @@ def _apply() -> None:
 @contextlib.contextmanager
 def _embedded_aws(folder: Path) -> Iterator[local_stack.Stack]:
     folder.mkdir()
-    stack = local_stack._start_embedded_aws(folder, {})  # noqa: SLF001 -- without the delayer of local in it
+    stack = local_stack.start_embedded_aws(folder, {})
     try:
         yield stack
     finally:
@@ -198,10 +198,12 @@ def _embedded_aws(folder: Path) -> Iterator[local_stack.Stack]:
 def _settled(workspace: Workspace, endpoint: str, *arguments: str) -> dict[str, Any]:
     """Apply, and answer the state as AWS would have left it.
 
-    The embedded AWS forgets some of what it is told, alarms above all; what a plan would still set is what AWS has.
+    The embedded AWS forgets some of what it is told, alarms above all, and it has no policy to bound roles by: what a
+    plan would still set is what AWS has.
     """
     arguments = ("-input=false", "-var-file=environments/prod.tfvars", *arguments)
-    workspace.read("apply", "-auto-approve", "-parallelism=32", *arguments)
+    (workspace.folder / "unbounded.tfvars.json").write_text('{"permissions_boundary": null}')
+    workspace.read("apply", "-auto-approve", "-parallelism=32", *arguments, "-var-file=unbounded.tfvars.json")
     workspace.read("plan", "-refresh=false", "-out=settle.tfplan", *arguments)
     plan = json.loads(workspace.read("show", "-json", "settle.tfplan"))
     wanted = {change["address"]: change["change"] for change in plan["resource_changes"]}

@@ -177,6 +177,7 @@ data "aws_iam_policy_document" "api_schedule_post" {
         },
         applied="nothing",
     ),
+    "boundary_removed": Scenario({"permissions_boundary": None}),
     "workers_raised": Scenario({"sweep_workers": 6}),
     "worker_missing": Scenario(
         overrides={
@@ -312,14 +313,14 @@ resource "aws_s3_bucket_lifecycle_configuration" "failures" {
 resource "aws_lambda_function" "this" {
   architectures = ["x86_64"]
   handler       = "main.handler"
-  role          = "arn:aws:iam::123456789012:role/administrator"
+  role          = "arn:aws:iam::777788889999:role/administrator"
   runtime       = "python3.12"
 }
 """
         }
     ),
     "sensitive": Scenario(
-        {"alarm_topic_arn": f"arn:aws:sns:eu-west-1:123456789012:{SECRET}"},
+        {"alarm_topic_arn": f"arn:aws:sns:eu-west-1:777788889999:{SECRET}"},
         overrides={
             ".": f"""
 variable "alarm_topic_arn" {{

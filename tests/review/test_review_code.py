@@ -104,7 +104,7 @@ def test_between_two_commits(scenario: ReadScenario, repository: Repository) -> 
     assert change.packages == ("boto3 1.0 → 1.1", "rich none → 9", "urllib3 2.0 → none")
     assert change.deployed is not None
     assert change.deployed.endswith(", First")
-    assert change.compared_with.endswith(", Second")
+    assert change.planned == repository.git("rev-parse", "HEAD")
 
 
 def test_uncommitted(scenario: ReadScenario, repository: Repository) -> None:
@@ -116,7 +116,7 @@ def test_uncommitted(scenario: ReadScenario, repository: Repository) -> None:
     assert commit_of(repository.checkout, FUNCTION, new) is None
     (change,) = code_changes(plan_of(scenario, old, new), repository.checkout)
     assert change.files == ("src/api_schedule_post/handler.py +1 -1", "src/delayer/new.py new, not committed")
-    assert change.compared_with == "this checkout as it is now"
+    assert change.planned is None
 
 
 def test_notes_add_up(repository: Repository) -> None:

@@ -119,6 +119,14 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("access-wildcard", "aws_iam_role_policy.api_schedule_post", "with `dynamodb:*`"),
         ("authorization-removed", ROUTE, "Anyone on the internet could post schedules"),
     ],
+    "boundary_removed": [
+        (
+            "access-grows",
+            function.replace("aws_lambda_function", "aws_iam_role"),
+            "bounded by nothing instead of `arn:aws:iam::777788889999:policy/terraform-delayer-boundary-prod`",
+        )
+        for function in FUNCTIONS
+    ],
     "workers_raised": [
         (
             "access-grows",
@@ -208,7 +216,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         for danger, words in (
             ("function-architecture-changed", '`["x86_64"]` instead of `["arm64"]`'),
             ("function-handler-changed", "at `main.handler` instead of"),
-            ("function-role-changed", "`arn:aws:iam::123456789012:role/administrator`"),
+            ("function-role-changed", "`arn:aws:iam::777788889999:role/administrator`"),
             ("function-runtime-changed", "on `python3.12` instead of `python3.13`"),
         )
     ],

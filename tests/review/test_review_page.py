@@ -50,7 +50,7 @@ def test_only_what_changes(scenario: ReadScenario) -> None:
 def test_policies_by_statement(scenario: ReadScenario) -> None:
     """A policy is told by the statements that go and come, those that stay not at all."""
     shown = page(scenario("access_grows"))
-    assert "goes: `Allow dynamodb:PutItem on arn:aws:dynamodb:eu-west-1:123456789012:table/" in shown
+    assert "goes: `Allow dynamodb:PutItem on arn:aws:dynamodb:eu-west-1:777788889999:table/" in shown
     assert "comes: `Allow dynamodb:GetItem, dynamodb:PutItem on arn:aws:dynamodb:" in shown
     assert "dynamodb:Query" not in shown
     assert '"Version"' not in shown
@@ -98,6 +98,20 @@ def test_accepted(scenario: ReadScenario) -> None:
     assert "until 2026-11-25: `Drained on Monday.`" in shown
     assert "`queue-destroyed` at `q` accepts what this plan does not do" in shown
     assert "`stream-off` at `t` expired on 2026-01-01" in shown
+
+
+@pytest.mark.parametrize(
+    ("planned", "said"), [("f" * 40, "First`\n"), (None, "First`, compared with this checkout as it")]
+)
+def test_code(scenario: ReadScenario, planned: str | None, said: str) -> None:
+    """Code is told by what is deployed and what changed, not by how the new commit is called."""
+    change = CodeChange(
+        "a-function", "old", "new", "abc of 2026-11-25, First", planned, ("src/x.py +1 -0",), ("y 1 → 2",)
+    )
+    shown = page(scenario("code"), code=(change,))
+    assert "- **a-function**: package `old` → `new`\n  - deployed is `abc of 2026-11-25, " + said in shown
+    assert "\n  - `src/x.py +1 -0`\n  - locked package `y 1 → 2`\n" in shown
+    assert "f" * 40 not in shown
 
 
 def test_example() -> None:

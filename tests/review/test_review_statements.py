@@ -27,7 +27,7 @@ def policy(*statements: dict[str, Any]) -> Any:
         (GET | {"Action": "S3:getobject"}, GET),
         (GET | {"Resource": "arn:aws:s3:::delayer-prod-x/*"}, GET),
         (GET, GET | {"Condition": TLS}),
-        (GET | {"Principal": "*"}, GET | {"Principal": {"AWS": "123456789012"}}),
+        (GET | {"Principal": "*"}, GET | {"Principal": {"AWS": "777788889999"}}),
         (GET, GET | {"Effect": "Deny"}),
     ],
 )
@@ -45,7 +45,7 @@ def test_nothing_is_gained(before: dict[str, Any], after: dict[str, Any]) -> Non
         (GET, GET | {"Resource": ["arn:aws:s3:::delayer-prod-x/a", "arn:aws:s3:::delayer-prod-x/b"]}),
         (GET | {"Condition": TLS}, GET),
         (GET | {"Condition": TLS}, GET | {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}),
-        (GET | {"Principal": {"AWS": "123456789012"}}, GET | {"Principal": {"AWS": "210987654321"}}),
+        (GET | {"Principal": {"AWS": "777788889999"}}, GET | {"Principal": {"AWS": "210987654321"}}),
         (GET | {"Effect": "Deny"}, GET),
         (GET, {"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:s3:::delayer-prod-x/a"}),
     ],

@@ -23,14 +23,15 @@ class CodeChange:
     """A function whose package changes. The hashes are as the plan has them: base64 of SHA-256, or not a text.
 
     `deployed` is the commit of the deployed package; `files` and `packages` are what changed since, and mean nothing
-    without it. `compared_with` is the commit of the planned package, or the checkout as it is.
+    without it. `planned` is the commit of the planned package, None if it is of none here: then the checkout as it is
+    was compared. Its name is not shown: two reviews of one change are the same, whichever commit brings it.
     """
 
     function: str
     old: Any
     new: Any
     deployed: str | None = None
-    compared_with: str = ""
+    planned: str | None = None
     files: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 
@@ -59,7 +60,7 @@ def _code_change(change: Change, checkout: Checkout | None) -> CodeChange:
         old,
         new,
         checkout.told(deployed),
-        checkout.told(planned) if planned else "this checkout as it is now",
+        planned,
         tuple(checkout.changed_files(deployed, planned, *sources, *_TOOLCHAIN)),
         tuple(_packages(checkout.read(deployed, "requirements.txt"), checkout.read(planned, "requirements.txt"))),
     )

@@ -105,7 +105,8 @@ def _code(code: Sequence[CodeChange]) -> Iterator[str]:
         yield f"- **{change.function}**: package {quoted(change.old)} → {quoted(change.new)}"
         if change.deployed is None:
             continue
-        yield f"  - deployed: {quoted(change.deployed)}; planned: {quoted(change.compared_with)}"
+        against = "" if change.planned else ", compared with this checkout as it is now"
+        yield f"  - deployed is {quoted(change.deployed)}{against}"
         yield from (f"  - {quoted(name)}" for name in change.files)
         yield from (f"  - locked package {quoted(name)}" for name in change.packages)
         if not change.files and not change.packages:
