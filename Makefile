@@ -70,7 +70,12 @@ bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account
 
 .PHONY: plan
 plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
+	@.venv/tools/bin/python -m tools.package_commits
 	@.venv/tools/bin/python -m tools.deploy plan "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+
+.PHONY: review
+review: .venv/tools/.installed require-terraform ## Review that plan on a page, dangers first; fails if one is not accepted
+	@.venv/tools/bin/python -m tools.review --environment "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
 .PHONY: apply
 apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that was written

@@ -1,0 +1,351 @@
+"""Changes to the delayer of prod, each of which real Terraform has planned; tests/review/plans/ holds what it said.
+
+A change is made as one would be: other variables, an argument of the command, a resource that is removed from the
+configuration, or one that is changed in it (by an override file, so that a scenario says only what differs).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["SCENARIOS", "SECRET", "Scenario"]
+
+#: What no review may show.
+SECRET = "the-secret-4f1d"
+
+QUEUE, TABLE, BUCKET = "modules/delayer_queue", "modules/schedule_table", "modules/failure_bucket"
+FUNCTION, API, MINUTE = "modules/function", "modules/http_api", "modules/minute_schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What differs from what is applied.
+
+    `overrides` and `removed` are by the configuration's folder; `packages` names functions with other code. `applied`
+    is the state that is planned against: prod, prod with tokens (jwt), or nothing.
+    """
+
+    variables: dict[str, object] = field(default_factory=dict)
+    overrides: dict[str, str] = field(default_factory=dict)
+    removed: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    applied: str = "prod"
+
+
+_JWT = {"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"]}
+
+_MAPPING = """
+resource "aws_lambda_event_source_mapping" "stream" {{
+  {}
+}}
+"""
+
+SCENARIOS = {
+    "unchanged": Scenario(),
+    "first": Scenario(applied="nothing"),
+    "harmless": Scenario(
+        {
+            "horizon_days": 365,
+            "log_retention_days": 180,
+            "max_lateness_seconds": 3600,
+            "shard_count": 96,
+            "throttling": {"rate_limit": 1500, "burst_limit": 3000},
+        }
+    ),
+    "code": Scenario(packages=("api-schedule-post",)),
+    "destroyed": Scenario(arguments=("-destroy",)),
+    "table_replaced": Scenario(arguments=("-replace=module.schedule_table.aws_dynamodb_table.schedules",)),
+    "queues_replaced": Scenario(
+        arguments=(
+            "-replace=module.delayer_queue.aws_sqs_queue.delayer",
+            "-replace=module.delayer_queue.aws_sqs_queue.dead_letter",
+        )
+    ),
+    "bucket_and_logs_replaced": Scenario(
+        arguments=(
+            "-replace=module.failure_bucket.aws_s3_bucket.failures",
+            "-replace=module.task_1minute_enqueuer.aws_cloudwatch_log_group.this",
+        )
+    ),
+    "api_replaced": Scenario(arguments=("-replace=module.http_api.aws_apigatewayv2_api.this",)),
+    "stream_off": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  stream_enabled   = false
+  stream_view_type = null
+}
+"""
+        }
+    ),
+    "stream_view": Scenario(
+        overrides={TABLE: 'resource "aws_dynamodb_table" "schedules" {\n  stream_view_type = "KEYS_ONLY"\n}\n'}
+    ),
+    "mapping_position": Scenario(overrides={".": _MAPPING.format('starting_position = "LATEST"')}),
+    "mapping_disabled": Scenario(overrides={".": _MAPPING.format("enabled = false")}),
+    "mapping_loses": Scenario(
+        overrides={
+            ".": _MAPPING.format("""
+  bisect_batch_on_function_error = false
+  function_response_types        = []
+  maximum_record_age_in_seconds  = 86400
+  maximum_retry_attempts         = 3
+  dynamic "destination_config" {
+    for_each = []
+    content {}
+  }
+  filter_criteria {
+    filter {
+      pattern = jsonencode({ eventName = ["INSERT"] })
+    }
+  }
+""")
+        }
+    ),
+    "shards_lowered": Scenario({"shard_count": 16}),
+    "period_lowered": Scenario({"delayer_period_seconds": 600}),
+    "access_grows": Scenario(
+        overrides={
+            ".": """
+data "aws_iam_policy_document" "api_schedule_post" {
+  statement {
+    sid       = "StoreSchedules"
+    actions   = ["dynamodb:PutItem", "dynamodb:GetItem"]
+    resources = [module.schedule_table.table.arn, "${module.schedule_table.table.arn}/index/due"]
+  }
+}
+
+data "aws_iam_policy_document" "task_1minute_enqueuer" {
+  statement {
+    sid       = "FindDueSchedules"
+    actions   = ["dynamodb:Query"]
+    resources = [module.schedule_table.table.arn]
+  }
+  statement {
+    sid       = "HandOverByDeleting"
+    actions   = ["dynamodb:BatchWriteItem"]
+    resources = [module.schedule_table.table.arn]
+  }
+}
+
+resource "aws_iam_role_policy_attachment" "further" {
+  policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+  role       = module.api_schedule_post.role.name
+}
+""",
+            FUNCTION: """
+data "aws_iam_policy_document" "assume" {
+  statement {
+    sid     = "RunAsTheFunction"
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com", "ec2.amazonaws.com"]
+    }
+  }
+}
+""",
+        }
+    ),
+    "access_wildcard": Scenario(
+        overrides={
+            ".": """
+data "aws_iam_policy_document" "api_schedule_post" {
+  statement {
+    sid       = "StoreSchedules"
+    actions   = ["dynamodb:*"]
+    resources = ["*"]
+  }
+}
+""",
+            API: 'resource "aws_lambda_permission" "api" {\n  source_arn = null\n}\n',
+        }
+    ),
+    "first_wildcard": Scenario(
+        overrides={
+            ".": """
+data "aws_iam_policy_document" "api_schedule_post" {
+  statement {
+    sid       = "StoreSchedules"
+    actions   = ["dynamodb:*"]
+    resources = [module.schedule_table.table.arn]
+  }
+}
+""",
+            API: 'resource "aws_apigatewayv2_route" "this" {\n  authorization_type = "NONE"\n}\n',
+        },
+        applied="nothing",
+    ),
+    "boundary_removed": Scenario({"permissions_boundary": None}),
+    "workers_raised": Scenario({"sweep_workers": 6}),
+    "worker_missing": Scenario(
+        overrides={
+            MINUTE: 'resource "aws_cloudwatch_event_target" "worker" {\n  for_each = { "1" = "0" }\n}\n',
+        }
+    ),
+    "sweep_paused": Scenario({"sweep_paused": True}),
+    "authorization_removed": Scenario(
+        overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  authorization_type = "NONE"\n}\n'}
+    ),
+    "authorization_jwt": Scenario({"authorization": _JWT}),
+    "audience_changed": Scenario(
+        {"authorization": _JWT | {"issuer": "https://other.example", "audiences": ["delayer", "others"]}},
+        applied="jwt",
+    ),
+    "throttling_removed": Scenario(
+        overrides={
+            API: """
+resource "aws_apigatewayv2_stage" "this" {
+  dynamic "default_route_settings" {
+    for_each = []
+    content {}
+  }
+}
+"""
+        }
+    ),
+    "throttling_raised": Scenario({"throttling": {"rate_limit": 10000, "burst_limit": 20000}}),
+    "protection_off": Scenario(
+        {"deletion_protection": False, "point_in_time_recovery": False},
+        overrides={
+            BUCKET: """
+resource "aws_s3_bucket_versioning" "failures" {
+  versioning_configuration {
+    status = "Suspended"
+  }
+}
+"""
+        },
+    ),
+    "encryption_off": Scenario(
+        overrides={
+            QUEUE: """
+resource "aws_sqs_queue" "delayer" {
+  sqs_managed_sse_enabled = false
+}
+
+resource "aws_sqs_queue" "dead_letter" {
+  sqs_managed_sse_enabled = false
+}
+"""
+        },
+        removed={BUCKET: ("aws_s3_bucket_server_side_encryption_configuration.failures",)},
+    ),
+    "tls_only_removed": Scenario(
+        overrides={
+            BUCKET: """
+data "aws_iam_policy_document" "tls_only" {
+  statement {
+    sid       = "TlsOnly"
+    effect    = "Deny"
+    actions   = ["s3:GetObject"]
+    resources = [aws_s3_bucket.failures.arn, "${aws_s3_bucket.failures.arn}/*"]
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+"""
+        },
+        removed={
+            QUEUE: ("aws_sqs_queue_policy.delayer",),
+            TABLE: ("aws_dynamodb_resource_policy.tls_only",),
+        },
+    ),
+    "public_access": Scenario(
+        overrides={
+            BUCKET: """
+resource "aws_s3_bucket_public_access_block" "failures" {
+  block_public_policy     = false
+  restrict_public_buckets = false
+}
+
+resource "aws_s3_bucket_ownership_controls" "failures" {
+  rule {
+    object_ownership = "ObjectWriter"
+  }
+}
+"""
+        }
+    ),
+    "retention_shortened": Scenario(
+        {"log_retention_days": 1},
+        overrides={
+            QUEUE: """
+resource "aws_sqs_queue" "delayer" {
+  message_retention_seconds = 3600
+}
+
+resource "aws_sqs_queue" "dead_letter" {
+  message_retention_seconds = 345600
+}
+""",
+            BUCKET: """
+resource "aws_s3_bucket_lifecycle_configuration" "failures" {
+  rule {
+    id     = "forget-what-was-deleted"
+    status = "Enabled"
+    filter {}
+    expiration {
+      days = 7
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+}
+""",
+        },
+    ),
+    "dead_letters_detached": Scenario(
+        overrides={QUEUE: 'resource "aws_sqs_queue" "delayer" {\n  redrive_policy = jsonencode({})\n}\n'}
+    ),
+    "functions_changed": Scenario(
+        overrides={
+            FUNCTION: """
+resource "aws_lambda_function" "this" {
+  architectures = ["x86_64"]
+  handler       = "main.handler"
+  role          = "arn:aws:iam::777788889999:role/administrator"
+  runtime       = "python3.12"
+}
+"""
+        }
+    ),
+    "sensitive": Scenario(
+        {"alarm_topic_arn": f"arn:aws:sns:eu-west-1:777788889999:{SECRET}"},
+        overrides={
+            ".": f"""
+variable "alarm_topic_arn" {{
+  sensitive = true
+}}
+
+output "topic" {{
+  value     = var.alarm_topic_arn
+  sensitive = true
+}}
+
+resource "aws_iam_role_policy" "api_schedule_post" {{
+  policy = sensitive(jsonencode({{
+    Version   = "2012-10-17"
+    Statement = [{{ Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::{SECRET}/x" }}]
+  }}))
+}}
+""",
+            FUNCTION: f"""
+resource "aws_lambda_function" "this" {{
+  environment {{
+    variables = merge(var.environment_variables, {{ TOKEN = sensitive("{SECRET}") }})
+  }}
+}}
+""",
+        },
+    ),
+}

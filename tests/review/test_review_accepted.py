@@ -1,0 +1,85 @@
+"""Dangers that an environment's file accepts, and what is wrong with such a file."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tools.review.accepted import Accepted, judge, read_accepted
+from tools.review.danger import Danger
+from tools.review.plan import PlanError
+
+TODAY = date(2026, 11, 25)
+DANGER = Danger("sweep-paused", "rule.minute", "No sweep would run.")
+ENTRY = Accepted("sweep-paused", "rule.minute", "The stream is recreated tonight.", date(2026, 11, 25))
+TEXT = """
+[[accepted]]
+danger = "sweep-paused"
+address = "rule.minute"
+reason = "The stream is recreated tonight."
+expires = 2026-11-25
+"""
+
+
+class TestFile:
+    """What is read of a file."""
+
+    def read(self, folder: Path, text: str) -> list[Accepted]:
+        """The entries of a file with this text."""
+        path = folder / "prod.accepted.toml"
+        path.write_text(text)
+        return read_accepted(path, "prod.accepted.toml")
+
+    def test_none(self, tmp_path: Path) -> None:
+        """Without a file nothing is accepted."""
+        assert read_accepted(tmp_path / "none.toml", "none.toml") == []
+
+    def test_entries(self, tmp_path: Path) -> None:
+        """An entry names the danger, where, why and until when."""
+        assert self.read(tmp_path, TEXT) == [ENTRY]
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[[accepted]", "prod.accepted.toml is not TOML: "),
+            ("accepted = 1", "may hold nothing but entries that begin with [[accepted]]"),
+            ("accepted = [1]", "entry 1 is not a table"),
+            ("[[ignored]]\nx = 1", "may hold nothing but entries that begin with [[accepted]]"),
+            (TEXT.replace("reason", "because"), "entry 1 needs `reason`, a text"),
+            (TEXT.replace("The stream is recreated tonight.", " "), "entry 1 needs `reason`, a text"),
+            (TEXT.replace("2026-11-25", '"2026-11-25"'), "entry 1 needs `expires`, a date like 2027-01-31"),
+            (TEXT.replace("2026-11-25", "2026-11-25T09:00:00Z"), "entry 1 needs `expires`, a date like 2027-01-31"),
+            (TEXT + "until = 1", "entry 1 says `until`, which is none of danger, address, reason, expires"),
+            (TEXT + TEXT.replace("sweep-paused", "sweep-stopped"), "entry 2 names the danger 'sweep-stopped'"),
+        ],
+    )
+    def test_malformed(self, tmp_path: Path, text: str, said: str) -> None:
+        """One sentence says which entry is wrong, and how it has to be."""
+        with pytest.raises(PlanError) as raised:
+            self.read(tmp_path, text)
+        assert said in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+class TestJudgement:
+    """Which dangers stop."""
+
+    def test_accepted_until_the_end_of_the_day(self) -> None:
+        """On its last day an entry counts."""
+        judgement = judge([DANGER], [ENTRY], TODAY)
+        assert (judgement.dangers, judgement.accepted) == ((), ((DANGER, ENTRY),))
+
+    def test_expired(self) -> None:
+        """The day after, the danger stops again, and the entry is told."""
+        judgement = judge([DANGER], [ENTRY], date(2026, 11, 26))
+        assert (judgement.dangers, judgement.accepted, judgement.expired) == ((DANGER,), (), (ENTRY,))
+
+    @pytest.mark.parametrize(
+        "danger", [Danger("sweep-paused", "rule.other", ""), Danger("queue-destroyed", "rule.minute", "")]
+    )
+    def test_another(self, danger: Danger) -> None:
+        """Another danger, or the same elsewhere, is not accepted, and the entry is of no use."""
+        judgement = judge([danger], [ENTRY], TODAY)
+        assert (judgement.dangers, judgement.unused) == ((danger,), (ENTRY,))

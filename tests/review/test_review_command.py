@@ -1,0 +1,182 @@
+"""make review and python -m tools.review: exit statuses, and one line for everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.review.real_plans import kept_plan
+from tools import deploy
+from tools.review import __main__ as command
+from tools.terraform import TerraformError
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in which a plan for prod was written."""
+    (tmp_path / "build" / "plans").mkdir(parents=True)
+    (tmp_path / "build" / "plans" / "prod.tfplan").touch()
+    (tmp_path / "terraform" / "environments").mkdir(parents=True)
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    return tmp_path
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Terraform shows this scenario's plan as the one that was written."""
+    document = json.loads(kept_plan(name))
+    monkeypatch.setattr(deploy, "read_plan", lambda _environment, *, is_offline: document if not is_offline else None)
+
+
+def accept(root: Path, expires: str) -> None:
+    """Accept the danger of sweep_paused."""
+    (root / "terraform" / "environments" / "prod.accepted.toml").write_text(f"""
+[[accepted]]
+danger = "sweep-paused"
+address = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
+reason = "The stream is recreated."
+expires = {expires}
+""")
+
+
+class TestStatus:
+    """What programs are told."""
+
+    def test_harmless(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        """0, and the page is printed and kept."""
+        planned(monkeypatch, "harmless")
+        assert command.main(["--environment", "prod"]) == 0
+        printed = capsys.readouterr().out
+        assert "**No known danger.**" in printed
+        assert (root / "build" / "plans" / "prod.review.md").read_text() == printed.removesuffix("\n")
+
+    def test_dangerous(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        """2, and the danger is the first thing that is said."""
+        planned(monkeypatch, "sweep_paused")
+        assert command.main(["--environment", "prod"]) == 2
+        assert "1. No sweep would run" in capsys.readouterr().out
+        assert (root / "build" / "plans" / "prod.review.md").exists()
+
+    @pytest.mark.parametrize(("expires", "status"), [("9999-12-31", 0), ("2020-01-01", 2)])
+    def test_accepted(self, root: Path, monkeypatch: pytest.MonkeyPatch, expires: str, status: int) -> None:
+        """An accepted danger stops nothing until its entry expires."""
+        planned(monkeypatch, "sweep_paused")
+        accept(root, expires)
+        assert command.main(["--environment", "prod"]) == status
+
+    @pytest.mark.parametrize(("name", "status"), [("unchanged", 0), ("shards_lowered", 2)])
+    @pytest.mark.usefixtures("root")
+    def test_any_file(self, tmp_path: Path, name: str, status: int) -> None:
+        """The JSON of any plan is reviewed the same."""
+        path = tmp_path / "plan.json"
+        path.write_text(kept_plan(name))
+        assert command.main([str(path)]) == status
+
+
+@pytest.mark.usefixtures("root")
+class TestRefusals:
+    """Status 1 and one line on stderr, never a page."""
+
+    def refused(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+        """What is said to these arguments."""
+        assert command.main(list(arguments)) == 1
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        (line,) = printed.err.splitlines()
+        assert line.startswith("make review: ")
+        return line
+
+    def changed(self, folder: Path, **values: Any) -> str:
+        """A plan's file with something else in it."""
+        path = folder / "plan.json"
+        path.write_text(json.dumps(json.loads(kept_plan("unchanged")) | values))
+        return str(path)
+
+    @pytest.mark.parametrize("environment", ["", "nowhere"])
+    def test_no_such_environment(self, capsys: pytest.CaptureFixture[str], environment: str) -> None:
+        """The environments that there are are named."""
+        assert "give ENV= one of dev" in self.refused(capsys, "--environment", environment)
+
+    def test_no_plan(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """What to run first is said, offline too."""
+        assert "there is no plan to review: run make plan ENV=dev first" in self.refused(capsys, "--environment", "dev")
+        said = self.refused(capsys, "--environment", "prod", "--offline")
+        assert "run make plan ENV=prod OFFLINE=1 first" in said
+
+    def test_of_another_environment(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """A plan that was copied to another's name is not taken for it."""
+        planned(monkeypatch, "unchanged")
+        deploy.plan_path("dev", is_offline=False).touch()
+        said = self.refused(capsys, "--environment", "dev")
+        assert "the plan is for environment prod, not dev: run make plan ENV=dev again" in said
+
+    def test_terraform_fails(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """What Terraform says in a frame is told in one line: here of a plan that a newer one wrote."""
+
+        def fail(_environment: str, *, is_offline: bool) -> None:
+            assert not is_offline
+            raise TerraformError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
+
+        monkeypatch.setattr(deploy, "read_plan", fail)
+        said = self.refused(capsys, "--environment", "prod")
+        assert said == "make review: terraform show failed: Error: plan format 99 Use a newer one."
+
+    def test_no_file(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A file that is not there is named."""
+        assert "nowhere.json" in self.refused(capsys, "nowhere.json")
+
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (b"", "is not JSON, so not a plan as terraform show -json prints it"),
+            (b"{", "is not JSON, so not a plan as terraform show -json prints it"),
+            (b"\xff", "can't decode byte 0xff"),
+            (b"[]", "it names no format_version"),
+            (b"{}", "it names no format_version"),
+            (b'{"format_version": "1.0", "values": {}}', "it says of no resource what becomes of it. Is it a state?"),
+            (b'{"format_version": "1.2", "resource_changes": [1]}', "is not a plan that can be read"),
+            (
+                b'{"format_version": "1.2", "resource_changes": []}',
+                "is not a plan that can be read: KeyError('variables')",
+            ),
+        ],
+    )
+    def test_unreadable(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, said: str) -> None:
+        """What is no plan is said to be none."""
+        path = tmp_path / "plan.json"
+        path.write_bytes(content)
+        assert said in self.refused(capsys, str(path))
+
+    def test_newer_format(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """A format that this review does not know is not guessed at."""
+        path = self.changed(tmp_path, format_version="2.0", terraform_version="2.1.0")
+        assert (
+            "in format 2.0, of Terraform 2.1.0, which is newer than this review: it reads format 1.x"
+            in self.refused(capsys, path)
+        )
+
+    def test_later_minor_format(self, tmp_path: Path) -> None:
+        """A later minor version only adds to the format."""
+        assert command.main([self.changed(tmp_path, format_version="1.99")]) == 0
+
+    def test_failed_plan(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """What is left of a plan that failed is not all that would happen."""
+        assert "is of a plan that failed" in self.refused(capsys, self.changed(tmp_path, errored=True))
+
+    def test_unknown_action(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """What a newer Terraform would do to a resource, and this review has no word for, is no 'nothing'."""
+        changes = json.loads(kept_plan("shards_lowered"))["resource_changes"]
+        changes[0]["change"]["actions"] = ["rename"]
+        assert "('rename',)" in self.refused(capsys, self.changed(tmp_path, resource_changes=changes))
+
+    def test_malformed_file_of_accepted_dangers(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, root: Path
+    ) -> None:
+        """It is named, with the entry."""
+        planned(monkeypatch, "sweep_paused")
+        accept(root, '"soon"')
+        said = self.refused(capsys, "--environment", "prod")
+        assert "terraform/environments/prod.accepted.toml: entry 1 needs `expires`, a date" in said

@@ -1,0 +1,94 @@
+"""Which commit a package was built from, kept in git notes: docs/adr/0008 says why there.
+
+`make plan` notes it of the packages that it has just built, if all that they are built from is committed.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.terraform import ROOT
+
+__all__ = ["NOTES", "Checkout", "commit_of", "note_packages"]
+
+NOTES = "refs/notes/packages"
+
+#: All that packages are built from (build/package.py). What `make` puts below build/ is ignored by git.
+_INPUTS = ("src", "build", "requirements.txt", "pyproject.toml")
+
+#: A note is the machine's, not a person's; git wants a name all the same.
+_NOTED_BY = ("-c", "user.name=make plan", "-c", "user.email=make-plan@localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """A git checkout. Where a commit may be None, the files as they are now are meant."""
+
+    root: Path
+
+    def git(self, *arguments: str) -> str | None:
+        """What git prints, or None if it fails or is not there."""
+        try:
+            done = subprocess.run(["git", "-C", str(self.root), *arguments], check=False, capture_output=True)  # noqa: S607
+        except OSError:
+            return None
+        return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+    def told(self, commit: str) -> str:
+        """A commit in a few words: its short name, date and subject."""
+        return (self.git("show", "--no-patch", "--date=short", "--format=%h of %cd, %s", commit) or commit).strip()
+
+    def read(self, commit: str | None, path: str) -> str:
+        """A file's text, empty if there is none."""
+        if commit is not None:
+            return self.git("show", f"{commit}:{path}") or ""
+        file = self.root / path
+        return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+    def changed_files(self, old: str, new: str | None, *paths: str) -> Iterator[str]:
+        """The files that differ, with the lines added and removed."""
+        commits = (old,) if new is None else (old, new)
+        for line in (self.git("diff", "--numstat", "--no-renames", *commits, "--", *paths) or "").splitlines():
+            added, removed, path = line.split("\t", 2)
+            yield f"{path} +{added} -{removed}"
+        if new is None:
+            untracked = self.git("ls-files", "--others", "--exclude-standard", "--", *paths) or ""
+            yield from (f"{path} new, not committed" for path in untracked.splitlines())
+
+
+def note_packages(checkout: Checkout, packages: Path) -> None:
+    """Note of HEAD that the packages in a folder were built from it, unless what they are of is not committed."""
+    if checkout.git("status", "--porcelain", "--", *_INPUTS) != "":
+        return
+    known = (checkout.git("notes", f"--ref={NOTES}", "show", "HEAD") or "").splitlines()
+    built = [
+        f"{path.stem} {base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()}"
+        for path in sorted(packages.glob("*.zip"))
+    ]
+    # Another Python may have built others from the same commit; those stay noted.
+    lines = [*known, *(line for line in built if line not in known)]
+    if lines != known:
+        checkout.git(*_NOTED_BY, "notes", f"--ref={NOTES}", "add", "--force", "--message", "\n".join(lines), "HEAD")
+
+
+def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
+    """The newest commit that this package was built from, as far as this clone has it; `sha256` is in base64."""
+    found = checkout.git("grep", "--name-only", "--fixed-strings", "-e", f"{function} {sha256}", NOTES)
+    # A note is a file, named by the commit, in folders of its first digits once there are many.
+    names = [line.removeprefix(f"{NOTES}:").replace("/", "") for line in (found or "").splitlines()]
+    here = [name for name in names if checkout.git("cat-file", "-e", f"{name}^{{commit}}") is not None]
+    if not here:
+        return None
+    newest = checkout.git("rev-list", "--no-walk=sorted", "--max-count=1", *here)
+    return newest.strip() if newest else None
+
+
+if __name__ == "__main__":
+    note_packages(Checkout(ROOT), ROOT / "build" / "dist")
+    sys.exit(0)

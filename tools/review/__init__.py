@@ -1,0 +1,1 @@
+"""make review: a plan as one page for a person with a minute, what is dangerous first."""

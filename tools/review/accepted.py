@@ -1,0 +1,85 @@
+"""The dangers that an environment's file accepts: which, where, why, and until when."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from tools.review.danger import Danger
+from tools.review.dangers import DANGERS
+from tools.review.plan import PlanError
+
+__all__ = ["Accepted", "Judgement", "judge", "read_accepted"]
+
+_FIELDS: dict[str, type] = {"danger": str, "address": str, "reason": str, "expires": date}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A danger that may be applied until the end of a day."""
+
+    danger: str
+    address: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The dangers that stop, those that are accepted and by what, and what in the file is expired or of no use."""
+
+    dangers: tuple[Danger, ...] = ()
+    accepted: tuple[tuple[Danger, Accepted], ...] = ()
+    expired: tuple[Accepted, ...] = ()
+    unused: tuple[Accepted, ...] = ()
+
+
+def read_accepted(path: Path, shown: str) -> list[Accepted]:
+    """The entries of a file, none if there is no file. Raises PlanError; `shown` names the file there."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{shown} is not TOML: {error}") from error
+    entries = document.get("accepted", [])
+    if set(document) - {"accepted"} or not isinstance(entries, list):
+        raise PlanError(f"{shown} may hold nothing but entries that begin with [[accepted]]")
+    return [_entry(entry, f"{shown}: entry {number}") for number, entry in enumerate(entries, 1)]
+
+
+def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -> Judgement:
+    """Part a plan's dangers into those that stop and those that are accepted today."""
+    by_key = {(entry.danger, entry.address): entry for entry in entries}
+    stopping, accepted, met = [], [], set()
+    for danger in dangers:
+        entry = by_key.get((danger.id, danger.address))
+        if entry is not None:
+            met.add(entry)
+        if entry is not None and entry.expires >= today:
+            accepted.append((danger, entry))
+        else:
+            stopping.append(danger)
+    expired = tuple(entry for entry in entries if entry.expires < today)
+    unused = tuple(entry for entry in entries if entry not in met and entry not in expired)
+    return Judgement(tuple(stopping), tuple(accepted), expired, unused)
+
+
+def _entry(entry: Any, shown: str) -> Accepted:
+    if not isinstance(entry, dict):
+        raise PlanError(f"{shown} is not a table: begin it with [[accepted]]")
+    for name, kind in _FIELDS.items():
+        value = entry.get(name)
+        if not isinstance(value, kind) or isinstance(value, datetime) or not str(value).strip():
+            wanted = "a date like 2027-01-31" if kind is date else "a text"
+            raise PlanError(f"{shown} needs `{name}`, {wanted}")
+    unknown = sorted(set(entry) - set(_FIELDS))
+    if unknown:
+        raise PlanError(f"{shown} says `{unknown[0]}`, which is none of {', '.join(_FIELDS)}")
+    if entry["danger"] not in DANGERS:
+        raise PlanError(f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(DANGERS))}")
+    return Accepted(**entry)

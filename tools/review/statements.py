@@ -1,0 +1,230 @@
+"""The statements of access policies, and whether one policy allows what another doesn't."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from tools.review.plan import UNKNOWN, Sensitive
+
+__all__ = ["Statement", "document_statements", "gained", "lost_denials", "policy_statements", "wildcards"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of a policy. What it doesn't say is empty.
+
+    `principals` are like `Service:lambda.amazonaws.com`, `conditions` (operator, key, values). `negations` are the
+    elements NotAction, NotResource and NotPrincipal, which are the other way round and not judged further.
+    """
+
+    sid: str
+    effect: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    principals: tuple[str, ...]
+    conditions: frozenset[tuple[str, str, tuple[str, ...]]]
+    negations: tuple[str, ...] = ()
+
+    @property
+    def has_tls_only(self) -> bool:
+        """Whether this denies what doesn't come by TLS."""
+        return self.effect == "Deny" and any(key == "aws:SecureTransport" for _, key, _ in self.conditions)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether part of it is known only after the apply."""
+        return repr(UNKNOWN) in (*self.actions, *self.resources, *self.principals) or any(
+            repr(UNKNOWN) in values for _, _, values in self.conditions
+        )
+
+    def __str__(self) -> str:
+        parts = [self.effect, _listed((*self.actions, *self.negations)) or "nothing"]
+        parts += [f"on {_listed(self.resources)}"] if self.resources else []
+        parts += [f"by {_listed(self.principals)}"] if self.principals else []
+        parts += [f"if {key} {test} {_listed(values)}" for test, key, values in sorted(self.conditions)]
+        return " ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    """One action on one resource by one principal. A statement is as many of them as it names of each."""
+
+    action: str
+    resource: str
+    principal: str
+    conditions: frozenset[tuple[str, str, tuple[str, ...]]]
+    negations: tuple[str, ...]
+
+    def covers(self, other: _Atom) -> bool:
+        """Whether whatever the other says, this says too."""
+        return (
+            self.negations == other.negations
+            and _matches(self.action.lower(), other.action.lower())
+            and _matches(self.resource, other.resource)
+            and self.principal in (other.principal, "AWS:*")
+            and self.conditions <= other.conditions
+        )
+
+
+def policy_statements(value: Any) -> tuple[Statement, ...] | None:
+    """The statements of a policy in JSON, or None if the value is not one."""
+    if not isinstance(value, str):
+        return None
+    try:
+        document = json.loads(value)
+    except ValueError:
+        return None
+    if not isinstance(document, dict) or "Statement" not in document:
+        return None
+    found = document["Statement"]
+    statements = found if isinstance(found, list) else [found]
+    if not all(isinstance(statement, dict) for statement in statements):
+        return None
+    return tuple(_statement(statement) for statement in statements)
+
+
+def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
+    """The statements of the data source aws_iam_policy_document; what is not known yet is named so."""
+    found = values.get("statement")
+    if not isinstance(found, list):
+        return ()
+    return tuple(_document_statement(statement) for statement in found if isinstance(statement, dict))
+
+
+def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
+    """What is allowed after and wasn't before: the statements that allow it, cut down to that."""
+    allowed = [atom for statement in before if statement.effect == "Allow" for atom in _atoms(statement)]
+    grown = []
+    for statement in after:
+        if statement.effect != "Allow":
+            continue
+        new = [atom for atom in _atoms(statement) if not any(known.covers(atom) for known in allowed)]
+        if new:
+            grown.append(
+                Statement(
+                    statement.sid,
+                    "Allow",
+                    _distinct(atom.action for atom in new),
+                    _distinct(atom.resource for atom in new),
+                    _distinct(atom.principal for atom in new),
+                    statement.conditions,
+                    statement.negations,
+                )
+            )
+    return grown
+
+
+def lost_denials(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
+    """The statements that deny before what is not denied after, or not all of it."""
+    denied = [atom for statement in after if statement.effect == "Deny" for atom in _atoms(statement)]
+    return [
+        statement
+        for statement in before
+        if statement.effect == "Deny"
+        and not all(any(known.covers(atom) for known in denied) for atom in _atoms(statement))
+    ]
+
+
+def wildcards(statement: Statement, own_prefix: str) -> list[str]:
+    """What a statement allows without naming it: `*` in an action, for everyone, or beyond what starts with our name.
+
+    A `*` after a resource's own name, as in `<bucket>/fasttrack/*`, is none.
+    """
+    if statement.effect != "Allow":
+        return []
+    return [
+        *statement.negations,
+        *(action for action in statement.actions if "*" in action or "?" in action),
+        *(resource for resource in statement.resources if _is_wild(resource, own_prefix)),
+        *(principal for principal in statement.principals if principal.endswith(":*")),
+    ]
+
+
+def _is_wild(resource: str, own_prefix: str) -> bool:
+    named, *rest = re.split(r"[*?]", resource, maxsplit=1)
+    return bool(rest) and own_prefix not in named
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether every string that `text` stands for is one that `pattern` stands for. A `?` doesn't stand for a `*`."""
+    expression = "".join(
+        ".*" if character == "*" else "[^*]" if character == "?" else re.escape(character) for character in pattern
+    )
+    return re.fullmatch(expression, text, re.DOTALL) is not None
+
+
+def _atoms(statement: Statement) -> Iterator[_Atom]:
+    everything = product(statement.actions or ("",), statement.resources or ("",), statement.principals or ("",))
+    for action, resource, principal in everything:
+        yield _Atom(action, resource, principal, statement.conditions, statement.negations)
+
+
+def _statement(found: Mapping[str, Any]) -> Statement:
+    conditions = found.get("Condition") or {}
+    return Statement(
+        sid=str(found.get("Sid") or ""),
+        effect=str(found.get("Effect", "")),
+        actions=_texts(found.get("Action")),
+        resources=_texts(found.get("Resource")),
+        principals=_principals(found.get("Principal")),
+        conditions=frozenset(
+            (test, key, _texts(values)) for test, keys in conditions.items() for key, values in keys.items()
+        ),
+        negations=tuple(
+            f"{element} {text}" for element in ("NotAction", "NotResource") for text in _texts(found.get(element))
+        )
+        + tuple(f"NotPrincipal {text}" for text in _principals(found.get("NotPrincipal"))),
+    )
+
+
+def _document_statement(found: Mapping[str, Any]) -> Statement:
+    def principals(blocks: Any) -> Iterator[str]:
+        for block in blocks if isinstance(blocks, list) else []:
+            yield from (f"{block.get('type')}:{name}" for name in _texts(block.get("identifiers")))
+
+    conditions = found.get("condition")
+    return Statement(
+        sid=str(found.get("sid") or ""),
+        effect=str(found.get("effect") or "Allow"),
+        actions=_texts(found.get("actions")),
+        resources=_texts(found.get("resources")),
+        principals=_distinct(principals(found.get("principals"))),
+        conditions=frozenset(
+            (str(block.get("test")), str(block.get("variable")), _texts(block.get("values")))
+            for block in (conditions if isinstance(conditions, list) else [])
+        ),
+        negations=tuple(
+            f"{element} {text}"
+            for name, element in (("not_actions", "NotAction"), ("not_resources", "NotResource"))
+            for text in _texts(found.get(name))
+        )
+        + tuple(f"NotPrincipal {text}" for text in principals(found.get("not_principals"))),
+    )
+
+
+def _principals(found: Any) -> tuple[str, ...]:
+    if isinstance(found, dict):
+        return _distinct(f"{kind}:{name}" for kind, names in found.items() for name in _texts(names))
+    return tuple(f"AWS:{name}" for name in _texts(found))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if value is UNKNOWN or isinstance(value, Sensitive):
+        return (repr(value),)
+    parts = value if isinstance(value, list) else [value]
+    return _distinct(json.dumps(part) if isinstance(part, bool) else str(part) for part in parts if part is not None)
+
+
+def _distinct(texts: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(texts) - {""}))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(texts)
