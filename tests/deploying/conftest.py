@@ -179,6 +179,16 @@ def history(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Histo
         applying.result()
     without_lock = account.variables(PLAN_ROLE, PULL_REQUEST) | {"TF_CLI_ARGS_plan": "-lock=false"}
     must("second plan", "plan", "ENV=dev", variables=without_lock)
+    must("review of the second plan", "review", "ENV=dev", variables=without_lock)
+    tfvars = account.checkout / "terraform" / "environments" / "dev.tfvars"
+    content = tfvars.read_text()
+    path = account.checkout / "build" / "plans" / "dev.tfplan"
+    second = path.read_bytes()
+    tfvars.write_text(content.replace("shard_count = 4", "shard_count = 2"))
+    must("plan of fewer shards", "plan", "ENV=dev", variables=without_lock)
+    do("review of fewer shards", account, "review", "ENV=dev", variables=without_lock)
+    tfvars.write_text(content)
+    path.write_bytes(second)
     change_state(account)
     do("apply of a plan of an earlier state", account, "apply", "ENV=dev", variables=job)
     return history
