@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import requests
+from bench import requests, startup
 from bench.canned_aws import Account
-from bench.packages import FAST_TRACK, SWEEP
+from bench.packages import FAST_TRACK, POST, SWEEP, Function
+from bench.processes import BenchError
+from bench.startup import Start
 from bench.stream import BATCH_SIZE, PARALLELIZATION_FACTOR, batches, lane
 from bench.table import Figure, at_least, at_most, judged, table_of, verdict
 
@@ -214,3 +216,35 @@ class TestRequests:
         assert figure.is_good
         assert "1.00 PutItem" in figure.value
         assert "2.00 of the fast track" in figure.note
+
+
+def start(million_instructions: float | None) -> Start:
+    """A start that took so many."""
+    instructions = None if million_instructions is None else round(million_instructions * 1e6)
+    return Start(instructions, [0.3, 0.2], 40 * 2**20)
+
+
+class TestStartup:
+    """Instructions are held to bounds, and time and memory are told."""
+
+    @pytest.mark.parametrize(
+        ("function", "million", "plain", "bad"),
+        [
+            (POST, 1_000, 4_000, 0),
+            (POST, 1_001, 4_000, 1),
+            (FAST_TRACK, 1_050, 4_000, 0),
+            (FAST_TRACK, 1_051, 4_000, 1),
+            (POST, 271, 1_000, 1),
+            (POST, None, None, 1),
+        ],
+    )
+    def test_bounds(self, function: Function, million: float | None, plain: float | None, bad: int) -> None:
+        """A thousand million, fifty more with a second client, 0.27 of a plain package, and never unmeasured."""
+        figures = list(startup.figures(function, start(million), start(plain)))
+        assert sum(not figure.is_good for figure in figures) == bad
+
+    def test_callgrind_is_read(self) -> None:
+        """Its count is found among what it says; that it says none is an error."""
+        assert startup.instructions_in("==7== Collected : 953120464\n==7==\n") == 953_120_464
+        with pytest.raises(BenchError, match="callgrind counted nothing: no such tool"):
+            startup.instructions_in("no such tool")
