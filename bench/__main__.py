@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import requests, startup
+from bench import builds, requests, startup
 from bench.packages import Function, unpack
 from bench.table import Figure, table_of, verdict
 
@@ -18,6 +18,7 @@ from bench.table import Figure, table_of, verdict
 _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
     "requests": requests.measure,
     "startup": startup.measure,
+    "builds": builds.measure,
 }
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from rich.console import Console
 
-from bench import requests, startup
+from bench import builds, requests, startup
 from bench.canned_aws import Account
 from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import BenchError
@@ -248,3 +251,28 @@ class TestStartup:
         assert startup.instructions_in("==7== Collected : 953120464\n==7==\n") == 953_120_464
         with pytest.raises(BenchError, match="callgrind counted nothing: no such tool"):
             startup.instructions_in("no such tool")
+
+
+class TestBuilds:
+    """Sizes are held to a bound, and a change is a change."""
+
+    def test_size(self) -> None:
+        """A zip may have 5 MB, and not a byte more."""
+        figures = list(builds.size_figures({POST: 5_000_000, FAST_TRACK: 5_000_001}))
+        assert [figure.is_good for figure in figures] == [True, False]
+
+    def test_another_dependency(self, tmp_path: Path) -> None:
+        """WHEN a dependency is changed THEN its wheel is another, and the one that the lock allows."""
+        wheel = tmp_path / "build" / "cache" / "wheels" / "tiny-1-py3-none-any.whl"
+        wheel.parent.mkdir(parents=True)
+        with ZipFile(wheel, "w") as archive:
+            archive.writestr("tiny/__init__.py", "")
+        old = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        lock = tmp_path / "requirements.txt"
+        lock.write_text(f"tiny==1 --hash=sha256:{old}\n")
+        builds.change_dependency(tmp_path, "tiny")
+        new = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        assert new != old
+        assert lock.read_text() == f"tiny==1 --hash=sha256:{new}\n"
+        with ZipFile(wheel) as archive:
+            assert archive.read("tiny/__init__.py").startswith(b"# Changed at ")
