@@ -10,13 +10,14 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import builds, requests, startup
+from bench import builds, cpu, requests, startup
 from bench.packages import Function, unpack
 from bench.table import Figure, table_of, verdict
 
 #: By the names that ONLY takes.
 _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
     "requests": requests.measure,
+    "cpu": cpu.measure,
     "startup": startup.measure,
     "builds": builds.measure,
 }

@@ -81,9 +81,13 @@ class FunctionProcess(_Process):
         """Invoke it with each event in turn; see `bench.runtime`. Raises BenchError if one failed."""
         return self._ask({"do": "invoke", "events": events, "seconds": seconds} | clock)
 
-    def record(self, *events: Document, seconds: float = 60) -> Document:
+    def record(self, *events: Document, seconds: float = 60, **clock: float) -> Document:
         """The same, and the calls are recorded."""
-        return self._ask({"do": "record", "events": events, "seconds": seconds})
+        return self._ask({"do": "record", "events": events, "seconds": seconds} | clock)
+
+    def profile(self, *events: Document, seconds: float = 60, **clock: float) -> Document:
+        """The same as `invoke`, and where the time goes."""
+        return self._ask({"do": "profile", "events": events, "seconds": seconds} | clock)
 
     def replay(self, threads: int) -> Document:
         """Make the recorded calls, bare."""

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 from rich.console import Console
 
-from bench import builds, requests, startup
+from bench import builds, cpu, requests, startup
 from bench.canned_aws import Account
 from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import BenchError
@@ -276,3 +276,14 @@ class TestBuilds:
         assert lock.read_text() == f"tiny==1 --hash=sha256:{new}\n"
         with ZipFile(wheel) as archive:
             assert archive.read("tiny/__init__.py").startswith(b"# Changed at ")
+
+
+class TestCpu:
+    """Times are told, and never held to a bound."""
+
+    def test_ratio(self) -> None:
+        """The median of the rounds' ratios is shown beside its goal, and where the difference goes."""
+        pairs = [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)]
+        figure = cpu.ratio_figure(SWEEP, "a sweep", 1_000, pairs, {"logs": 0.25, "own": 0.75})
+        assert (figure.is_good, figure.value, figure.bound) == (True, "2.00 (1.00 to 3.00)", "(goal: 1.2)")
+        assert figure.note == "a schedule: 2,000 µs, bare 1,000 µs; the rest: 25% logs, 75% own"
