@@ -102,13 +102,14 @@ def _times_and_memory(function: Function, folder: Path) -> tuple[list[float], in
         begun = time.perf_counter()
         run = _run([], function, folder)
         seconds.append(time.perf_counter() - begun)
-    return seconds, int(run.stdout) * 1024  # Linux gives KB
+    return seconds, int(run.stdout) * 1024
 
 
 def _run(before: Sequence[str], function: Function, folder: Path) -> subprocess.CompletedProcess[str]:
     program = (
         f"import sys; sys.path.insert(0, {str(folder)!r}); from {function.package}.main import handler;"
-        " import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        # ru_maxrss may be that of the process that started it.
+        " print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')])"
     )
     run = subprocess.run(
         [*before, PYTHON, "-I", "-S", "-B", "-c", program],
