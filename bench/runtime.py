@@ -110,7 +110,7 @@ class _Context:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this program has had at once. (ru_maxrss may be that of the process that started it.)"""
+    """The most memory that this program has had at once; ru_maxrss may be that of the process that started it."""
     with open("/proc/self/status") as status:  # noqa: PTH123 -- pathlib would be imported for it
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 

@@ -65,13 +65,11 @@ class Project:
     def build(self, function: Function) -> str:
         """Bring the function's zip up to date; returns what was done, in a line."""
         sources = self._sources(function)
-        pairs = (part for name, content in sources.items() for part in (name.encode(), content))
-        inputs = _digest(self._toolchain, self._lock.read_bytes(), repr(function).encode(), *pairs).hex()
-        zip_path, record = self._dist / f"{function.name}.zip", self._cache / f"{function.name}.built"
-        if record.is_file() and zip_path.is_file():
-            sha256 = hashlib.sha256(zip_path.read_bytes()).hexdigest()
-            if record.read_text(encoding="utf-8") == f"{inputs} {sha256}":
-                return f"{zip_path.name}: unchanged ({_size(zip_path.stat().st_size)}, sha256 {sha256[:16]})"
+        inputs = self._inputs(function, sources)
+        zip_path, record = self._zip_path(function), self._record(function)
+        sha256 = self._current_sha256(function, inputs)
+        if sha256 is not None:
+            return f"{zip_path.name}: unchanged ({_size(zip_path.stat().st_size)}, sha256 {sha256[:16]})"
         start = time.monotonic()
         content = self._zip(function, sources)
         if len(content) > _MAX_ZIP_BYTES:
@@ -81,6 +79,34 @@ class Project:
         _write(record, f"{inputs} {sha256}".encode())
         seconds = time.monotonic() - start
         return f"{zip_path.name}: built ({_size(len(content))}, sha256 {sha256[:16]}, {seconds:.1f} s)"
+
+    def is_current(self, function: Function) -> bool:
+        """Whether the function's zip is what would be built now, judged by content."""
+        return self._current_sha256(function, self._inputs(function, self._sources(function))) is not None
+
+    def has_zip(self, function: Function) -> bool:
+        """Whether the function has a zip, of whatever sources."""
+        return self._zip_path(function).is_file()
+
+    def _zip_path(self, function: Function) -> Path:
+        return self._dist / f"{function.name}.zip"
+
+    def _record(self, function: Function) -> Path:
+        """Where a build notes what it made the zip of."""
+        return self._cache / f"{function.name}.built"
+
+    def _inputs(self, function: Function, sources: dict[str, bytes]) -> str:
+        """A digest of all that decides the zip's bytes."""
+        pairs = (part for name, content in sources.items() for part in (name.encode(), content))
+        return _digest(self._toolchain, self._lock.read_bytes(), repr(function).encode(), *pairs).hex()
+
+    def _current_sha256(self, function: Function, inputs: str) -> str | None:
+        """The zip's SHA-256, if it was built from these inputs and is as it was built."""
+        zip_path, record = self._zip_path(function), self._record(function)
+        if not (record.is_file() and zip_path.is_file()):
+            return None
+        sha256 = hashlib.sha256(zip_path.read_bytes()).hexdigest()
+        return sha256 if record.read_text(encoding="utf-8") == f"{inputs} {sha256}" else None
 
     def remove_unfinished(self) -> None:
         """Remove what builds that were killed have left behind, but not what another build is working on."""
@@ -194,12 +220,30 @@ def _write(path: Path, content: bytes) -> None:
         unfinished.unlink(missing_ok=True)
 
 
+def _check(project: Project) -> int:
+    missing = [each.name for each in project.functions if not project.has_zip(each)]
+    stale = [each.name for each in project.functions if each.name not in missing and not project.is_current(each)]
+    if missing:
+        print(f"There is no {_zips(missing)}", file=sys.stderr)
+    elif stale:
+        print(f"Built from other sources than there are now: {_zips(stale)}", file=sys.stderr)
+    return 1 if missing or stale else 0
+
+
+def _zips(functions: list[str]) -> str:
+    return ", ".join(f"build/dist/{name}.zip" for name in functions)
+
+
 def main() -> int:
-    """Build what has changed; returns the exit status."""
+    """Build what has changed, or only look; returns the exit status."""
     parser = argparse.ArgumentParser(description="Build build/dist/<function>.zip for every function.")
     parser.add_argument("--project", type=Path, default=_TOOLCHAIN.parent, help="the checkout to build (default: this)")
-    root: Path = parser.parse_args().project.resolve()
+    parser.add_argument("--check", action="store_true", help="build nothing; fail if a zip is missing or out of date")
+    options = parser.parse_args()
+    root: Path = options.project.resolve()
     try:
+        if options.check:
+            return _check(Project(root))
         _require_lambda_bytecode()
         project = Project(root)
         project.remove_unfinished()

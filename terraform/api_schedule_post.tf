@@ -14,6 +14,7 @@ module "api_schedule_post" {
   memory_mb            = 512
   name                 = "${local.name}-api-schedule-post"
   package              = "${local.packages}/api-schedule-post.zip"
+  permissions_boundary = local.permissions_boundary
   reserved_concurrency = lookup(var.reserved_concurrency, "api-schedule-post", null)
   # Three tries of at most 3 s and their waits, and less than the 30 s after which the gateway gives up.
   timeout_seconds = 15

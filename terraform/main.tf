@@ -10,9 +10,18 @@ locals {
   # What make package builds. Relative, so that a plan names no machine's folders.
   packages = "${path.root}/../build/dist"
 
+  # What bounds every function's role, if anything does.
+  permissions_boundary = (
+    var.permissions_boundary == null
+    ? null
+    : "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/${var.permissions_boundary}"
+  )
+
   # The namespace of every metric: one for each environment, for several may share an account.
   metrics_namespace = local.name
 }
+
+data "aws_partition" "current" {}
 
 module "schedule_table" {
   source = "./modules/schedule_table"

@@ -18,6 +18,7 @@ module "stream_dynamodb_fasttrack_enqueuer" {
   memory_mb            = 512
   name                 = "${local.name}-stream-dynamodb-fasttrack_enqueuer"
   package              = "${local.packages}/stream-dynamodb-fasttrack_enqueuer.zip"
+  permissions_boundary = local.permissions_boundary
   reserved_concurrency = lookup(var.reserved_concurrency, "stream-dynamodb-fasttrack_enqueuer", null)
   # Time for a whole batch of the mapping below: a hundred calls to SQS.
   timeout_seconds = 60

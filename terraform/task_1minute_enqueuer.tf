@@ -15,6 +15,7 @@ module "task_1minute_enqueuer" {
   memory_mb            = 512
   name                 = "${local.name}-task-1minute-enqueuer"
   package              = "${local.packages}/task-1minute-enqueuer.zip"
+  permissions_boundary = local.permissions_boundary
   reserved_concurrency = lookup(var.reserved_concurrency, "task-1minute-enqueuer", null)
   # Under a minute, so that one sweep has ended before the next begins.
   timeout_seconds = 55

@@ -1,3 +1,14 @@
+variable "account_id" {
+  description = "The AWS account that the environment lives in. Credentials for another are refused."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "The account id has to be the 12 digits of an AWS account."
+  }
+}
+
 variable "alarm_topic_arn" {
   description = "The SNS topic, in this region, that is told when an alarm begins and ends. Without one, alarms are seen only in CloudWatch."
   type        = string
@@ -101,6 +112,17 @@ variable "max_lateness_seconds" {
       floor(var.max_lateness_seconds) == var.max_lateness_seconds && var.max_lateness_seconds >= 60 && var.max_lateness_seconds <= 31536000, false
     )
     error_message = "The greatest lateness has to be a whole number of seconds from 60 to 31536000 (a year), or null to deliver everything."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "The IAM policy, by its name in the account, that bounds what the functions' roles may ever do; terraform/bootstrap makes one for each environment. Null bounds nothing."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^[A-Za-z0-9+=,.@_-]{1,128}$", var.permissions_boundary))
+    error_message = "The permissions boundary has to be the name of an IAM policy, without its path or ARN."
   }
 }
 

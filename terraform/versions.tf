@@ -14,7 +14,8 @@ terraform {
 }
 
 provider "aws" {
-  region = var.region
+  allowed_account_ids = [var.account_id]
+  region              = var.region
 
   default_tags {
     tags = {

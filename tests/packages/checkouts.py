@@ -84,6 +84,12 @@ class Checkout(NamedTuple):
         output, errors = process.communicate(timeout=120)
         return Result(process.returncode, output, errors)
 
+    def check(self) -> Result:
+        """Only look whether the zips are what would be built."""
+        command = [str(_PYTHON), str(ROOT / "build" / "package.py"), "--project", str(self.root), "--check"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own command
+        return Result(done.returncode, done.stdout, done.stderr)
+
     def copy(self, root: Path) -> Checkout:
         """Another checkout that is where this one is, built or not."""
         shutil.copytree(self.root, root, symlinks=True)

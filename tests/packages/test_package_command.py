@@ -209,3 +209,34 @@ def test_make_package_runs_the_tool() -> None:
         check=True,
     ).stdout
     assert plan.splitlines()[-1] == ".venv/build/bin/python build/package.py"
+
+
+class TestCheck:
+    """`--check` builds nothing, and says which zip is not what would be built."""
+
+    def test_current(self, checkout: Checkout) -> None:
+        """Where all are what the sources make, nothing is said, whatever the files' times."""
+        for path in checkout.source.rglob("*.py"):
+            path.touch()
+        assert checkout.check() == Result(0, "", "")
+
+    def test_missing(self, checkout: Checkout) -> None:
+        """A zip that is missing is named, and stays missing."""
+        checkout.zip_path("api-schedule-post").unlink()
+        assert_refused(checkout.check(), "There is no build/dist/api-schedule-post.zip\n")
+        assert not checkout.zip_path("api-schedule-post").exists()
+
+    def test_other_sources(self, built: Checkout, checkout: Checkout) -> None:
+        """A zip that was built from other sources is named, however new it is, and stays as it is."""
+        main = checkout.source / "task_1minute_enqueuer" / "main.py"
+        main.write_bytes(main.read_bytes() + b"\n# changed\n")
+        os.utime(main, (1_000_000_000, 1_000_000_000))
+        assert_refused(
+            checkout.check(), "Built from other sources than there are now: build/dist/task-1minute-enqueuer.zip\n"
+        )
+        assert checkout.zips() == built.zips()
+
+    def test_another_zip(self, checkout: Checkout) -> None:
+        """A zip that was put there by someone else is not what the sources make."""
+        checkout.zip_path("api-schedule-post").write_bytes(b"another")
+        assert_refused(checkout.check(), "Built from other sources", "api-schedule-post.zip")

@@ -10,13 +10,22 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["FUNCTIONS", "ROOT", "clean_environment", "is_ended", "make_checkout", "write_program"]
+__all__ = [
+    "FUNCTIONS",
+    "ROOT",
+    "clean_environment",
+    "is_ended",
+    "lend_terraform",
+    "make_checkout",
+    "write_packages_check",
+    "write_program",
+]
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer")
 
 #: What is the caller's own: an AWS account, Terraform's settings, what a make that runs these tests tells its children.
-_OWN = ("AWS_", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
+_OWN = ("AWS_", "TERRAFORM", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
 
 
 def make_checkout(root: Path) -> Path:
@@ -26,9 +35,30 @@ def make_checkout(root: Path) -> Path:
     (root / "build" / "dist").mkdir(parents=True)
     shutil.copy2(ROOT / "Makefile", root)
     shutil.copy2(ROOT / "build" / "requirements.txt", root / "build")
+    write_packages_check(root)
     for name in FUNCTIONS:
         (root / "build" / "dist" / f"{name}.zip").write_bytes(name.encode())
     return root
+
+
+def lend_terraform(checkout: Path) -> None:
+    """Let a checkout run this one's locked Terraform, for machines that have no other."""
+    locked = ROOT / ".venv" / "terraform"
+    if locked.exists():
+        (checkout / ".venv").mkdir(exist_ok=True)
+        (checkout / ".venv" / "terraform").symlink_to(locked)
+
+
+def write_packages_check(root: Path) -> None:
+    """Stand in for `build/package.py --check`: all is as it should be unless build/problem says otherwise."""
+    program = """
+from pathlib import Path
+import sys
+assert sys.argv[1:] == ["--check"]
+problem = Path(__file__).parent / "problem"
+sys.exit(problem.read_text() if problem.exists() else 0)
+"""
+    write_program(root / "build" / "package.py", program)
 
 
 def write_program(path: Path, text: str, interpreter: str = sys.executable) -> Path:

@@ -13,9 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import FUNCTIONS, clean_environment, make_checkout, write_program
+from tests.tools.checkouts import (
+    FUNCTIONS,
+    clean_environment,
+    lend_terraform,
+    make_checkout,
+    write_packages_check,
+    write_program,
+)
 from tests.tools.conftest import FakeTerraform
+from tests.tools.test_explanations import LOCKED, NO_BUCKET, STALE
 from tools import deploy
+from tools.packages import note_commit
 from tools.terraform import ENVIRONMENTS, TerraformError, planned_packages, terraform_command
 
 #: Stands in for a Terraform that is applying, says so in a file, and when interrupted writes its state before it
@@ -41,6 +50,7 @@ sys.exit(1)
 def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout in which the real Terraform has made an offline plan for dev. Not to be changed."""
     checkout = make_checkout(tmp_path_factory.mktemp("planned") / "a checkout, naïvely named")
+    lend_terraform(checkout)
     done = subprocess.run(
         [sys.executable, "-m", "tools.deploy", "plan", "dev", "--offline"],
         cwd=checkout, env=clean_environment(), check=False, capture_output=True, text=True,
@@ -68,6 +78,7 @@ def checkout(
     """A checkout with the packages that were planned, and a plan for dev that can be applied."""
     root = tmp_path / "checkout"
     shutil.copytree(planned / "build" / "dist", root / "build" / "dist")
+    write_packages_check(root)
     (root / "build" / "plans").mkdir()
     (root / "build" / "plans" / "dev.tfplan").touch()
     for module in ("deploy", "terraform"):
@@ -98,6 +109,39 @@ class TestPlan:
             deploy.plan("dev", is_offline=False)
         assert not (checkout / "build" / "plans" / "dev.tfplan").exists()
 
+    def test_packages_of_other_sources(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
+        """What was built from other sources, or not at all, isn't planned: one sentence says what to run."""
+        (checkout / "build" / "problem").write_text("There is no build/dist/x.zip")
+        with pytest.raises(
+            TerraformError, match=r"^There is no build/dist/x\.zip: run make package first, as make plan"
+        ):
+            deploy.plan_checkout("dev", is_offline=False)
+        assert fake_terraform.calls("init") == []
+
+    @pytest.mark.usefixtures("checkout")
+    @pytest.mark.parametrize(
+        ("said", "sentence"),
+        [(LOCKED, "the state of dev is locked: by ci@runner-7"), (NO_BUCKET, "there is no bucket")],
+    )
+    def test_known_error(
+        self, fake_terraform: FakeTerraform, capfd: pytest.CaptureFixture[str], said: str, sentence: str
+    ) -> None:
+        """What Terraform is known to say is one sentence, in the place of what it said; nothing else is printed."""
+        fake_terraform.fails("plan", said)
+        assert deploy.main(["plan", "dev"]) == 1
+        (line,) = capfd.readouterr().err.splitlines()
+        assert line.startswith(f"make plan: {sentence}")
+
+    @pytest.mark.usefixtures("checkout")
+    def test_unknown_error(self, fake_terraform: FakeTerraform, capfd: pytest.CaptureFixture[str]) -> None:
+        """What isn't known is shown whole, above the line that says what failed."""
+        fake_terraform.fails("plan", "Error: this\n  and that")
+        assert deploy.main(["plan", "dev"]) == 1
+        assert capfd.readouterr().err == (
+            "Error: this\n  and that\nmake plan: terraform plan failed for environment dev; see above\n"
+        )
+
+    @pytest.mark.usefixtures("checkout")
     def test_local_needs_the_stack(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The local environment is planned where it runs; where it doesn't, the message says how to start it."""
         monkeypatch.setattr(deploy, "running_stack", lambda: None)
@@ -116,6 +160,13 @@ class TestApply:
         assert call[-1] == str(plan)
         assert not plan.exists()
 
+    @pytest.mark.usefixtures("fake_terraform")
+    def test_rolled_back(self, checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Whose packages are applied is said if they are not this checkout's own."""
+        note_commit(checkout / "build" / "dist", "0123456789abcdef")
+        deploy.apply("dev", is_offline=False)
+        assert "The packages are those of 0123456789ab, put here by make rollback." in capsys.readouterr().out
+
     @pytest.mark.parametrize("function", FUNCTIONS)
     def test_another_package(self, checkout: Path, fake_terraform: FakeTerraform, function: str) -> None:
         """A zip that was built anew after the plan is not deployed unseen."""
@@ -130,6 +181,31 @@ class TestApply:
         with pytest.raises(TerraformError, match=r"api-schedule-post\.zip is not .*now missing"):
             deploy.apply("dev", is_offline=False)
         assert fake_terraform.calls("apply") == []
+
+    def test_sources_changed_since(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
+        """Who has changed the code since the plan is told to plan again, and gets nothing applied."""
+        deploy.plan_checkout("dev", is_offline=False)
+        (checkout / "build" / "plans" / "dev.tfplan").touch()
+        (checkout / "build" / "problem").write_text("Built from other sources: build/dist/x.zip")
+        with pytest.raises(TerraformError, match=r"other sources: build/dist/x\.zip: run make plan ENV=dev again, and"):
+            deploy.apply("dev", is_offline=False)
+        assert fake_terraform.calls("apply") == []
+
+    def test_packages_from_elsewhere(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
+        """A plan of packages that were never the checkout's, as a rollback's, is not held against its sources."""
+        deploy.plan_checkout("dev", is_offline=False)
+        deploy.plan("dev", is_offline=False)
+        (checkout / "build" / "plans" / "dev.tfplan").touch()
+        (checkout / "build" / "problem").write_text("Built from other sources: build/dist/x.zip")
+        deploy.apply("dev", is_offline=False)
+        assert len(fake_terraform.calls("apply")) == 1
+
+    def test_state_changed_since(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
+        """A plan of an earlier state can't be applied, and the message says what to do; the plan is still there."""
+        fake_terraform.fails("apply", STALE)
+        with pytest.raises(TerraformError, match=r"the state of dev has changed .*: run make plan ENV=dev again, and"):
+            deploy.apply("dev", is_offline=False)
+        assert (checkout / "build" / "plans" / "dev.tfplan").exists()
 
     def test_plan_for_another_environment(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
         """A plan file that was renamed doesn't deploy one environment as another."""
@@ -206,6 +282,7 @@ class TestCommandLine:
         assert said in line
         assert line.endswith(", ".join(ENVIRONMENTS))
 
+    @pytest.mark.usefixtures("checkout")
     def test_interrupted(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C ends in one line and the status that shells expect."""
 

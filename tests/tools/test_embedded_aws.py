@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tools.embedded_aws.deployers import mapping_action, passed_role, resource
 from tools.embedded_aws.permissions import batch_attributes
 from tools.terraform import ROOT
 
@@ -50,3 +51,59 @@ def test_another_version_of_ministack_is_refused() -> None:
     assert run.returncode == 1
     assert run.stderr.startswith("The embedded AWS is mended for ministack 1.0.0, and ")
     assert run.stderr.count("\n") == 1
+
+
+ACCOUNT = "eu-west-1:111122223333"
+
+
+@pytest.mark.parametrize(
+    ("called", "path", "named", "arn"),
+    [
+        ("apigateway:GET", "/v2/apis/a1/routes/r2", {}, "arn:aws:apigateway:eu-west-1::/apis/a1/routes/r2"),
+        ("cloudwatch:DescribeAlarms", "/", {"AlarmNames.member.1": ["x"]}, f"arn:aws:cloudwatch:{ACCOUNT}:alarm:*"),
+        ("cloudwatch:PutDashboard", "/", {"DashboardName": ["d"]}, "arn:aws:cloudwatch::111122223333:dashboard/d"),
+        ("dynamodb:ListTagsOfResource", "/", {"ResourceArn": "arn:aws:x"}, "arn:aws:x"),
+        ("events:PutRule", "/", {"Name": "r"}, f"arn:aws:events:{ACCOUNT}:rule/r"),
+        ("events:PutTargets", "/", {"Rule": "r"}, f"arn:aws:events:{ACCOUNT}:rule/r"),
+        (
+            "lambda:CreateFunction",
+            "/2015-03-31/functions",
+            {"FunctionName": "f"},
+            f"arn:aws:lambda:{ACCOUNT}:function:f",
+        ),
+        ("logs:DescribeLogGroups", "/", {}, f"arn:aws:logs:{ACCOUNT}:log-group:*"),
+        ("logs:CreateLogGroup", "/", {"logGroupName": "g"}, f"arn:aws:events:{ACCOUNT}:rule/default/r"),
+    ],
+)
+def test_a_call_is_judged_by_what_it_is_on(called: str, path: str, named: dict[str, Any], arn: str) -> None:
+    """As AWS's Service Authorization Reference has it; what isn't told here is left as it was found."""
+    assert resource(called, path, named, ACCOUNT, f"arn:aws:events:{ACCOUNT}:rule/default/r") == arn
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "action"),
+    [
+        ("GET", "/2015-03-31/event-source-mappings/u", "lambda:GetEventSourceMapping"),
+        ("PUT", "/2015-03-31/event-source-mappings/u", "lambda:UpdateEventSourceMapping"),
+        ("DELETE", "/2015-03-31/event-source-mappings/u/", "lambda:DeleteEventSourceMapping"),
+        ("GET", "/2015-03-31/event-source-mappings/", None),
+        ("GET", "/2015-03-31/functions/f", None),
+    ],
+)
+def test_a_call_about_one_mapping_has_its_own_permission(method: str, path: str, action: str | None) -> None:
+    """And not that of the list of all, or none."""
+    assert mapping_action(method, path) == action
+
+
+@pytest.mark.parametrize(
+    ("service", "body", "role"),
+    [
+        ("lambda", b'{"FunctionName": "f", "Role": "arn:aws:iam::1:role/r"}', "arn:aws:iam::1:role/r"),
+        ("lambda", b'{"Role": 1}', None),
+        ("lambda", b"[", None),
+        ("dynamodb", b'{"Role": "arn"}', None),
+    ],
+)
+def test_a_function_is_passed_a_role(service: str, body: bytes, role: str | None) -> None:
+    """Whoever gives a function a role needs iam:PassRole for it."""
+    assert passed_role(service, body) == role

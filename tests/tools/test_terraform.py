@@ -64,6 +64,15 @@ class TestCommand:
         own = write_program(root / "programs" / "terraform", "")
         assert terraform_command() == [str(own)]
 
+    def test_locked(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Who asks for the locked one gets no other: the one on PATH may be of another version."""
+        write_program(root / "programs" / "terraform", "")
+        monkeypatch.setenv("TERRAFORM", "locked")
+        with pytest.raises(TerraformError, match="run 'make require-terraform TERRAFORM=locked'"):
+            terraform_command()
+        python = write_program(root / ".venv" / "terraform" / "bin" / "python", "")
+        assert terraform_command()[0] == str(python)
+
 
 class TestProvider:
     """The AWS provider comes from the registry, or where that isn't reached, from this machine."""
@@ -165,7 +174,7 @@ class TestWorkspace:
     def test_links(self, root: Path, fake_terraform: FakeTerraform) -> None:
         """The whole configuration is linked, with its lock, and so are the packages, where they are looked for."""
         workspace = open_dev(root)
-        names = {path.name for path in (root / "terraform").iterdir()}
+        names = {path.name for path in (root / "terraform").iterdir()} - {"bootstrap"}
         assert {".terraform.lock.hcl", "environments", "main.tf", "modules"} <= names
         linked = {path.name: path.resolve() for path in workspace.folder.iterdir()}
         assert linked == {name: root / "terraform" / name for name in names}
@@ -197,9 +206,19 @@ class TestWorkspace:
         assert "-lockfile=readonly" in remote
 
     def test_no_credentials(self, root: Path, fake_terraform: FakeTerraform) -> None:
-        """If the state isn't reached, the message ends with what that needs, after what Terraform said."""
+        """Without credentials for the state, one sentence says what is needed, and what can do without."""
         fake_terraform.fails("init", "Error: No valid credential sources found")
-        with pytest.raises(TerraformError, match=r"(?s)No valid credential.*AWS_PROFILE.*dev\.s3\.tfbackend.*OFFLINE"):
+        with pytest.raises(TerraformError, match=r"^there are no AWS credentials.*AWS_PROFILE.*OFFLINE=1 needs none$"):
+            open_dev(root)
+
+    def test_account(self, root: Path, fake_terraform: FakeTerraform) -> None:
+        """The state is read with the environment's account's credentials alone; a file that names none is refused."""
+        open_dev(root)
+        (call,) = fake_terraform.calls("init")
+        assert '-backend-config=allowed_account_ids=["111122223333"]' in call
+        tfvars = root / "terraform" / "environments" / "dev.tfvars"
+        tfvars.write_text(tfvars.read_text().replace("account_id", "account"))
+        with pytest.raises(TerraformError, match=r"^terraform/environments/dev\.tfvars has to say: account_id = "):
             open_dev(root)
 
     @pytest.mark.usefixtures("fake_terraform")

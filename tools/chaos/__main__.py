@@ -219,7 +219,10 @@ def lying(stack: Stack) -> dict[str, int]:
 
 def wreak(console: Console) -> bool:
     """Run it; whether nothing was lost, early or unexplained. Raises TerraformError."""
-    seed = int(sys.argv[1]) if len(sys.argv) > 1 else random.randrange(2**32)
+    said = sys.argv[1] if len(sys.argv) > 1 else str(random.randrange(2**32))
+    if not said.isdecimal():
+        raise TerraformError(f"SEED has to be a whole number, as an earlier run printed it, not {said!r}")
+    seed = int(said)
     console.print(f"This takes nine minutes. SEED={seed} (it decides what is posted and done in part, not the timing)")
     folder = ROOT / "build" / "work" / f"chaos-{os.getpid()}"
     # Outside of the folder that the stack empties and removes.

@@ -44,6 +44,12 @@ variable "package" {
   }
 }
 
+variable "permissions_boundary" {
+  description = "The ARN of the policy that bounds what the function's role may ever do; null bounds nothing."
+  type        = string
+  default     = null
+}
+
 variable "reserved_concurrency" {
   description = "Concurrent executions that are this function's alone, and the most it gets; null reserves none."
   type        = number

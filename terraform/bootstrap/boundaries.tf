@@ -1,0 +1,55 @@
+# The most that a function of an environment may ever do, whatever its own policies say: what the three together need, on
+# everything that is named for the environment.
+
+data "aws_iam_policy_document" "boundary" {
+  for_each = local.names
+
+  statement {
+    sid       = "UseTables"
+    actions   = ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"]
+    resources = [each.value.tables]
+  }
+
+  statement {
+    sid = "ReadStreams"
+    actions = [
+      "dynamodb:DescribeStream",
+      "dynamodb:GetRecords",
+      "dynamodb:GetShardIterator",
+      "dynamodb:ListStreams",
+    ]
+    resources = ["${each.value.tables}/stream/*"]
+  }
+
+  statement {
+    sid       = "Enqueue"
+    actions   = ["sqs:SendMessage"]
+    resources = [each.value.queues]
+  }
+
+  statement {
+    sid       = "FindTheFailureBucket"
+    actions   = ["s3:ListBucket"]
+    resources = [each.value.bucket]
+  }
+
+  statement {
+    sid       = "KeepFailures"
+    actions   = ["s3:PutObject"]
+    resources = ["${each.value.bucket}/*"]
+  }
+
+  statement {
+    sid       = "WriteLogs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${each.value.function_log}:*"]
+  }
+}
+
+resource "aws_iam_policy" "boundary" {
+  for_each = local.names
+
+  name        = "${local.prefix}-boundary-${each.key}"
+  description = "The most that a function of the delayer's environment ${each.key} may do"
+  policy      = data.aws_iam_policy_document.boundary[each.key].json
+}

@@ -1,0 +1,46 @@
+# Who may assume the roles: workflows of one repository, by the token that GitHub signs for each job. No key is kept
+# anywhere.
+
+locals {
+  github = "token.actions.githubusercontent.com"
+
+  # What a token has to say of its job, by role. GitHub gives jobs of a fork's pull request no token.
+  subjects = merge(
+    # Pull requests, and the default branch, whose scheduled plans look for drift.
+    { plan = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"] },
+    # Only a job in the environment, after whatever approval the environment asks for on GitHub.
+    { for environment in keys(var.environments) : "apply-${environment}" => ["repo:${var.repository}:environment:${environment}"] },
+  )
+}
+
+# AWS knows the certificates of GitHub's issuer and needs no thumbprint.
+resource "aws_iam_openid_connect_provider" "github" {
+  url            = "https://${local.github}"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+data "aws_iam_policy_document" "trust" {
+  for_each = local.subjects
+
+  statement {
+    sid     = "ByItsGitHubToken"
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [aws_iam_openid_connect_provider.github.arn]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.github}:aud"
+      values   = aws_iam_openid_connect_provider.github.client_id_list
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "${local.github}:sub"
+      values   = each.value
+    }
+  }
+}

@@ -1,0 +1,28 @@
+output "apply_role_arns" {
+  description = "By environment, the role for the job that applies."
+  value       = { for environment in keys(var.environments) : environment => aws_iam_role.terraform["apply-${environment}"].arn }
+  depends_on  = [aws_iam_role_policy.read, aws_iam_role_policy.write]
+}
+
+output "permissions_boundaries" {
+  description = "By environment, the name for its variable permissions_boundary."
+  value       = { for environment, boundary in aws_iam_policy.boundary : environment => boundary.name }
+}
+
+output "plan_role_arn" {
+  description = "The role for jobs that plan."
+  value       = aws_iam_role.terraform["plan"].arn
+  depends_on  = [aws_iam_role_policy.read]
+}
+
+output "state_bucket" {
+  description = "The bucket for the states, ready for use."
+  value       = aws_s3_bucket.state.id
+  depends_on = [
+    aws_s3_bucket_lifecycle_configuration.state,
+    aws_s3_bucket_ownership_controls.state,
+    aws_s3_bucket_policy.state,
+    aws_s3_bucket_server_side_encryption_configuration.state,
+    aws_s3_bucket_versioning.state,
+  ]
+}

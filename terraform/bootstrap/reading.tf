@@ -1,0 +1,151 @@
+# What terraform plan reads of one environment, or of all: no more, and nothing of what the delayer holds. No payload can
+# be read: not an item of the table, not a message, not an object of the failure bucket, not a line of a log.
+
+locals {
+  # By role, the environments that it reads.
+  readers = merge(
+    { plan = keys(var.environments) },
+    { for environment in keys(var.environments) : "apply-${environment}" => [environment] },
+  )
+}
+
+data "aws_iam_policy_document" "read" {
+  for_each = { for role, environments in local.readers : role => [for each in environments : local.names[each]] }
+
+  statement {
+    sid       = "FindStates"
+    actions   = ["s3:ListBucket"]
+    resources = [local.state_bucket]
+  }
+
+  statement {
+    sid       = "ReadStates"
+    actions   = ["s3:GetObject"]
+    resources = each.value[*].state
+  }
+
+  statement {
+    sid       = "ReadAlarms"
+    actions   = ["cloudwatch:ListTagsForResource"]
+    resources = each.value[*].alarms
+  }
+
+  # Alarms are found by a search, which can't be allowed for some names only.
+  statement {
+    sid       = "FindAlarms"
+    actions   = ["cloudwatch:DescribeAlarms"]
+    resources = distinct(each.value[*].alarms_all)
+  }
+
+  # An API's ARN holds an id that AWS chose, and no name: these are the region's APIs.
+  statement {
+    sid       = "ReadApis"
+    actions   = ["apigateway:GET"]
+    resources = distinct(concat(each.value[*].apis, each.value[*].api_parts, each.value[*].api_tags))
+  }
+
+  statement {
+    sid = "ReadBuckets"
+    actions = [
+      "s3:GetAccelerateConfiguration",
+      "s3:GetBucketAcl",
+      "s3:GetBucketCORS",
+      "s3:GetBucketLogging",
+      "s3:GetBucketObjectLockConfiguration",
+      "s3:GetBucketOwnershipControls",
+      "s3:GetBucketPolicy",
+      "s3:GetBucketPublicAccessBlock",
+      "s3:GetBucketRequestPayment",
+      "s3:GetBucketTagging",
+      "s3:GetBucketVersioning",
+      "s3:GetBucketWebsite",
+      "s3:GetEncryptionConfiguration",
+      "s3:GetLifecycleConfiguration",
+      "s3:GetReplicationConfiguration",
+      # Whether the bucket is there (HeadBucket).
+      "s3:ListBucket",
+    ]
+    resources = each.value[*].bucket
+  }
+
+  statement {
+    sid       = "ReadDashboards"
+    actions   = ["cloudwatch:GetDashboard"]
+    resources = each.value[*].dashboard
+  }
+
+  statement {
+    sid = "ReadFunctions"
+    actions = [
+      "lambda:GetFunction",
+      "lambda:GetFunctionCodeSigningConfig",
+      "lambda:GetFunctionEventInvokeConfig",
+      "lambda:GetPolicy",
+      "lambda:ListTags",
+      "lambda:ListVersionsByFunction",
+    ]
+    resources = each.value[*].functions
+  }
+
+  statement {
+    sid       = "ReadLogGroups"
+    actions   = ["logs:ListTagsForResource"]
+    resources = concat(each.value[*].api_log, each.value[*].function_log)
+  }
+
+  # Log groups are found by a search, too.
+  statement {
+    sid       = "FindLogGroups"
+    actions   = ["logs:DescribeLogGroups"]
+    resources = distinct(each.value[*].log_groups)
+  }
+
+  # A mapping's ARN holds an id that AWS chose; which function it is of, a condition can say, but not for its tags.
+  statement {
+    sid       = "ReadStreamMappings"
+    actions   = ["lambda:GetEventSourceMapping"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:FunctionArn"
+      values   = each.value[*].functions
+    }
+  }
+
+  statement {
+    sid       = "ReadStreamMappingsTags"
+    actions   = ["lambda:ListTags"]
+    resources = distinct(each.value[*].mappings)
+  }
+
+  statement {
+    sid       = "ReadQueues"
+    actions   = ["sqs:GetQueueAttributes", "sqs:ListQueueTags"]
+    resources = each.value[*].queues
+  }
+
+  statement {
+    sid       = "ReadRoles"
+    actions   = ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"]
+    resources = each.value[*].roles
+  }
+
+  statement {
+    sid       = "ReadRules"
+    actions   = ["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"]
+    resources = each.value[*].rules
+  }
+
+  statement {
+    sid = "ReadTables"
+    actions = [
+      "dynamodb:DescribeContinuousBackups",
+      "dynamodb:DescribeTable",
+      "dynamodb:DescribeTimeToLive",
+      "dynamodb:GetResourcePolicy",
+      "dynamodb:ListTagsOfResource",
+    ]
+    resources = each.value[*].tables
+  }
+}

@@ -1,0 +1,67 @@
+# make bootstrap sets all of these but the repository, from what terraform/environments/ says of the account.
+
+variable "account_id" {
+  description = "The account that is bootstrapped. Credentials for another are refused."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "The account id has to be the 12 digits of an AWS account."
+  }
+}
+
+variable "environments" {
+  description = "The environments that live in this account, each with its region."
+  type        = map(string)
+  nullable    = false
+
+  # More would not fit the plan role: all policies of a role have 10,240 characters together.
+  validation {
+    condition     = length(var.environments) <= 4
+    error_message = "An account can have up to four environments: move the others to an account of their own."
+  }
+  validation {
+    condition     = length(var.environments) > 0 && alltrue([for name in keys(var.environments) : can(regex("^[a-z][a-z0-9]{1,11}$", name))])
+    error_message = "There has to be at least one environment, each named by 2 to 12 lower-case letters and digits, the first a letter."
+  }
+  validation {
+    condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", region))])
+    error_message = "Each environment's region has to be an AWS region's name, like eu-west-1."
+  }
+}
+
+variable "region" {
+  description = "The region of the state bucket."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "The region has to be an AWS region's name, like eu-west-1."
+  }
+}
+
+variable "repository" {
+  description = "The GitHub repository whose workflows may plan and apply, as owner/name."
+  type        = string
+  nullable    = false
+
+  # No star or question mark among them: IAM would read those as wildcards.
+  validation {
+    condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9._-]{1,100}$", var.repository))
+    error_message = "The repository has to be owner/name, as in its address on GitHub: put yours into terraform/bootstrap/terraform.tfvars."
+  }
+}
+
+variable "state_bucket" {
+  description = "The name of the bucket for Terraform's states. Bucket names are shared by all accounts."
+  type        = string
+  nullable    = false
+
+  # A dot would break TLS to the bucket's own host name.
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
+    error_message = "The state bucket's name has to be 3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end."
+  }
+}

@@ -1,0 +1,210 @@
+# What terraform apply changes of one environment. What holds other people's schedules, or the place in the stream up to
+# which they were handed over, it can make and set up, but not delete: the table, the queues, the failure bucket, the log
+# groups, the stream mapping, the API with its address. Who means that does it in person, with other credentials.
+
+data "aws_iam_policy_document" "write" {
+  for_each = local.names
+
+  statement {
+    sid       = "WriteTheState"
+    actions   = ["s3:PutObject"]
+    resources = [each.value.state]
+  }
+
+  # The lock is an object beside the state, there while it is held.
+  statement {
+    sid       = "LockTheState"
+    actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
+    resources = ["${each.value.state}.tflock"]
+  }
+
+  statement {
+    sid = "WriteAlarms"
+    actions = [
+      "cloudwatch:DeleteAlarms",
+      "cloudwatch:PutMetricAlarm",
+      "cloudwatch:TagResource",
+      "cloudwatch:UntagResource",
+    ]
+    resources = [each.value.alarms]
+  }
+
+  statement {
+    sid       = "WriteApis"
+    actions   = ["apigateway:PATCH", "apigateway:POST"]
+    resources = [each.value.apis, each.value.api_parts]
+  }
+
+  statement {
+    sid     = "ReplaceApisParts"
+    actions = ["apigateway:DELETE"]
+    resources = [
+      "${each.value.api_parts}/authorizers/*",
+      "${each.value.api_parts}/integrations/*",
+      "${each.value.api_parts}/routes/*",
+    ]
+  }
+
+  statement {
+    sid       = "WriteApisTags"
+    actions   = ["apigateway:DELETE", "apigateway:POST", "apigateway:PUT"]
+    resources = [each.value.api_tags]
+  }
+
+  # For a stage's access log. CloudWatch Logs keeps these deliveries for the account, not for a log group.
+  statement {
+    sid = "DeliverApisAccessLogs"
+    actions = [
+      "logs:CreateLogDelivery",
+      "logs:DeleteLogDelivery",
+      "logs:DescribeResourcePolicies",
+      "logs:GetLogDelivery",
+      "logs:ListLogDeliveries",
+      "logs:PutResourcePolicy",
+      "logs:UpdateLogDelivery",
+    ]
+    resources = ["*"]
+  }
+
+  statement {
+    sid = "WriteBuckets"
+    actions = [
+      "s3:CreateBucket",
+      "s3:PutBucketOwnershipControls",
+      "s3:PutBucketPolicy",
+      "s3:PutBucketPublicAccessBlock",
+      "s3:PutBucketTagging",
+      "s3:PutBucketVersioning",
+      "s3:PutEncryptionConfiguration",
+      "s3:PutLifecycleConfiguration",
+    ]
+    resources = [each.value.bucket]
+  }
+
+  statement {
+    sid       = "WriteDashboards"
+    actions   = ["cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard"]
+    resources = [each.value.dashboard]
+  }
+
+  statement {
+    sid = "WriteFunctions"
+    actions = [
+      "lambda:AddPermission",
+      "lambda:CreateFunction",
+      "lambda:DeleteFunction",
+      "lambda:DeleteFunctionConcurrency",
+      "lambda:DeleteFunctionEventInvokeConfig",
+      # Until the function is ready.
+      "lambda:GetFunctionConfiguration",
+      "lambda:PutFunctionConcurrency",
+      "lambda:PutFunctionEventInvokeConfig",
+      "lambda:RemovePermission",
+      "lambda:TagResource",
+      "lambda:UntagResource",
+      "lambda:UpdateFunctionCode",
+      "lambda:UpdateFunctionConfiguration",
+    ]
+    resources = [each.value.functions]
+  }
+
+  statement {
+    sid       = "WriteLogGroups"
+    actions   = ["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource"]
+    resources = [each.value.api_log, each.value.function_log]
+  }
+
+  statement {
+    sid       = "WriteStreamMappings"
+    actions   = ["lambda:CreateEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnLike"
+      variable = "lambda:FunctionArn"
+      values   = [each.value.functions]
+    }
+  }
+
+  statement {
+    sid       = "WriteStreamMappingsTags"
+    actions   = ["lambda:TagResource", "lambda:UntagResource"]
+    resources = [each.value.mappings]
+  }
+
+  statement {
+    sid       = "WriteQueues"
+    actions   = ["sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"]
+    resources = [each.value.queues]
+  }
+
+  # A role gets rights only below the boundary that is made here, which nothing here can change or take off. Otherwise a
+  # function could be given, and so used for, whatever the account can do.
+  statement {
+    sid = "WriteBoundedRoles"
+    actions = [
+      "iam:CreateRole",
+      "iam:DeleteRolePolicy",
+      "iam:PutRolePermissionsBoundary",
+      "iam:PutRolePolicy",
+    ]
+    resources = [each.value.roles]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PermissionsBoundary"
+      values   = [each.value.boundary]
+    }
+  }
+
+  # None of these gives a right.
+  statement {
+    sid = "WriteRoles"
+    actions = [
+      "iam:DeleteRole",
+      "iam:ListInstanceProfilesForRole",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
+    ]
+    resources = [each.value.roles]
+  }
+
+  statement {
+    sid       = "GiveFunctionsTheirRoles"
+    actions   = ["iam:PassRole"]
+    resources = [each.value.roles]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["lambda.amazonaws.com"]
+    }
+  }
+
+  statement {
+    sid = "WriteRules"
+    actions = [
+      "events:DeleteRule",
+      "events:PutRule",
+      "events:PutTargets",
+      "events:RemoveTargets",
+      "events:TagResource",
+      "events:UntagResource",
+    ]
+    resources = [each.value.rules]
+  }
+
+  statement {
+    sid = "WriteTables"
+    actions = [
+      "dynamodb:CreateTable",
+      "dynamodb:PutResourcePolicy",
+      "dynamodb:TagResource",
+      "dynamodb:UntagResource",
+      "dynamodb:UpdateContinuousBackups",
+      "dynamodb:UpdateTable",
+    ]
+    resources = [each.value.tables]
+  }
+}

@@ -1,0 +1,247 @@
+"""What the roles can't do: the plan role changes nothing and reads no payload, the apply role gains no right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from delayer.retries import error_code
+from tests.deploying.conftest import (
+    ACCOUNT,
+    APPLY_ROLE,
+    BUCKET,
+    DEV,
+    PLAN_ROLE,
+    PULL_REQUEST,
+    Account,
+    Clients,
+    History,
+)
+
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/terraform-delayer-boundary-dev"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+FUNCTION = "delayer-dev-api-schedule-post"
+TABLE = "delayer-dev-schedules"
+
+#: Whom a role would let in that its maker could then become.
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+        ],
+    }
+)
+
+#: What an answer is refused with.
+REFUSED = {"AccessDenied", "AccessDeniedException", "403", "AuthorizationError"}
+
+type Calls = dict[str, Callable[[], object]]
+
+
+def failure_bucket(account: Account) -> str:
+    """dev's, whose name AWS completed."""
+    buckets = account.client("s3").list_buckets()["Buckets"]
+    return next(str(each["Name"]) for each in buckets if each["Name"].startswith("delayer-dev-failures-"))
+
+
+def queue_url(account: Account) -> str:
+    """The delayer queue's."""
+    return str(account.client("sqs").get_queue_url(QueueName="delayer-dev-delayer")["QueueUrl"])
+
+
+def refused(calls: Calls) -> dict[str, str]:
+    """How each call was answered, by its name: the error's code, or that it was done."""
+    answers = {}
+    for name, call in calls.items():
+        try:
+            call()
+        except ClientError as error:
+            answers[name] = error_code(error)
+        else:
+            answers[name] = "done"
+    return answers
+
+
+def using(client: Clients, account: Account) -> Calls:
+    """What only the delayer, its consumers and its operators do."""
+    key = {"shard": {"N": "0"}, "due": {"S": "1"}}
+    dynamodb, sqs, s3 = client("dynamodb"), client("sqs"), client("s3")
+    queue, bucket = queue_url(account), failure_bucket(account)
+    return {
+        "read an item": lambda: dynamodb.get_item(TableName=TABLE, Key=key),
+        "read all items": lambda: dynamodb.scan(TableName=TABLE),
+        "put an item": lambda: dynamodb.put_item(TableName=TABLE, Item=key),
+        "delete an item": lambda: dynamodb.delete_item(TableName=TABLE, Key=key),
+        "receive": lambda: sqs.receive_message(QueueUrl=queue),
+        "send": lambda: sqs.send_message(QueueUrl=queue, MessageBody="x"),
+        "purge": lambda: sqs.purge_queue(QueueUrl=queue),
+        "read a failure": lambda: s3.get_object(Bucket=bucket, Key="fasttrack/x"),
+        "delete a failure": lambda: s3.delete_object(Bucket=bucket, Key="fasttrack/x"),
+        "read a log": lambda: client("logs").filter_log_events(logGroupName=f"/aws/lambda/{FUNCTION}"),
+        "invoke": lambda: client("lambda").invoke(FunctionName=FUNCTION),
+        "read another's state": lambda: s3.get_object(Bucket=BUCKET, Key="bootstrap/delayer.tfstate"),
+        "write another's state": lambda: s3.put_object(Bucket=BUCKET, Key="bootstrap/delayer.tfstate", Body=b"{}"),
+        "delete the state": lambda: s3.delete_object(Bucket=BUCKET, Key="delayer/dev.tfstate"),
+    }
+
+
+def destroying(client: Clients, account: Account) -> Calls:
+    """What would lose schedules, the place up to which the stream was read, or the API's address."""
+    mapping = account.client("lambda").list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    api = account.client("apigatewayv2").get_apis()["Items"][0]["ApiId"]
+    return {
+        "delete the table": lambda: client("dynamodb").delete_table(TableName=TABLE),
+        "delete the queue": lambda: client("sqs").delete_queue(QueueUrl=queue_url(account)),
+        "delete the failure bucket": lambda: client("s3").delete_bucket(Bucket=failure_bucket(account)),
+        "delete the mapping": lambda: client("lambda").delete_event_source_mapping(UUID=mapping),
+        "delete the API": lambda: client("apigatewayv2").delete_api(ApiId=api),
+        "delete a log group": lambda: client("logs").delete_log_group(logGroupName=f"/aws/lambda/{FUNCTION}"),
+        "delete the state bucket": lambda: client("s3").delete_bucket(Bucket=BUCKET),
+        "delete the state bucket's policy": lambda: client("s3").delete_bucket_policy(Bucket=BUCKET),
+    }
+
+
+def gaining(client: Clients) -> Calls:
+    """Every way known to gain a right by having some."""
+    iam, functions = client("iam"), client("lambda")
+    role = {"AssumeRolePolicyDocument": TRUST}
+    code = {"Runtime": "python3.13", "Handler": "x.y", "Code": {"ZipFile": b"x"}}
+    own = f"arn:aws:iam::{ACCOUNT}:role/{APPLY_ROLE}"
+    return {
+        "add to its own policy": lambda: iam.put_role_policy(
+            RoleName=APPLY_ROLE, PolicyName="more", PolicyDocument=EVERYTHING
+        ),
+        "attach a policy to itself": lambda: iam.attach_role_policy(RoleName=APPLY_ROLE, PolicyArn=ADMINISTRATOR),
+        "let others be it": lambda: iam.update_assume_role_policy(RoleName=APPLY_ROLE, PolicyDocument=TRUST),
+        "let a role of its kind be made": lambda: iam.create_role(RoleName="terraform-delayer-apply-more", **role),
+        "make a role without a boundary": lambda: iam.create_role(RoleName="delayer-dev-more", **role),
+        "make a role with another boundary": lambda: iam.create_role(
+            RoleName="delayer-dev-more", PermissionsBoundary=ADMINISTRATOR, **role
+        ),
+        "make a role of another name": lambda: iam.create_role(
+            RoleName="delayer-prod-more", PermissionsBoundary=BOUNDARY, **role
+        ),
+        "take a boundary off": lambda: iam.delete_role_permissions_boundary(RoleName=FUNCTION),
+        "put another boundary on": lambda: iam.put_role_permissions_boundary(
+            RoleName=FUNCTION, PermissionsBoundary=ADMINISTRATOR
+        ),
+        "change the boundary": lambda: iam.create_policy_version(
+            PolicyArn=BOUNDARY, PolicyDocument=EVERYTHING, SetAsDefault=True
+        ),
+        "attach a policy to a function's role": lambda: iam.attach_role_policy(
+            RoleName=FUNCTION, PolicyArn=ADMINISTRATOR
+        ),
+        "make a user": lambda: iam.create_user(UserName="delayer-dev-more"),
+        "trust another issuer": lambda: iam.create_open_id_connect_provider(Url="https://issuer.example"),
+        "give its own role to a function": lambda: functions.create_function(
+            FunctionName="delayer-dev-more", Role=own, **code
+        ),
+        "give its own role to the function": lambda: functions.update_function_configuration(
+            FunctionName=FUNCTION, Role=own
+        ),
+        "change another environment's function": lambda: functions.update_function_configuration(
+            FunctionName="delayer-prod-api-schedule-post", Timeout=1
+        ),
+    }
+
+
+def writing(client: Clients, account: Account) -> Calls:
+    """What an apply does."""
+    own = f"arn:aws:iam::{ACCOUNT}:role/{FUNCTION}"
+    s3, functions = client("s3"), client("lambda")
+    mapping = account.client("lambda").list_event_source_mappings()["EventSourceMappings"][0]["UUID"]
+    topic = {"AlarmName": "delayer-dev-more", "MetricName": "x", "Namespace": "x", "EvaluationPeriods": 1, "Period": 60}
+    return {
+        "write the state": lambda: s3.put_object(Bucket=BUCKET, Key="delayer/dev.tfstate", Body=b"{}"),
+        "lock the state": lambda: s3.put_object(Bucket=BUCKET, Key="delayer/dev.tfstate.tflock", Body=b"{}"),
+        "change a function": lambda: functions.update_function_configuration(FunctionName=FUNCTION, Timeout=1),
+        "change a function's code": lambda: functions.update_function_code(FunctionName=FUNCTION, ZipFile=b"x"),
+        "pause the mapping": lambda: functions.update_event_source_mapping(UUID=mapping, Enabled=False),
+        "change the table": lambda: client("dynamodb").update_table(
+            TableName=TABLE, StreamSpecification={"StreamEnabled": False}
+        ),
+        "change the queue": lambda: client("sqs").set_queue_attributes(
+            QueueUrl=queue_url(account), Attributes={"DelaySeconds": "1"}
+        ),
+        "disable the rule": lambda: client("events").put_rule(
+            Name="delayer-dev-minute-0", ScheduleExpression="rate(1 minute)", State="DISABLED"
+        ),
+        "make an alarm": lambda: client("cloudwatch").put_metric_alarm(
+            **topic, ComparisonOperator="GreaterThanThreshold", Statistic="Sum", Threshold=1
+        ),
+        "make an API": lambda: client("apigatewayv2").create_api(Name="more", ProtocolType="HTTP"),
+        "make a role": lambda: client("iam").create_role(
+            RoleName="delayer-dev-more", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=BOUNDARY
+        ),
+        "make a function": lambda: functions.create_function(
+            FunctionName="delayer-dev-more", Role=own, Runtime="python3.13", Handler="x.y", Code={"ZipFile": b"x"}
+        ),
+        "keep a log shorter": lambda: client("logs").put_retention_policy(
+            logGroupName=f"/aws/lambda/{FUNCTION}", retentionInDays=1
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def plan_role(history: History) -> Clients:
+    """Clients of a pull request's job."""
+    return history.account.clients_of(PLAN_ROLE, PULL_REQUEST)
+
+
+@pytest.fixture(scope="module")
+def apply_role(history: History) -> Clients:
+    """Clients of a job in the environment dev."""
+    return history.account.clients_of(APPLY_ROLE, DEV)
+
+
+def test_the_plan_role_changes_nothing(plan_role: Clients, account: Account) -> None:
+    """Whatever an apply does, a destroy, or someone who wants more rights: it is refused."""
+    answers = refused(writing(plan_role, account) | destroying(plan_role, account) | gaining(plan_role))
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+@pytest.mark.parametrize("role", ["plan_role", "apply_role"])
+def test_no_role_has_to_do_with_schedules(account: Account, role: str, request: pytest.FixtureRequest) -> None:
+    """Neither can read, put or remove one, in the table, the queue, the bucket or a log, nor call a function."""
+    clients: Any = request.getfixturevalue(role)
+    answers = refused(using(clients, account))
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+def test_the_apply_role_deletes_nothing_that_holds_schedules(apply_role: Clients, account: Account) -> None:
+    """What was never to be lost is not lost by a pipeline, whatever plan was approved."""
+    answers = refused(destroying(apply_role, account))
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+def test_the_apply_role_gains_no_right(apply_role: Clients) -> None:
+    """Not by its own policies, not by another role, not by a function that it would give one to."""
+    answers = refused(gaining(apply_role))
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+def test_a_role_that_it_makes_is_bounded(apply_role: Clients, account: Account) -> None:
+    """It may allow a role of the environment everything, and the role can do what the functions may, and no more."""
+    iam = apply_role("iam")
+    iam.create_role(RoleName="delayer-dev-bounded", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=BOUNDARY)
+    iam.put_role_policy(RoleName="delayer-dev-bounded", PolicyName="all", PolicyDocument=EVERYTHING)
+    arn = f"arn:aws:iam::{ACCOUNT}:role/delayer-dev-bounded"
+    found = account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    credentials = {
+        "aws_access_key_id": found["AccessKeyId"],
+        "aws_secret_access_key": found["SecretAccessKey"],
+        "aws_session_token": found["SessionToken"],
+    }
+
+    def client(service: str) -> Any:
+        return account.client(service, **credentials)
+
+    client("dynamodb").describe_table(TableName=TABLE)
+    answers = refused(gaining(client) | destroying(client, account))
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}

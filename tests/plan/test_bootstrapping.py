@@ -1,0 +1,235 @@
+"""What terraform/bootstrap would make: for two environments in one account, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plan.planned import of_type
+from tools.deploy import NO_CREDENTIALS
+from tools.terraform import CONFIGURATION, TerraformError, Workspace, process_variables
+
+ACCOUNT = "111122223333"
+VARIABLES = {
+    "account_id": ACCOUNT,
+    "environments": {"dev": "eu-west-1", "staging": "eu-north-1"},
+    "region": "eu-west-1",
+    "repository": "orders/delayer",
+    "state_bucket": "orders-terraform-state",
+}
+
+type Bootstrap = Callable[..., dict[str, Any]]
+
+#: The longest names that environments can have, and as many as the roles' policies have space for.
+MANY = {f"environment{letter}": "ap-southeast-2" for letter in "abcd"}
+
+#: AWS Identity and Access Management user guide, "IAM and AWS STS quotas": for all inline policies of a role together,
+#: and for a managed policy, without white space.
+LARGEST_INLINE, LARGEST_MANAGED = 10_240, 6_144
+
+_OVERRIDE = """\
+terraform {
+  backend "local" {}
+}
+
+provider "aws" {
+  allowed_account_ids         = []
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration, ready to plan without an account."""
+    folder = tmp_path_factory.mktemp("bootstrap") / "bootstrap"
+    shutil.copytree(CONFIGURATION / "bootstrap", folder, ignore=shutil.ignore_patterns(".terraform", "*.tfvars"))
+    (folder / "local_override.tf").write_text(_OVERRIDE)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("AWS_", "TF_VAR_")):
+                patch.delenv(name)
+        workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS))
+    workspace.init()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bootstrap(folder: Path) -> Bootstrap:
+    """Plans with these variables: what each resource would be, by address."""
+    workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS))
+
+    def plan(**variables: Any) -> dict[str, Any]:
+        (folder / "test.auto.tfvars.json").write_text(json.dumps(VARIABLES | variables))
+        workspace.read("plan", "-input=false", "-no-color", "-out=plan")
+        changes = json.loads(workspace.read("show", "-json", "plan"))["resource_changes"]
+        return {each["address"]: each["change"]["after"] for each in changes}
+
+    return plan
+
+
+@pytest.fixture(scope="module")
+def planned(bootstrap: Bootstrap) -> dict[str, Any]:
+    """What is planned for two environments in one account."""
+    return bootstrap()
+
+
+def statements(planned: dict[str, Any], address: str) -> dict[str, dict[str, Any]]:
+    """The statements of a policy, by sid."""
+    found = json.loads(planned[address]["policy"])["Statement"]
+    by_sid = {each["Sid"]: each for each in found}
+    assert len(by_sid) == len(found)
+    return by_sid
+
+
+def texts(value: str | list[str]) -> list[str]:
+    """What a policy has as a text or as a list of some."""
+    return [value] if isinstance(value, str) else value
+
+
+def policies(planned: dict[str, Any]) -> list[str]:
+    """The address of every policy that allows something."""
+    kinds = ("aws_iam_policy.", "aws_iam_role_policy.")
+    return [address for address in planned if address.startswith(kinds)]
+
+
+def test_these_roles_and_no_others(planned: dict[str, Any]) -> None:
+    """One that plans all, one that applies each, each with these policies; and no user, no group, no key."""
+    roles = {after["name"] for address, after in planned.items() if address.startswith("aws_iam_role.")}
+    assert roles == {"terraform-delayer-plan", "terraform-delayer-apply-dev", "terraform-delayer-apply-staging"}
+    assert policies(planned) == [
+        'aws_iam_policy.boundary["dev"]',
+        'aws_iam_policy.boundary["staging"]',
+        'aws_iam_role_policy.read["apply-dev"]',
+        'aws_iam_role_policy.read["apply-staging"]',
+        'aws_iam_role_policy.read["plan"]',
+        'aws_iam_role_policy.write["dev"]',
+        'aws_iam_role_policy.write["staging"]',
+    ]
+    others = {address.split(".")[0] for address in planned if address.startswith("aws_iam")}
+    assert others == {"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_openid_connect_provider"}
+
+
+@pytest.mark.parametrize("role", ["plan", "apply-dev", "apply-staging"])
+def test_reading_only_reads(planned: dict[str, Any], role: str) -> None:
+    """Every permission begins with a word for reading, and none reads what the delayer holds."""
+    found = statements(planned, f'aws_iam_role_policy.read["{role}"]')
+    actions = {action for each in found.values() for action in texts(each["Action"])}
+    assert all(action.split(":")[1].startswith(("Describe", "Get", "List", "GET")) for action in actions)
+    of_contents = {"dynamodb:GetItem", "dynamodb:GetRecords", "logs:GetLogEvents", "s3:GetObjectVersion"}
+    assert not of_contents & actions
+    for sid, each in found.items():
+        if "s3:GetObject" in texts(each["Action"]):
+            assert sid == "ReadStates"
+            assert all(
+                arn.startswith("arn:aws:s3:::orders-terraform-state/delayer/") for arn in texts(each["Resource"])
+            )
+
+
+def test_an_apply_role_reaches_its_own_environment(planned: dict[str, Any]) -> None:
+    """What can be told by its name is dev's. What can't is in dev's region, but for the deliveries of access logs."""
+    unnamed = {}
+    for address in ('aws_iam_role_policy.read["apply-dev"]', 'aws_iam_role_policy.write["dev"]'):
+        for sid, each in statements(planned, address).items():
+            for arn in texts(each["Resource"]):
+                if "staging" in arn or ("delayer-dev" not in arn and "delayer/dev.tfstate" not in arn):
+                    unnamed[sid] = arn
+    assert {sid: arn for sid, arn in unnamed.items() if ":eu-west-1:" not in arn} == {
+        "FindStates": "arn:aws:s3:::orders-terraform-state",
+        "ReadStreamMappings": "*",
+        "WriteStreamMappings": "*",
+        "DeliverApisAccessLogs": "*",
+    }
+    for address, sid in (
+        ('aws_iam_role_policy.read["apply-dev"]', "ReadStreamMappings"),
+        ('aws_iam_role_policy.write["dev"]', "WriteStreamMappings"),
+    ):
+        function = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:delayer-dev-*"
+        assert statements(planned, address)[sid]["Condition"] == {"ArnLike": {"lambda:FunctionArn": function}}
+
+
+def test_rights_are_given_below_the_boundary_only(planned: dict[str, Any]) -> None:
+    """Every permission that could give a role a right is on dev's roles, with dev's boundary; passing is to Lambda."""
+    found = statements(planned, 'aws_iam_role_policy.write["dev"]')
+    by_action = {action: each for each in found.values() for action in texts(each["Action"]) if action[:4] == "iam:"}
+    assert {each["Resource"] for each in by_action.values()} == {f"arn:aws:iam::{ACCOUNT}:role/delayer-dev-*"}
+    bounded = {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/terraform-delayer-boundary-dev"}
+    for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary"):
+        assert by_action.pop(action)["Condition"] == {"StringEquals": bounded}
+    assert by_action.pop("iam:PassRole")["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}
+    }
+    assert set(by_action) == {
+        "iam:DeleteRole",
+        "iam:ListInstanceProfilesForRole",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateAssumeRolePolicy",
+    }
+
+
+def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_plan: Callable[..., Any]) -> None:
+    """Everything that terraform/ allows a function is within the boundary, which allows no other action."""
+    documents = of_type(make_plan("dev"), "aws_iam_policy_document").values()
+    needed = {
+        action
+        for document in documents
+        for statement in document["statement"]
+        if (statement["effect"] or "Allow") == "Allow"
+        for action in statement["actions"]
+    }
+    allowed = statements(planned, 'aws_iam_policy.boundary["dev"]').values()
+    assert {action for each in allowed for action in texts(each["Action"])} == needed - {"sts:AssumeRole"}
+
+
+def test_every_policy_fits(bootstrap: Bootstrap) -> None:
+    """With as many environments as are taken, of the longest names, IAM's limits are kept."""
+    planned = bootstrap(environments=MANY, repository=f"{'o' * 39}/{'r' * 100}")
+
+    def size(address: str) -> int:
+        return len(json.dumps(json.loads(planned[address]["policy"]), separators=(",", ":")))
+
+    (name, *_) = MANY
+    assert size('aws_iam_role_policy.read["plan"]') <= LARGEST_INLINE
+    read, write = f'aws_iam_role_policy.read["apply-{name}"]', f'aws_iam_role_policy.write["{name}"]'
+    assert size(read) + size(write) <= LARGEST_INLINE
+    assert size(f'aws_iam_policy.boundary["{name}"]') <= LARGEST_MANAGED
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {
+            "account_id": ("1111", "12 digits"),
+            "environments": ({}, "at least one environment"),
+            "region": ("everywhere", "an AWS region's name"),
+            "repository": ("owner/name, as on GitHub", "has to be owner/name"),
+            "state_bucket": ("-x", "3 to 63 lower-case letters"),
+        },
+        {
+            "environments": ({"dev-2": "eu-west-1"}, "named by 2 to 12 lower-case letters and digits"),
+            "repository": ("orders/*", "has to be owner/name"),
+            "state_bucket": ("with.dot", "3 to 63 lower-case letters"),
+        },
+        {
+            "environments": ({"dev": "everywhere"}, "Each environment's region"),
+            "repository": ("orders/delayer:pull_request", "has to be owner/name"),
+        },
+        {"environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments")},
+    ],
+    ids=["nonsense", "wildcards", "other parts", "too many"],
+)
+def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
+    """Each wrong value is refused with a sentence that says what it has to be."""
+    with pytest.raises(TerraformError) as error:
+        bootstrap(**{variable: value for variable, (value, _) in wrong.items()})
+    said = " ".join(str(error.value).replace("│", " ").split())
+    assert [sentence for _, sentence in wrong.values() if sentence not in said] == []

@@ -1,0 +1,66 @@
+"""make capacity RATE=1M PEAK=100k SIZE=300: what that many schedules a day need, and what they cost."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich.console import Console
+
+from tools.capacity.model import CapacityError, Workload, workload
+from tools.capacity.report import markdown, tables
+
+__all__ = ["main", "parse_number"]
+
+_EXAMPLE = "make capacity RATE=1M PEAK=100k SIZE=300"
+_NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([kKmMgG]?)")
+_FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+#: More than anyone has, and still a number that is shown in a line.
+_LARGEST = 10**15
+
+
+def parse_number(name: str, text: str) -> Decimal:
+    """A number with or without k, M or G: `100k`, `1.5M`. Raises CapacityError."""
+    match = _NUMBER.fullmatch(text.replace("_", ""))
+    number = Decimal(match[1]) * _FACTORS[match[2].lower()] if match else None
+    if number is None or number > _LARGEST:
+        said = f"not {text[:40]!r}" if text else "and none is given"
+        raise CapacityError(f"{name} has to be a number like 300, 100k, 1.5M or 2G, {said} ({_EXAMPLE})")
+    return number
+
+
+def _whole(name: str, text: str) -> int:
+    number = parse_number(name, text)
+    if number != int(number):
+        raise CapacityError(f"{name} has to be a whole number, not {text[:40]!r} ({_EXAMPLE})")
+    return int(number)
+
+
+def _workload(rate: str, peak: str, size: str, ahead: str) -> Workload:
+    return workload(
+        _whole("RATE", rate), _whole("PEAK", peak), _whole("SIZE", size), float(parse_number("AHEAD", ahead or "7"))
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """RATE, PEAK, SIZE and AHEAD, or `--table` for docs/scaling.md's; the exit status."""
+    if list(arguments) == ["--table"]:
+        print(markdown(), end="")
+        return 0
+    try:
+        rate, peak, size, ahead = arguments
+        load = _workload(rate, peak, size, ahead)
+    except CapacityError as error:
+        print(f"make capacity: {error}", file=sys.stderr)
+        return 1
+    console = Console()
+    for table in tables(load):
+        console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

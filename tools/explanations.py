@@ -1,0 +1,92 @@
+"""What Terraform said, in one sentence for the person at the terminal: what is wrong, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+__all__ = ["explain", "is_missing_bucket"]
+
+_MISSING_BUCKET = re.compile(r'S3 bucket "(?P<bucket>[^"]*)" does not exist')
+
+
+class _Known(NamedTuple):
+    """What Terraform says, and the sentence for it, which may name what the pattern found."""
+
+    pattern: re.Pattern[str]
+    sentence: str
+
+
+#: As Terraform 1.11, its S3 backend and the AWS provider say it.
+_KNOWN = (
+    _Known(
+        re.compile(r"Saved plan is stale|Saved plan does not match the given state"),
+        "the state of {environment} has changed since the plan was made, so that the plan is no longer true: run "
+        "make plan ENV={environment} again, and read the plan",
+    ),
+    _Known(
+        re.compile(r"plan file was created by Terraform (?P<made>[0-9.]+\S*), but this is (?P<here>[0-9.]+\S*);"),
+        "the plan was made by Terraform {made}, and this is {here}, which can't read it: use the one that made it, or "
+        "run make plan ENV={environment} again, and read the plan",
+    ),
+    _Known(
+        re.compile(r"Failed to read the given file as a state or plan file"),
+        "the plan file is damaged, or no plan: run make plan ENV={environment} again, and read the plan",
+    ),
+    _Known(
+        re.compile(
+            r"Error acquiring the state lock.* ID: *(?P<id>\S+) .* Operation: *(?:OperationType)?(?P<operation>.*?) *"
+            r"Who: *(?P<who>.*?) *Version: .* Created: *(?P<since>[0-9-]+ [0-9:]+)"
+        ),
+        "the state of {environment} is locked: by {who}, since {since} UTC ({operation}). Wait until that has ended, "
+        "and try again. Only if it was killed, and holds the lock for nothing: {terraform} force-unlock {id}",
+    ),
+    _Known(
+        re.compile(r"AWS account ID not allowed: *(?P<found>[0-9]+)"),
+        "these credentials are for account {found}, and {environment} lives in another: use credentials of the account "
+        "that terraform/environments/{environment}.tfvars names as account_id, or name yours there",
+    ),
+    _Known(
+        re.compile(r"No valid credential sources found|failed to refresh cached credentials"),
+        "there are no AWS credentials, which {environment} and its state in S3 need: AWS_PROFILE names a profile, "
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are a key. A plan with OFFLINE=1 needs none",
+    ),
+    _Known(
+        re.compile(
+            r"api error (?P<code>ExpiredToken\w*|InvalidClientTokenId|InvalidAccessKeyId|SignatureDoesNotMatch)"
+        ),
+        "AWS does not take these credentials ({code}): sign in again, or use others",
+    ),
+    _Known(
+        _MISSING_BUCKET,
+        "there is no bucket {bucket} for the state of {environment}: make bootstrap ENV={environment} makes it, or "
+        "name one that there is in terraform/environments/{environment}.s3.tfbackend",
+    ),
+    _Known(
+        re.compile(
+            r'Unable to access object "(?P<key>[^"]*)" in S3 bucket "(?P<bucket>[^"]*)".*(?:Forbidden|AccessDenied)'
+        ),
+        "the state of {environment}, {key} in the bucket {bucket}, can't be read with these credentials. Bucket names "
+        "are shared by all accounts: if this one is not yours, terraform/environments/{environment}.s3.tfbackend has "
+        "to name another",
+    ),
+)
+
+
+def explain(said: str, environment: str, terraform: str) -> str | None:
+    """A sentence for an error that is known, or None. `terraform` is how to call Terraform for this environment."""
+    text = _unwrapped(said)
+    for pattern, sentence in _KNOWN:
+        if found := pattern.search(text):
+            return sentence.format(environment=environment, terraform=terraform, **found.groupdict())
+    return None
+
+
+def is_missing_bucket(said: str) -> bool:
+    """Whether it is the state's bucket that is missing."""
+    return _MISSING_BUCKET.search(_unwrapped(said)) is not None
+
+
+def _unwrapped(said: str) -> str:
+    """On one line, without colours and the line that Terraform draws beside an error."""
+    return " ".join(re.sub(r"\x1b\[[0-9;]*m|[╷│╵]", " ", said).split())

@@ -1,0 +1,151 @@
+"""The reviewed plan: packed where it was made, applied after the merge if it is still true.
+
+Terraform itself refuses a saved plan whose state has changed since. It can't know whether the commit and the packages
+are those that were reviewed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import BadZipFile, ZipFile
+
+from tools import deploy
+from tools.terraform import ROOT, TerraformError
+
+__all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
+
+#: Here the workflows find a folder for each environment: the plan, the review, the packages and the commit.
+FOLDER = ROOT / "build" / "plans" / "reviewed"
+
+_DIST = ROOT / "build" / "dist"
+_COMMIT, _PLAN, _REVIEW = "commit.json", "plan.tfplan", "review.md"
+
+
+class State(NamedTuple):
+    """Which state: a lineage is one state's for its life, a serial grows with every change. ("", 0): there is none."""
+
+    lineage: str
+    serial: int
+
+
+def pack(environment: str) -> None:
+    """Put an environment's plan, its review, the packages and the commit into one folder. Raises TerraformError."""
+    plan, review = deploy.plan_path(environment, is_offline=False), _review_path(environment)
+    for path, command in ((plan, "plan"), (review, "review")):
+        if not path.exists():
+            raise TerraformError(f"there is no {path.relative_to(ROOT)}: make {command} ENV={environment} has failed")
+    folder = FOLDER / environment
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    shutil.copyfile(plan, folder / _PLAN)
+    shutil.copyfile(review, folder / _REVIEW)
+    for package in _DIST.glob("*.zip"):
+        shutil.copyfile(package, folder / package.name)
+    names = {"commit": _git("HEAD"), "tree": _git("HEAD^{tree}")}
+    (folder / _COMMIT).write_text(json.dumps(names), encoding="utf-8")
+
+
+def apply(environment: str) -> None:
+    """Apply the reviewed plan, or one whose review says the same. Raises TerraformError, and applies nothing then."""
+    folder = FOLDER / environment
+    if not (folder / _PLAN).exists():
+        raise TerraformError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
+    reason = reason_to_plan_again(folder, _git("HEAD^{tree}"), _DIST, current_state(environment))
+    plan = deploy.plan_path(environment, is_offline=False)
+    if reason is None:
+        print(f"The reviewed plan of {environment} is still true.", flush=True)
+        plan.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / _PLAN, plan)
+    else:
+        print(f"{environment} is planned again, for {reason}.", flush=True)
+        deploy.plan(environment, is_offline=False)
+        _compare_reviews(environment, folder / _REVIEW)
+    deploy.apply(environment, is_offline=False)
+
+
+def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) -> str | None:
+    """Why a packed plan isn't true any more; None if it is.
+
+    A merge makes a new commit, so what has to be the same is what is in it: `tree`, git's name for that.
+    """
+    try:
+        reviewed_tree = json.loads((folder / _COMMIT).read_text(encoding="utf-8"))["tree"]
+        reviewed_state = planned_state(folder / _PLAN)
+    except (BadZipFile, KeyError, OSError, ValueError) as error:
+        return f"what was reviewed can't be read ({error!r})"
+    if reviewed_tree != tree:
+        return f"what was merged is not what was reviewed (tree {tree[:12]}, not {reviewed_tree[:12]})"
+    built = {path.name: path.read_bytes() for path in packages.glob("*.zip")}
+    if built != {path.name: path.read_bytes() for path in folder.glob("*.zip")}:
+        return "the packages are not those that were reviewed"
+    if reviewed_state != state:
+        return f"the state has changed since the review (serial {state.serial}, not {reviewed_state.serial})"
+    return None
+
+
+def planned_state(plan: Path) -> State:
+    """The state that a plan starts from. Raises BadZipFile, KeyError, OSError or ValueError if it is no plan file."""
+    with ZipFile(plan) as archive:
+        state = json.loads(archive.read("tfstate"))
+        return State(state["lineage"], state["serial"])
+
+
+def current_state(environment: str) -> State:
+    """The state that an environment has now. Raises TerraformError."""
+    state = deploy.read_state(environment)
+    return State("", 0) if state is None else State(state["lineage"], state["serial"])
+
+
+def _compare_reviews(environment: str, reviewed: Path) -> None:
+    review = _review_path(environment)
+    review.unlink(missing_ok=True)
+    # Its exit status tells of danger, which is in its text as well.
+    subprocess.run(["make", "--silent", "review", f"ENV={environment}"], cwd=ROOT, check=False)  # noqa: S607
+    before = reviewed.read_text(encoding="utf-8")
+    after = review.read_text(encoding="utf-8") if review.exists() else ""
+    if after == before:
+        print("It says what was reviewed.", flush=True)
+        return
+    deploy.plan_path(environment, is_offline=False).unlink(missing_ok=True)
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "reviewed", "now", lineterm="")
+    raise TerraformError(
+        f"the plan of {environment} is not what was reviewed, and nothing was applied. Open a pull request, so that it "
+        f"is reviewed anew.\n{'\n'.join(lines)}"
+    )
+
+
+def _review_path(environment: str) -> Path:
+    return ROOT / "build" / "plans" / f"{environment}.review.md"
+
+
+def _git(revision: str) -> str:
+    command = ["git", "-C", str(ROOT), "rev-parse", revision]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise TerraformError(f"git knows no {revision}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def main(arguments: list[str]) -> int:
+    """The command line: pack or apply, and an environment."""
+    action, environment = arguments
+    try:
+        deploy.check_environment(environment)
+        {"pack": pack, "apply": apply}[action](environment)
+    except (TerraformError, OSError) as error:
+        print(f"make ci-{action}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"make ci-{action}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
