@@ -196,7 +196,7 @@ chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terrafo
 
 .PHONY: bench
 bench: package .venv/tools/.installed ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests
-	@.venv/tools/bin/python -m bench $(ONLY)
+	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)
 
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types

@@ -22,6 +22,7 @@ from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import BATCH_SIZE, lane
 from bench.table import Figure, at_most
+from tools.capacity.model import handover_seconds
 
 __all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
 
@@ -150,13 +151,15 @@ def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) 
 def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
     """When the last one entered the queue, and that each was handed over once."""
     workers = "1 worker" if burst.workers == 1 else f"{burst.workers} workers"
+    predicted = handover_seconds(SCHEDULES, _PAYLOAD_BYTES, burst.shards, burst.workers)
     ticks = "1 tick" if burst.ticks == 1 else f"{burst.ticks} ticks"
     yield Figure(
         _ITEM,
         f"{burst.shards} shards, {workers}: the last entered the queue",
         f"{DUE_AFTER_TICK - burst.last_entered:,.0f} s before its pointInTime",
         note=f"swept in {burst.deleted_at[-1]:,.1f} s and {ticks}, in the queue after {burst.last_entered:,.1f} s;"
-        f" {burst.sent / burst.send_calls:.1f} messages a send call; played in {took_seconds:.0f} s",
+        f" {burst.sent / burst.send_calls:.1f} messages a send call; make capacity says {predicted:,.1f} s,"
+        f" without what the functions compute (played in {took_seconds:.0f} s)",
     )
     yield Figure(
         _ITEM,

@@ -6,12 +6,15 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 from zipfile import ZipFile
 
 import pytest
 from rich.console import Console
 
-from bench import builds, cpu, requests, startup
+from bench import builds, bursts, cpu, requests, startup
+from bench.bursts import Burst, lanes_to_play
+from bench.bursts_picture import picture_of
 from bench.canned_aws import Account
 from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import BenchError
@@ -287,3 +290,49 @@ class TestCpu:
         figure = cpu.ratio_figure(SWEEP, "a sweep", 1_000, pairs, {"logs": 0.25, "own": 0.75})
         assert (figure.is_good, figure.value, figure.bound) == (True, "2.00 (1.00 to 3.00)", "(goal: 1.2)")
         assert figure.note == "a schedule: 2,000 µs, bare 1,000 µs; the rest: 25% logs, 75% own"
+
+
+def burst(**changes: Any) -> Burst:
+    """A burst in which all went well."""
+    deleted_at = [number / 5_000 for number in range(100_000)]
+    facts: dict[str, Any] = {
+        "shards": 16, "workers": 1, "deleted_at": deleted_at, "ticks": 1, "played": 5_000, "sent": 5_000,
+        "send_calls": 500, "last_entered": 21.0,
+    }  # fmt: skip
+    return Burst(**(facts | changes))
+
+
+class TestBursts:
+    """How long before its pointInTime the last one entered the queue, and that none was lost."""
+
+    def test_lead(self) -> None:
+        """The lead of the last is told, with what led to it."""
+        lead, whole = bursts.figures(burst(), 1)
+        assert lead.value == "760 s before its pointInTime"
+        assert "swept in 20.0 s and 1 tick, in the queue after 21.0 s; 10.0 messages a send call" in lead.note
+        assert whole.is_good
+
+    @pytest.mark.parametrize("changes", [{"sent": 4_999}, {"deleted_at": [1.0] * 99_999}])
+    def test_lost(self, changes: dict[str, Any]) -> None:
+        """One that was not sent, or not deleted, is out of bounds."""
+        assert [figure.is_good for figure in bursts.figures(burst(**changes), 1)] == [True, False]
+
+    def test_those_that_end_last_are_played(self) -> None:
+        """Each execution's records are in order; first come those whose last record comes last, until enough."""
+        records: list[bursts.Record] = [
+            ("REMOVE", str(number % 4), f"{number}", "{}", float(number)) for number in range(1_000)
+        ]
+        played = lanes_to_play(records, 4, 100)
+        assert 100 <= sum(map(len, played)) < 200
+        assert played[0][-1] == records[-1]
+        assert all(of_lane == sorted(of_lane, key=lambda record: record[-1]) for of_lane in played)
+        assert sum(map(len, lanes_to_play(records, 4, 10_000))) == 1_000
+
+    def test_picture(self) -> None:
+        """Every case has a line and a name, and the picture is XML."""
+        picture = picture_of([burst(), burst(shards=64, workers=5, last_entered=25.0)], 781)
+        root = ET.fromstring(picture)  # noqa: S314 -- our own
+        tags = [element.tag.rpartition("}")[2] for element in root.iter()]
+        assert (tags.count("polyline"), tags.count("circle")) == (2, 2)
+        assert "16 shards, 1 worker" in picture
+        assert "64 shards, 5 workers" in picture
