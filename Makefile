@@ -199,6 +199,10 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; nine minutes
 	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
 
+.PHONY: bench
+bench: package .venv/tools/.installed ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests
+	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)
+
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types
 	@.venv/tests/bin/ruff format --check --quiet . || { echo "Not formatted: run 'make format'." >&2; exit 1; }

@@ -49,7 +49,7 @@ def as_compiled_later(marshalled: bytes) -> bytes:
     if not _FIRST_LOOP.search(marshalled):
         return marshalled
     root = _read(BytesIO(marshalled), [])
-    for item in _objects(root):
+    for item in _compounds(root):
         if item.kind == b"c" and _FIRST_LOOP.search(item.parts[_CODE].content):
             first_line = int.from_bytes(item.parts[_FIRST_LINE].content, "little")
             tables = [item.parts[index] for index in _TABLES]
@@ -131,23 +131,24 @@ def _write(item: _Object, numbers: dict[_Object, int], written: bytearray) -> No
         _write(part, numbers, written)
 
 
-def _objects(root: _Object) -> Iterator[_Object]:
-    """Every object once."""
+def _compounds(root: _Object) -> Iterator[_Object]:
+    """Every object that has parts, once."""
     seen = {root}
     found = [root]
     while found:
         item = found.pop()
         yield item
-        new = dict.fromkeys(part for part in item.parts if part not in seen)
-        seen |= new.keys()
-        found += new
+        for part in item.parts:
+            if part.parts and part not in seen:
+                seen.add(part)
+                found.append(part)
 
 
 def _share_equal_bytes(root: _Object) -> None:
     """Make one object of equal tables and bytes constants, as the compiler does."""
     objects: dict[bytes, _Object] = {}
     uses: Counter[bytes] = Counter()
-    for item in _objects(root):
+    for item in _compounds(root):
         for index, part in enumerate(item.parts):
             if part.kind == b"s" and not (item.kind == b"c" and index in {_CODE, _LOCAL_KINDS}):
                 item.parts[index] = objects.setdefault(part.content, part)

@@ -635,6 +635,14 @@ class TestMetrics:
         assert values["Lead"] == [840, 0]
         assert values["Lateness"] == [1, 3_600]
 
+    def test_they_are_to_the_millisecond(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """Digits that mean nothing are neither kept nor paid for."""
+        schedules = [delayer.schedule(60), delayer.schedule(0)]
+        delayer.clock.wait(0.123456)
+        delayer.mapping().deliver(removals(delayer, *schedules))
+        values = printed().values()
+        assert (values["Lead"], values["Lateness"]) == ([59.877], [0.123])
+
     def test_none_is_lost_of_a_large_batch(self, delayer: Delayer, printed: ReadPrinted) -> None:
         """An embedded metric holds a hundred values: more than that are printed in more than one document."""
         delayer.mapping(batch_size=1_000).deliver(removals(delayer, *due_now(delayer, 250)))

@@ -1,0 +1,50 @@
+"""Measure, print one table, and end with 1 if a count, a size or an instruction figure is out of bounds."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from bench import builds, bursts, cpu, requests, startup
+from bench.packages import Function, unpack
+from bench.table import Figure, table_of, verdict
+
+#: By the names that ONLY takes.
+_ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
+    "requests": requests.measure,
+    "cpu": cpu.measure,
+    "startup": startup.measure,
+    "builds": builds.measure,
+    "bursts": bursts.measure,
+}
+
+
+def main(names: list[str]) -> int:
+    """Measure the items of these names, or all; returns the exit status."""
+    if unknown := set(names) - set(_ITEMS):
+        print(f"There is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(_ITEMS)}.", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    console = Console(width=max(160, Console().width))
+    with TemporaryDirectory(prefix="bench-") as folder:
+        folders = unpack(Path(folder))
+        for name in names or _ITEMS:
+            begun = time.monotonic()
+            for figure in _ITEMS[name](folders):
+                figures.append(figure)
+                # So that whoever waits sees what there is.
+                print(f"{figure.name}: {figure.value}", file=sys.stderr, flush=True)
+            print(f"({name} took {time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
+    status, why = verdict(figures)
+    console.print(table_of(figures))
+    console.print(why)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""5. A burst: a hundred thousand schedules due in one second, through the real handlers and DynamoDB's limits.
+
+The time of a burst is not the machine's. A function has the part of a processor that its memory buys on Lambda, so a
+sweep's clock goes as much faster than the wall's as a whole processor is more than that, and the canned AWS keeps its
+limits and its latency by the same clock. The fast track has one thread: its clock adds what it computes, slowed down in
+the same way, to the latency of its calls. Sweep workers share no shard and executions of the fast track no queue of
+records, so they are run one after the other, and side by side by their clocks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from bench.bursts_picture import draw
+from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
+from bench.processes import CannedAws, FunctionProcess, stream_record
+from bench.stream import BATCH_SIZE, lane
+from bench.table import Figure, at_most
+from tools.capacity.model import handover_seconds
+
+__all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
+
+_ITEM = "5. Bursts"
+SCHEDULES = 100_000
+_SHARDS, _WORKERS = (4, 16, 64), (1, 5)
+_PAYLOAD_BYTES = 300
+_PICTURE = ROOT / "docs" / "bursts.svg"
+
+#: 2026-11-22T09:00:00Z, when the minute's rule ticks.
+_TICK = 1_795_338_000
+#: How long after the tick all is due, with a delayer period of 840 s: it entered the period 59 s before.
+DUE_AFTER_TICK = 781
+
+#: A function of 512 MB (terraform/*.tf) has that part of a processor: 1,769 MB are a whole one (AWS Lambda developer
+#: guide, "memory").
+_PACE = 1_769 / 512
+_MOST_MEMORY_BYTES = 256 * 2**20
+#: One DynamoDB partition's (Amazon DynamoDB developer guide, "partitions"), and what a call takes inside a region.
+_WRITES_PER_SECOND = 1_000
+_LATENCY_SECONDS = 0.010
+#: Lambda asks a shard of a stream four times a second (AWS Lambda developer guide, "DynamoDB").
+_POLL_SECONDS = 0.25
+#: In terraform/*.tf.
+_SWEEP_TIMEOUT_SECONDS, _FAST_TRACK_TIMEOUT_SECONDS = 55, 60
+#: Of the executions of the fast track, those whose last records come last are played, until they have had so many.
+_PLAYED = 15_000
+
+type Document = dict[str, Any]
+#: What the canned AWS writes to the stream: event name, shard, due, payload, when.
+type Record = tuple[str, str, str, str, float]
+
+
+@dataclass(slots=True)
+class Burst:
+    """What came of one case. Times are in seconds after the tick."""
+
+    shards: int
+    workers: int
+    #: When each record was deleted, in order.
+    deleted_at: list[float] = field(default_factory=list)
+    ticks: int = 0
+    #: Deleted records that were played to the fast track, what was sent of them, and in how many calls.
+    played: int = 0
+    sent: int = 0
+    send_calls: int = 0
+    last_entered: float = 0.0
+    sweep_memory_bytes: int = 0
+    fast_track_memory_bytes: int = 0
+
+
+def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
+    """Play every case, and draw them."""
+    bursts = []
+    with CannedAws() as aws:
+        for shards, workers in product(_SHARDS, _WORKERS):
+            begun = time.monotonic()
+            burst = Burst(shards, workers)
+            records = _sweep(aws, folders[SWEEP], burst)
+            _hand_on(aws, folders[FAST_TRACK], burst, records)
+            bursts.append(burst)
+            yield from figures(burst, time.monotonic() - begun)
+    for name, memory in (
+        ("sweep", max(burst.sweep_memory_bytes for burst in bursts)),
+        ("fast track", max(burst.fast_track_memory_bytes for burst in bursts)),
+    ):
+        yield at_most(_ITEM, f"{name}: memory, MiB", memory / 2**20, _MOST_MEMORY_BYTES / 2**20)
+    draw(_PICTURE, bursts, DUE_AFTER_TICK)
+
+
+def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
+    """Sweep every minute until nothing is left; what the stream has got then."""
+    aws.do("reset", now=_TICK, pace=_PACE, latency=_LATENCY_SECONDS, writes_per_second=_WRITES_PER_SECOND)
+    aws.do("load", count=SCHEDULES, shards=burst.shards, due=_TICK + DUE_AFTER_TICK, payload_bytes=_PAYLOAD_BYTES)
+    with FunctionProcess(SWEEP, folder, aws.endpoint, source="wall", shards=burst.shards) as process:
+        while aws.do("counted")["left"]:
+            now = _TICK + 60 * burst.ticks
+            for worker in range(burst.workers):
+                aws.do("set_time", now=now)
+                event = {"worker": worker, "workers": burst.workers}
+                answer = process.invoke(event, seconds=_SWEEP_TIMEOUT_SECONDS, now=now, pace=_PACE)
+                burst.sweep_memory_bytes = answer["memory_bytes"]
+            burst.ticks += 1
+    records = [tuple(record) for record in aws.do("records")["records"]]
+    records.sort(key=lambda record: record[-1])
+    burst.deleted_at = [at - _TICK for *_, at in records]
+    return records
+
+
+def lanes_to_play(records: list[Record], shards: int, most: int) -> list[list[Record]]:
+    """The records of each execution, in their order: of those whose last record comes last, until they have `most`."""
+    lanes: dict[int, list[Record]] = defaultdict(list)
+    for record in records:
+        lanes[lane(int(record[1]), record[2], shards)].append(record)
+    latest = sorted(lanes.values(), key=lambda of_lane: of_lane[-1][-1], reverse=True)
+    played: list[list[Record]] = []
+    while latest and sum(map(len, played)) < most:
+        played.append(latest.pop(0))
+    return played
+
+
+def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) -> None:
+    """Hand the records to executions of the fast track, each as its own clock goes."""
+    aws.do("reset")
+    with FunctionProcess(FAST_TRACK, folder, aws.endpoint, source="process", shards=burst.shards) as process:
+        for of_lane in lanes_to_play(records, burst.shards, _PLAYED):
+            burst.played += len(of_lane)
+            now, position = 0.0, 0
+            while position < len(of_lane):
+                now = max(now, of_lane[position][-1] + _POLL_SECONDS)
+                batch: list[Document] = []
+                while position < len(of_lane) and len(batch) < BATCH_SIZE and of_lane[position][-1] <= now:
+                    batch.append(stream_record(position, of_lane[position]))
+                    position += 1
+                answer = process.invoke(
+                    {"Records": batch},
+                    seconds=_FAST_TRACK_TIMEOUT_SECONDS, now=now, pace=_PACE, latency=_LATENCY_SECONDS,
+                )  # fmt: skip
+                now = answer["now"]
+                burst.fast_track_memory_bytes = answer["memory_bytes"]
+            burst.last_entered = max(burst.last_entered, now - _TICK)
+    counted = aws.do("counted")
+    burst.sent, burst.send_calls = counted["sent"], counted["requests"]["SendMessageBatch"]
+
+
+def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
+    """When the last one entered the queue, and that each was handed over once."""
+    workers = "1 worker" if burst.workers == 1 else f"{burst.workers} workers"
+    predicted = handover_seconds(SCHEDULES, _PAYLOAD_BYTES, burst.shards, burst.workers)
+    ticks = "1 tick" if burst.ticks == 1 else f"{burst.ticks} ticks"
+    yield Figure(
+        _ITEM,
+        f"{burst.shards} shards, {workers}: the last entered the queue",
+        f"{DUE_AFTER_TICK - burst.last_entered:,.0f} s before its pointInTime",
+        note=f"swept in {burst.deleted_at[-1]:,.1f} s and {ticks}, in the queue after {burst.last_entered:,.1f} s;"
+        f" {burst.sent / burst.send_calls:.1f} messages a send call; make capacity says {predicted:,.1f} s,"
+        f" without what the functions compute (played in {took_seconds:.0f} s)",
+    )
+    yield Figure(
+        _ITEM,
+        f"{burst.shards} shards, {workers}: deleted once, and sent once",
+        f"{len(burst.deleted_at):,}; {burst.sent:,} of {burst.played:,} played",
+        "all",
+        len(burst.deleted_at) == SCHEDULES and burst.sent == burst.played,
+    )
