@@ -78,6 +78,6 @@ def test_a_burst_is_deleted_from_many_shards_in_turn() -> None:
     result = sweep(cast("ScheduleTable", table), range(40), 0, lambda: 60.0, lambda _keys: None)
     assert result.swept == 40_000
     assert table.most_open == SHARDS_AT_ONCE
-    # The last shards end one by one, when no other is left to be opened.
-    assert all(len(set(call)) == SHARDS_AT_ONCE for call in table.calls[: 32 * 1_000 // DELETES_PER_CALL])
+    # The last shards end one by one, when no other is left to be opened. Threads note their calls in any order.
+    assert sum(len(set(call)) == SHARDS_AT_ONCE for call in table.calls) >= 32 * 1_000 // DELETES_PER_CALL
     assert all(len(call) == DELETES_PER_CALL for call in table.calls)
