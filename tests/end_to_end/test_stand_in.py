@@ -62,3 +62,15 @@ def test_both_refuse_a_delay_that_sqs_refuses(stack: Stack, delay: int) -> None:
         answer = sqs.send_message_batch(QueueUrl=stack.outputs["delayer_queue_url"], Entries=entries)
         assert [(each["Id"], each["Code"]) for each in answer["Failed"]] == [("wrong", "InvalidParameterValue")]
         assert [each["Id"] for each in answer["Successful"]] == ["right"]
+
+
+def test_a_permission_that_is_added_again_is_no_conflict(stack: Stack) -> None:
+    """Word for word the same request, whose answer was lost, succeeds; another one under its name is a conflict."""
+    function = stack.outputs["function_names"]["task-1minute-enqueuer"]
+    request = {"FunctionName": function, "StatementId": "again", "Action": "lambda:InvokeFunction"}
+    functions = stack.client("lambda")
+    for _ in range(2):
+        functions.add_permission(**request, Principal="events.amazonaws.com")
+    with pytest.raises(functions.exceptions.ResourceConflictException):
+        functions.add_permission(**request, Principal="s3.amazonaws.com")
+    functions.remove_permission(FunctionName=function, StatementId="again")

@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from tools.embedded_aws import deployers, faults, logs, permissions, queues, streams
+from tools.embedded_aws import deployers, faults, logs, permissions, queues, retries, streams
 
 #: What is replaced is no interface of ministack's: another version may have other parts.
 _MINISTACK = "1.5.33"
@@ -23,6 +23,7 @@ def main() -> None:
     deployers.install()
     queues.install()
     logs.install()
+    retries.install()
     streams.install(faults.install(json.loads(plan)) if plan else streams.tell_nobody)
 
     import ministack.app  # noqa: PLC0415 -- it reads the environment when it is imported
