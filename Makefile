@@ -196,7 +196,7 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 	@PYTHONPATH=src:. .venv/tests/bin/python -m tests.model.soak "$(or $(RUNS),10000)" "$(SEED)"
 
 .PHONY: chaos
-chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; nine minutes
+chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; ten minutes
 	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
 
 .PHONY: bench

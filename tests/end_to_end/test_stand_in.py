@@ -1,4 +1,4 @@
-"""The in-memory stand-in, with which the model plays its faults, answers as the embedded AWS does."""
+"""The in-memory stand-in, with which the model plays its faults, answers as the embedded AWS does, and that as AWS."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def wreak(console: Console) -> bool:
     if not said.isdecimal():
         raise TerraformError(f"SEED has to be a whole number, as an earlier run printed it, not {said!r}")
     seed = int(said)
-    console.print(f"This takes nine minutes. SEED={seed} (it decides what is posted and done in part, not the timing)")
+    console.print(f"This takes ten minutes. SEED={seed} (it decides what is posted and done in part, not the timing)")
     folder = ROOT / "build" / "work" / f"chaos-{os.getpid()}"
     # Outside of the folder that the stack empties and removes.
     kept = ROOT / "build" / "work" / "chaos"
