@@ -177,7 +177,7 @@ ci-issue: require-python ## Open, update or close the one issue of drift
 
 .PHONY: test
 test: lint scan package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
-	@.venv/tests/bin/python -m pytest --numprocesses 2 --dist loadgroup
+	@.venv/tests/bin/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: scan
 scan: .venv/scan/.installed ## Scan the Terraform and the workflows for what is known to be unsafe
