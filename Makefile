@@ -165,6 +165,10 @@ ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is 
 ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
 	@"$(PYTHON)" -m tools.github deployed "$(ENV)"
 
+.PHONY: ci-note
+ci-note: .venv/tools/.installed .venv/build/.installed ## Build the packages of the commit DEPLOYED, so that a review can name it
+	@.venv/tools/bin/python -m tools.package_commits "$(DEPLOYED)"
+
 .PHONY: ci-drift
 ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is deployed, and keep what is not as planned
 	@.venv/tools/bin/python -m tools.drift "$(ENV)"

@@ -1,6 +1,8 @@
 """Which commit a package was built from, kept in git notes: docs/adr/0008 says why there.
 
-`make plan` notes it of the packages that it has just built, if all that they are built from is committed.
+`make plan` notes it of the packages that it has just built, if all that they are built from is committed. A workflow's
+clone has no notes: `make ci-note` builds the packages of the commit that GitHub says is deployed. If that commit were
+another, the note would still be right, and the review would find none for what is deployed.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ import base64
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.terraform import ROOT
+from tools.packages import build_packages, find_commit
+from tools.terraform import ROOT, TerraformError
 
-__all__ = ["NOTES", "Checkout", "commit_of", "note_packages"]
+__all__ = ["NOTES", "Checkout", "commit_of", "note_checkout", "note_packages"]
 
 NOTES = "refs/notes/packages"
 
@@ -62,19 +65,23 @@ class Checkout:
             yield from (f"{path} new, not committed" for path in untracked.splitlines())
 
 
-def note_packages(checkout: Checkout, packages: Path) -> None:
+def note_checkout(checkout: Checkout, packages: Path) -> None:
     """Note of HEAD that the packages in a folder were built from it, unless what they are of is not committed."""
-    if checkout.git("status", "--porcelain", "--", *_INPUTS) != "":
-        return
-    known = (checkout.git("notes", f"--ref={NOTES}", "show", "HEAD") or "").splitlines()
+    if checkout.git("status", "--porcelain", "--", *_INPUTS) == "":
+        note_packages(checkout, "HEAD", packages.glob("*.zip"))
+
+
+def note_packages(checkout: Checkout, commit: str, packages: Iterable[Path]) -> None:
+    """Note of a commit that these packages were built from it."""
+    known = (checkout.git("notes", f"--ref={NOTES}", "show", commit) or "").splitlines()
     built = [
         f"{path.stem} {base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()}"
-        for path in sorted(packages.glob("*.zip"))
+        for path in sorted(packages)
     ]
     # Another Python may have built others from the same commit; those stay noted.
     lines = [*known, *(line for line in built if line not in known)]
     if lines != known:
-        checkout.git(*_NOTED_BY, "notes", f"--ref={NOTES}", "add", "--force", "--message", "\n".join(lines), "HEAD")
+        checkout.git(*_NOTED_BY, "notes", f"--ref={NOTES}", "add", "--force", "--message", "\n".join(lines), commit)
 
 
 def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
@@ -89,6 +96,21 @@ def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
     return newest.strip() if newest else None
 
 
+def main(arguments: list[str]) -> int:
+    """The command line: nothing, for what was just built here; or a commit, whose packages are built for it."""
+    if not arguments:
+        note_checkout(Checkout(ROOT), ROOT / "build" / "dist")
+        return 0
+    try:
+        commit = find_commit(*arguments)
+        with build_packages(commit) as packages:
+            note_packages(Checkout(ROOT), commit, packages)
+        print(f"Noted of {commit[:12]} which packages are built from it.")
+    except (TerraformError, OSError) as error:
+        # The review then says that the deployed commit is not known, and is of use all the same.
+        print(f"make ci-note: {error}", file=sys.stderr)
+    return 0
+
+
 if __name__ == "__main__":
-    note_packages(Checkout(ROOT), ROOT / "build" / "dist")
-    sys.exit(0)
+    sys.exit(main(sys.argv[1:]))

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,18 +17,10 @@ from typing import Any
 from zipfile import ZipFile
 
 from tools import deploy
-from tools.packages import note_commit
+from tools.packages import build_packages, find_commit, note_commit
 from tools.terraform import ROOT, TerraformError
 
-__all__ = [
-    "build_packages",
-    "check_function",
-    "find_commit",
-    "install_packages",
-    "other_changes",
-    "planned_functions",
-    "rollback",
-]
+__all__ = ["check_function", "install_packages", "other_changes", "planned_functions", "rollback"]
 
 _DIST = ROOT / "build" / "dist"
 
@@ -50,10 +40,8 @@ def rollback(environment: str, commit: str, *, is_offline: bool) -> None:
     """Build a commit's packages, plan them, show the plan. Raises TerraformError, and leaves no plan then."""
     found = find_commit(commit)
     print(f"Building the packages of {found[:12]}, in a worktree of its own", flush=True)
-    work = ROOT / "build" / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="rollback-", dir=work) as folder:
-        install_packages(build_packages(found, Path(folder) / "checkout"), found)
+    with build_packages(found) as packages:
+        install_packages(packages, found)
     deploy.plan(environment, is_offline=is_offline)
     plan = deploy.read_plan(environment, is_offline=is_offline)
     try:
@@ -70,46 +58,6 @@ def rollback(environment: str, commit: str, *, is_offline: bool) -> None:
         )
     print(f"The packages are those of {found[:12]}. make package, and so make plan, brings this checkout's back.")
     print("What it does to schedules that are pending or in flight: docs/operations/rollback.md")
-
-
-def find_commit(commit: str) -> str:
-    """The full name of a commit whose packages can be built. Raises TerraformError."""
-    if not commit:
-        raise TerraformError("no commit is named: give TO= the commit whose code is to run again, like TO=HEAD~1")
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
-    if found.returncode:
-        raise TerraformError(
-            f"there is no commit {commit!r} here; of a shallow clone, git fetch --unshallow gets the rest"
-        )
-    name = found.stdout.strip()
-    if _git("cat-file", "-e", f"{name}:build/package.py").returncode:
-        raise TerraformError(f"{commit} has no build/package.py: it is older than the packages, and can't be built")
-    return name
-
-
-def build_packages(commit: str, checkout: Path) -> list[Path]:
-    """A commit's packages, built in a worktree at `checkout`, which is gone after. Raises TerraformError."""
-    _git("worktree", "prune")
-    added = _git("worktree", "add", "--quiet", "--detach", str(checkout), commit)
-    if added.returncode:
-        raise TerraformError(f"git could not check {commit[:12]} out:\n{added.stderr.strip()}")
-    kept = checkout.with_name("dist")
-    try:
-        # Kept for all commits: at every build, wheels are compared with the lock's hashes, and what was made of them
-        # with all that it was made from.
-        for name in ("wheels", "prepared"):
-            cache = ROOT / "build" / "cache" / name
-            cache.mkdir(parents=True, exist_ok=True)
-            (checkout / "build" / "cache").mkdir(exist_ok=True)
-            (checkout / "build" / "cache" / name).symlink_to(cache)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-        built = subprocess.run(_build_command(checkout), cwd=checkout, env=environment, check=False)
-        if built.returncode:
-            raise TerraformError(f"the packages of {commit[:12]} were not built; see above")
-        shutil.move(checkout / "build" / "dist", kept)
-    finally:
-        _git("worktree", "remove", "--force", str(checkout))
-    return sorted(kept.glob("*.zip"))
 
 
 def install_packages(packages: list[Path], commit: str) -> None:
@@ -169,26 +117,9 @@ def check_function(package: Path, handler: str, variables: Mapping[str, str] | N
         )
 
 
-def _build_command(checkout: Path) -> list[str]:
-    """What builds a worktree's packages: its own make; where its toolchain is locked as ours is, ours."""
-    toolchain = ROOT / ".venv" / "build"
-    lock = Path("build", "requirements.txt")
-    if (toolchain / ".installed").exists() and _same(ROOT / lock, checkout / lock):
-        return [str(toolchain / "bin" / "python"), str(checkout / "build" / "package.py")]
-    return ["make", "package"]
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and one.read_bytes() == other.read_bytes()
-
-
 def _some(addresses: list[str]) -> str:
     more = len(addresses) - _MAX_SHOWN
     return ", ".join(addresses[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True)  # noqa: S607
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.review.conftest import ReadScenario
-from tools.package_commits import Checkout, commit_of, note_packages
+from tools.package_commits import Checkout, commit_of, note_checkout
 from tools.review.code import code_changes
 from tools.review.plan import Plan
 
@@ -54,7 +54,7 @@ class Repository:
     def build(self, content: str) -> str:
         """Put a package in place and note it, as make plan does; its hash as a plan has it."""
         self.write(f"build/dist/{FUNCTION}.zip", content)
-        note_packages(self.checkout, self.packages)
+        note_checkout(self.checkout, self.packages)
         return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
@@ -141,6 +141,6 @@ def test_the_newest_of_the_same(repository: Repository, monkeypatch: pytest.Monk
 
 def test_no_git(scenario: ReadScenario, tmp_path: Path) -> None:
     """Outside of a git checkout nothing is noted and nothing known, and that is no error."""
-    note_packages(Checkout(tmp_path), tmp_path)
+    note_checkout(Checkout(tmp_path), tmp_path)
     (change,) = code_changes(scenario("code"), Checkout(tmp_path))
     assert change.deployed is None

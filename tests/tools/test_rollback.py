@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -16,9 +19,10 @@ from zipfile import ZipFile
 import pytest
 
 from tests.tools.checkouts import FUNCTIONS, ROOT, clean_environment, lend_terraform, make_checkout, write_program
-from tools import deploy, rollback
-from tools.packages import other_commit
-from tools.rollback import build_packages, check_function, find_commit, install_packages, other_changes
+from tools import deploy, package_commits, packages, rollback
+from tools.package_commits import Checkout, commit_of
+from tools.packages import build_packages, find_commit, other_commit
+from tools.rollback import check_function, install_packages, other_changes
 from tools.terraform import TerraformError, terraform_command
 
 #: What the sweep is told.
@@ -155,25 +159,26 @@ class TestPlan:
     @pytest.mark.usefixtures("rolled_back")
     def test_the_packages_tell_whose_they_are(self, repository: Repository) -> None:
         """Whoever applies them can be told, until the next build puts this checkout's in their place."""
-        packages = repository.root / "build" / "dist"
-        assert other_commit(packages) == repository.run("git", "rev-parse", "HEAD~1").strip()
-        (packages / "api-schedule-post.zip").write_bytes(b"built again")
-        assert other_commit(packages) is None
-        (packages / "of-another-commit.json").write_text("[")
-        assert other_commit(packages) is None
+        folder = repository.root / "build" / "dist"
+        assert other_commit(folder) == repository.run("git", "rev-parse", "HEAD~1").strip()
+        (folder / "api-schedule-post.zip").write_bytes(b"built again")
+        assert other_commit(folder) is None
+        (folder / "of-another-commit.json").write_text("[")
+        assert other_commit(folder) is None
 
     @pytest.mark.usefixtures("rolled_back")
     def test_a_rollback_leaves_the_checkout_alone(self, repository: Repository) -> None:
         """What is not committed stays, and no worktree is left behind."""
         assert repository.run("git", "status", "--porcelain").split() == ["M", "src/delayer/schedules.py"]
         assert len(repository.run("git", "worktree", "list").splitlines()) == 1
-        assert list((repository.root / "build" / "work").glob("rollback-*")) == []
+        assert list((repository.root / "build" / "work").glob("packages-*")) == []
 
 
 @pytest.fixture
 def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository, as the one that the tool is in."""
-    monkeypatch.setattr(rollback, "ROOT", repository.root)
+    for module in (rollback, packages, package_commits):
+        monkeypatch.setattr(module, "ROOT", repository.root)
     monkeypatch.setattr(rollback, "_DIST", repository.root / "build" / "dist")
     return repository.root
 
@@ -251,32 +256,58 @@ class TestBuild:
         return repository.run("git", *identity, "commit-tree", tree, "-m", "m").strip()
 
     @pytest.mark.usefixtures("here")
-    def test_another_toolchain(self, repository: Repository, fake_make: Path, tmp_path: Path) -> None:
+    def test_another_toolchain(self, repository: Repository, fake_make: Path) -> None:
         """Where its lock is another, its own make installs it and builds, in the worktree."""
-        packages = build_packages(self.another_toolchain(repository), tmp_path / "work" / "checkout")
-        assert [package.read_bytes() for package in packages] == [b"a"]
+        with build_packages(self.another_toolchain(repository)) as built:
+            assert [package.read_bytes() for package in built] == [b"a"]
         called = (fake_make / "called").read_text()
         assert called.startswith("['package'] [")
         assert "'src'" in called
 
     @pytest.mark.usefixtures("here")
-    def test_failed(self, repository: Repository, fake_make: Path, tmp_path: Path) -> None:
+    def test_failed(self, repository: Repository, fake_make: Path) -> None:
         """If it can't be built, that is said, and the worktree is gone all the same."""
         (fake_make / "fails").touch()
         commit = self.another_toolchain(repository)
-        with pytest.raises(TerraformError, match=rf"^the packages of {commit[:12]} were not built; see above$"):
-            build_packages(commit, tmp_path / "work" / "checkout")
+        with (
+            pytest.raises(TerraformError, match=rf"^the packages of {commit[:12]} were not built; see above$"),
+            build_packages(commit),
+        ):
+            pass
         assert len(repository.run("git", "worktree", "list").splitlines()) == 1
 
     def test_function_that_was_not_there_yet(self, here: Path, tmp_path: Path) -> None:
         """A commit that lacks a function is refused, and the packages that are here stay."""
         before = {path.name: path.read_bytes() for path in (here / "build" / "dist").iterdir()}
-        packages = [tmp_path / f"{name}.zip" for name in FUNCTIONS[1:]]
-        for package in packages:
+        others = [tmp_path / f"{name}.zip" for name in FUNCTIONS[1:]]
+        for package in others:
             package.touch()
         with pytest.raises(TerraformError, match=r"^0123456789ab has no api-schedule-post\.zip, which this checkout"):
-            install_packages(packages, "0123456789abcdef")
+            install_packages(others, "0123456789abcdef")
         assert {path.name: path.read_bytes() for path in (here / "build" / "dist").iterdir()} == before
+
+
+class TestNote:
+    """A clone without notes learns which commit is deployed."""
+
+    @pytest.mark.usefixtures("rolled_back", "here")
+    def test_packages_of_the_deployed_commit(self, repository: Repository, first: Step) -> None:
+        """What its packages are is found by building them, and nothing else is noted, built or left."""
+        digest = base64.b64encode(hashlib.sha256(first.packages["task-1minute-enqueuer"]).digest()).decode()
+        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", digest) is None
+        before = sorted((repository.root / "build").rglob("*.zip"))
+        assert package_commits.main(["HEAD~2"]) == 0
+        deployed = repository.run("git", "rev-parse", "HEAD~2").strip()
+        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", digest) == deployed
+        assert repository.run("git", "notes", "--ref=refs/notes/packages", "list").split()[1:] == [deployed]
+        assert sorted((repository.root / "build").rglob("*.zip")) == before
+
+    @pytest.mark.usefixtures("here")
+    def test_commit_that_can_not_be_built(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is told in a line, and ends no workflow: the review is of use without it."""
+        assert package_commits.main(["nowhere"]) == 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("make ci-note: there is no commit 'nowhere' here")
 
 
 class TestFunction:
@@ -323,7 +354,7 @@ class TestFunction:
         change = {"type": "aws_lambda_function", "mode": "managed", "change": {"after": after}}
         with ZipFile(here / "build" / "dist" / "a.zip", "w"):
             pass
-        monkeypatch.setattr(rollback, "build_packages", lambda *_: [])
+        monkeypatch.setattr(rollback, "build_packages", lambda _: contextlib.nullcontext([]))
         monkeypatch.setattr(rollback, "install_packages", lambda *_: None)
         monkeypatch.setattr(deploy, "plan", lambda *_, **__: plan.touch())
         monkeypatch.setattr(deploy, "plan_path", lambda *_, **__: plan)
