@@ -22,7 +22,7 @@ from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import BATCH_SIZE, lane
 from bench.table import Figure, at_most
-from tools.capacity.model import handover_seconds
+from tools.capacity.model import FAST_TRACK_MEMORY_MB, SWEEP_MEMORY_MB, handover_seconds, processors
 
 __all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
 
@@ -37,9 +37,8 @@ _TICK = 1_795_338_000
 #: How long after the tick all is due, with a delayer period of 840 s: it entered the period 59 s before.
 DUE_AFTER_TICK = 781
 
-#: A function of 512 MB (terraform/*.tf) has that part of a processor: 1,769 MB are a whole one (AWS Lambda developer
-#: guide, "memory").
-_PACE = 1_769 / 512
+#: How much faster a function's clock goes than this machine's, for it has but a part of a processor.
+_SWEEP_PACE, _FAST_TRACK_PACE = 1 / processors(SWEEP_MEMORY_MB), 1 / processors(FAST_TRACK_MEMORY_MB)
 _MOST_MEMORY_BYTES = 256 * 2**20
 #: One DynamoDB partition's (Amazon DynamoDB developer guide, "partitions"), and what a call takes inside a region.
 _WRITES_PER_SECOND = 1_000
@@ -97,7 +96,7 @@ def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
 
 def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
     """Sweep every minute until nothing is left; what the stream has got then."""
-    aws.do("reset", now=_TICK, pace=_PACE, latency=_LATENCY_SECONDS, writes_per_second=_WRITES_PER_SECOND)
+    aws.do("reset", now=_TICK, pace=_SWEEP_PACE, latency=_LATENCY_SECONDS, writes_per_second=_WRITES_PER_SECOND)
     aws.do("load", count=SCHEDULES, shards=burst.shards, due=_TICK + DUE_AFTER_TICK, payload_bytes=_PAYLOAD_BYTES)
     with FunctionProcess(SWEEP, folder, aws.endpoint, source="wall", shards=burst.shards) as process:
         while aws.do("counted")["left"]:
@@ -105,7 +104,7 @@ def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
             for worker in range(burst.workers):
                 aws.do("set_time", now=now)
                 event = {"worker": worker, "workers": burst.workers}
-                answer = process.invoke(event, seconds=_SWEEP_TIMEOUT_SECONDS, now=now, pace=_PACE)
+                answer = process.invoke(event, seconds=_SWEEP_TIMEOUT_SECONDS, now=now, pace=_SWEEP_PACE)
                 burst.sweep_memory_bytes = answer["memory_bytes"]
             burst.ticks += 1
     records = [tuple(record) for record in aws.do("records")["records"]]
@@ -142,7 +141,7 @@ def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) 
                     position += 1
                 answer = process.invoke(
                     {"Records": batch},
-                    seconds=_FAST_TRACK_TIMEOUT_SECONDS, now=now, pace=_PACE, latency=_LATENCY_SECONDS,
+                    seconds=_FAST_TRACK_TIMEOUT_SECONDS, now=now, pace=_FAST_TRACK_PACE, latency=_LATENCY_SECONDS,
                 )  # fmt: skip
                 now = answer["now"]
                 burst.fast_track_memory_bytes = answer["memory_bytes"]
@@ -161,8 +160,8 @@ def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
         f"{burst.shards} shards, {workers}: the last entered the queue",
         f"{DUE_AFTER_TICK - burst.last_entered:,.0f} s before its pointInTime",
         note=f"swept in {burst.deleted_at[-1]:,.1f} s and {ticks}, in the queue after {burst.last_entered:,.1f} s;"
-        f" {burst.sent / burst.send_calls:.1f} messages a send call; make capacity says {predicted:,.1f} s,"
-        f" without what the functions compute (played in {took_seconds:.0f} s)",
+        f" {burst.sent / burst.send_calls:.1f} messages a send call; make capacity says {predicted:,.1f} s"
+        f" (played in {took_seconds:.0f} s)",
     )
     yield Figure(
         _ITEM,

@@ -10,9 +10,10 @@ module "task_1minute_enqueuer" {
     STREAM_ARN             = module.schedule_table.table.stream_arn
     TABLE_NAME             = module.schedule_table.table.name
   }
-  handler              = "task_1minute_enqueuer.main.handler"
-  log_retention_days   = var.log_retention_days
-  memory_mb            = 512
+  handler            = "task_1minute_enqueuer.main.handler"
+  log_retention_days = var.log_retention_days
+  # A whole processor, which a burst needs for the same price as a third of one for three times as long (docs/adr/0012).
+  memory_mb            = 1769
   name                 = "${local.name}-task-1minute-enqueuer"
   package              = "${local.packages}/task-1minute-enqueuer.zip"
   permissions_boundary = local.permissions_boundary

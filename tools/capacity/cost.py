@@ -10,18 +10,21 @@ from delayer.schedule_table import DELETES_PER_CALL
 from tools.capacity.book import limits, prices
 from tools.capacity.model import (
     BATCH_RECORDS,
+    FAST_TRACK_MEMORY_MB,
     ITEM_OVERHEAD_BYTES,
     LANES_PER_STREAM_SHARD,
     MINUTE_SECONDS,
     PAGE_BYTES,
     PEAK_SECONDS,
     POST_SECONDS,
+    SWEEP_MEMORY_MB,
     TIMING,
     Plan,
     Workload,
     item_bytes,
     message_bytes,
     messages_per_call,
+    processors,
     sweep_seconds,
     write_units,
 )
@@ -50,18 +53,18 @@ _LONG_POLL_SECONDS = 20
 #: Provisioned capacity is planned to be used by so much, auto scaling's default target.
 _PROVISIONED_SHARE = 0.7
 
-#: terraform/*.tf, memory_mb of every function.
-_MEMORY_GB = 0.5
+#: terraform/api_schedule_post.tf, memory_mb.
+POST_MEMORY_MB = 512
+_MB = 1_024  # in a GB
 
-#: Assumed: what the fast track computes for one batch, beside its calls.
+#: Assumed: what the fast track computes for one batch, beside its calls and its records.
 _BATCH_SECONDS = 0.005
 
-#: Bytes that the functions print, measured with prod's names: for a schedule accepted; for a batch without and with
-#: removals, for each of its send calls and each schedule in them; for a sweep, each of its delete calls and each
-#: schedule in them.
-_POST_LOG = 425
-_BATCH_LOG, _SENDING_BATCH_LOG, _SEND_LOG, _SENT_LOG = 245, 365, 235, 60
-_SWEEP_LOG, _DELETE_LOG, _DELETED_LOG = 550, 215, 40
+#: Bytes that the functions print, measured with prod's names: for a schedule accepted; for a batch of the stream, each
+#: of its send calls and each schedule in them; for a sweep, each of its delete calls and each schedule in them.
+_POST_LOG = 420
+_BATCH_LOG, _SEND_LOG, _SENT_LOG = 250, 360, 49
+_SWEEP_LOG, _DELETE_LOG, _DELETED_LOG = 550, 160, 42
 
 #: Assumed: Lambda's own two lines for each execution, and a line of the API's access log.
 _PLATFORM_LOG = 600
@@ -189,16 +192,18 @@ def bill(load: Workload, planned: Plan) -> Bill:
     sweeping = sweep_seconds(
         MINUTE_SECONDS * load.rate / environments, load.size_bytes, planned.shards, planned.workers
     )  # fmt: skip
-    seconds = (
-        schedules * POST_SECONDS
-        + sweeps * sweeping
-        + (fast.inserting + fast.removing) * _BATCH_SECONDS
+    fast_seconds = (
+        (fast.inserting + fast.removing) * _BATCH_SECONDS
         + fast.sends * TIMING.call_seconds
+        + schedules * TIMING.send_computing_seconds / processors(FAST_TRACK_MEMORY_MB)
     )
+    gb_seconds = (
+        schedules * POST_SECONDS * POST_MEMORY_MB + sweeps * sweeping * SWEEP_MEMORY_MB
+        + fast_seconds * FAST_TRACK_MEMORY_MB
+    ) / _MB  # fmt: skip
     logged = (
         schedules * (_POST_LOG + _SENT_LOG + _DELETED_LOG)
-        + fast.inserting * _BATCH_LOG
-        + fast.removing * _SENDING_BATCH_LOG
+        + (fast.inserting + fast.removing) * _BATCH_LOG
         + fast.sends * _SEND_LOG
         + sweeps * _SWEEP_LOG
         + deletes * _DELETE_LOG
@@ -214,7 +219,7 @@ def bill(load: Workload, planned: Plan) -> Bill:
             _line("HTTP API", schedules, "api_request"),
             _line("access log", schedules * _ACCESS_LOG / _GB, "api_logs"),
             _line("functions: invocations", executions, "lambda_request"),
-            _line("functions: time", seconds * _MEMORY_GB, "lambda_duration"),
+            _line("functions: time", gb_seconds, "lambda_duration"),
             _line("functions: logs", logged / _GB, "lambda_logs"),
             _line("queue: sends", sends, "sqs_request"),
             _consumer_line(sends, _consuming(load, schedules)),

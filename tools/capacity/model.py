@@ -32,6 +32,7 @@ __all__ = [
     "message_bytes",
     "messages_per_call",
     "plan",
+    "processors",
     "sweep_seconds",
     "uses",
     "workload",
@@ -50,6 +51,9 @@ SWEEP_SECONDS = SWEEP_TIMEOUT_SECONDS - SWEEP_RESERVE_SECONDS
 
 #: terraform/variables.tf, sweep_workers.
 MAX_WORKERS = 100
+
+#: terraform/task_1minute_enqueuer.tf and terraform/stream_dynamodb_fasttrack_enqueuer.tf, memory_mb.
+SWEEP_MEMORY_MB, FAST_TRACK_MEMORY_MB = 1_769, 512
 
 #: terraform/stream_dynamodb_fasttrack_enqueuer.tf, batch_size and parallelization_factor.
 BATCH_RECORDS = 1_000
@@ -80,6 +84,10 @@ _ON_DEMAND_FACTOR = 2
 #: Charged for an item's storage beside its own bytes (Amazon DynamoDB developer guide, "Item sizes and formats").
 ITEM_OVERHEAD_BYTES = 100
 
+#: So much memory comes with a whole processor, and less with that part of one (AWS Lambda developer guide, "Configure
+#: Lambda function memory"). A function computes on one: its threads take turns.
+_PROCESSOR_MB = 1_769
+
 #: Assumed, and the first thing to correct by measuring: how long the post function works on one request.
 POST_SECONDS = 0.020
 
@@ -99,6 +107,10 @@ class Timing:
     call_seconds: float = 0.010
     #: Lambda asks each stream shard four times a second (AWS Lambda developer guide, "Using Lambda with DynamoDB").
     poll_seconds: float = 0.25
+    #: What the sweep computes to delete a record, and the fast track to send one, on a whole processor: measured with
+    #: payloads of 300 bytes and without TLS, by `make bench ONLY=cpu` (docs/benchmarks.md).
+    sweep_computing_seconds: float = 87e-6
+    send_computing_seconds: float = 142e-6
 
 
 TIMING = Timing()
@@ -168,12 +180,16 @@ def messages_per_call(size_bytes: int) -> int:
     return max(1, min(MESSAGES_PER_CALL, BYTES_PER_CALL // message_bytes(size_bytes)))
 
 
+def processors(memory_mb: int) -> float:
+    """The part of a processor that a function of one thread has."""
+    return min(1.0, memory_mb / _PROCESSOR_MB)
+
+
 def _worker_rate(size_bytes: int, shards: int, timing: Timing) -> float:
     """Records a second that one worker deletes of its shards: what its calls in flight can, and the partitions take."""
     by_calls = CALLS_IN_FLIGHT * DELETES_PER_CALL / timing.call_seconds
-    return min(
-        by_calls, min(shards, SHARDS_AT_ONCE) * limits()["partition_write_units"].value / write_units(size_bytes)
-    )
+    by_computing = processors(SWEEP_MEMORY_MB) / timing.sweep_computing_seconds
+    return min(by_calls, by_computing, _partitions_rate(size_bytes, min(shards, SHARDS_AT_ONCE)))
 
 
 def _partitions_rate(size_bytes: int, partitions: int) -> float:
@@ -226,8 +242,7 @@ def handover_seconds(
             of the stream. One for each shard unless it is given; a new on-demand table has 4.
         timing: how long AWS takes.
 
-    Not in it: cold starts, the functions' own computing, and the backoff after a throttle, which may leave a partition
-    idle.
+    Not in it: cold starts, TLS, and the backoff after a throttle, which may leave a partition idle.
     """
     workers = min(workers, shards)
     partitions = min(shards, partitions or shards)
@@ -237,11 +252,13 @@ def handover_seconds(
     deleted = working + cut_short * (MINUTE_SECONDS - SWEEP_SECONDS)
     # The fast track sends while the sweep deletes: so many lanes, each one call after the other.
     lanes = partitions * LANES_PER_STREAM_SHARD
-    sent = peak / (lanes * messages_per_call(size_bytes) / timing.call_seconds)
+    computing = timing.send_computing_seconds / processors(FAST_TRACK_MEMORY_MB)
+    sent = peak / lanes * (timing.call_seconds / messages_per_call(size_bytes) + computing)
     # The last records wait for the next poll, and stand at the end of their lane's batch.
     at_once = _partitions_rate(size_bytes, 1) * timing.poll_seconds / LANES_PER_STREAM_SHARD
     batch = min(BATCH_RECORDS, math.ceil(peak / lanes), math.ceil(at_once))
-    last = timing.poll_seconds + math.ceil(batch / messages_per_call(size_bytes)) * timing.call_seconds
+    calls = math.ceil(batch / messages_per_call(size_bytes))
+    last = timing.poll_seconds + calls * timing.call_seconds + batch * computing
     return max(deleted, sent) + last
 
 
