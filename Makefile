@@ -204,7 +204,7 @@ chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terrafo
 	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
 
 .PHONY: bench
-bench: package .venv/tools/.installed ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests
+bench: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests
 	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)
 
 .PHONY: lint

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import builds, bursts, cpu, requests, startup
+from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.packages import Function, unpack
 from bench.table import Figure, table_of, verdict
 
@@ -21,6 +21,7 @@ _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
     "startup": startup.measure,
     "builds": builds.measure,
     "bursts": bursts.measure,
+    "lateness": lateness.measure,
 }
 
 

@@ -22,7 +22,7 @@ from tools.stack import Stack, stack_in
 from tools.terminal import apply_progress, run
 from tools.terraform import ROOT, TerraformError
 
-__all__ = ["Arrivals", "Posted", "consuming", "read_paths", "summarize"]
+__all__ = ["Arrivals", "Posted", "consuming", "post", "read_paths", "summarize"]
 
 #: Longer than this after the last pointInTime nothing is waited for.
 PATIENCE_SECONDS = 30
@@ -112,26 +112,31 @@ def read_paths(stack: Stack, arrivals: Arrivals) -> None:
                         arrivals.paths.setdefault(schedule_id, path)
 
 
+def post(stack: Stack, name: str, point_in_time: int, payload: Any) -> Posted:
+    """Post a schedule. Raises TerraformError if the API doesn't accept it."""
+    text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
+    answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
+    if answer.status != 201:  # noqa: PLR2004
+        raise TerraformError(f"posting {name!r} was answered {answer.status}: {answer.body}")
+    return Posted(name, answer.body["scheduleId"], point_in_time)
+
+
 def post_all(stack: Stack, console: Console) -> list[Posted]:
     """Post what the demonstration shows. Raises TerraformError if the API doesn't answer as it should."""
     posted: list[Posted] = []
     now = int(time.time())
 
-    def post(name: str, point_in_time: int, payload: Any) -> None:
-        text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
-        answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
-        if answer.status != 201:  # noqa: PLR2004
-            raise TerraformError(f"posting {name!r} was answered {answer.status}: {answer.body}")
-        posted.append(Posted(name, answer.body["scheduleId"], point_in_time))
+    def add(name: str, point_in_time: int, payload: Any) -> None:
+        posted.append(post(stack, name, point_in_time, payload))
 
     period = 60
-    post("due already", now - 1, {"demo": "late by its sender's fault, and sent at once"})
+    add("due already", now - 1, {"demo": "late by its sender's fault, and sent at once"})
     for seconds in (10, 20):
-        post(f"in {seconds} s", now + seconds, {"demo": "inside the delayer period", "naïve": "Grüße, 世界"})
+        add(f"in {seconds} s", now + seconds, {"demo": "inside the delayer period", "naïve": "Grüße, 世界"})
     for seconds in (period + 15, period + 25):
-        post(f"in {seconds} s", now + seconds, {"demo": "only the sweep can pick this up"})
+        add(f"in {seconds} s", now + seconds, {"demo": "only the sweep can pick this up"})
     for number in range(_BURST + 1):
-        post("burst", now + 35, {"demo": f"one of {_BURST + 1} in the same second", "number": number})
+        add("burst", now + 35, {"demo": f"one of {_BURST + 1} in the same second", "number": number})
     console.print(f"Posted {len(posted)} schedules, all answered 201.")
 
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')

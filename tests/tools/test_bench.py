@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 from rich.console import Console
 
-from bench import builds, bursts, cpu, requests, startup
+from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.bursts import Burst, lanes_to_play
 from bench.bursts_picture import picture_of
 from bench.canned_aws import Account
@@ -21,6 +21,7 @@ from bench.processes import BenchError
 from bench.startup import Start
 from bench.stream import BATCH_SIZE, PARALLELIZATION_FACTOR, batches, lane
 from bench.table import Figure, at_least, at_most, judged, table_of, verdict
+from tools.demo import Arrivals, Posted
 
 NOW = 1_795_338_000
 
@@ -336,3 +337,37 @@ class TestBursts:
         assert (tags.count("polyline"), tags.count("circle")) == (2, 2)
         assert "16 shards, 1 worker" in picture
         assert "64 shards, 5 workers" in picture
+
+
+class TestLateness:
+    """What is made of arrivals."""
+
+    POSTED = (Posted("burst", "a", 100), Posted("burst", "b", 100), Posted("alone", "c", 101))
+
+    def of(self, *arrived: tuple[str, float]) -> list[Figure]:
+        """The figures of these arrivals."""
+        arrivals = Arrivals()
+        for schedule_id, at in arrived:
+            arrivals.add(schedule_id, at)
+        return list(lateness.figures(self.POSTED, arrivals))
+
+    def test_all_is_well(self) -> None:
+        """Each kind has the median, the least and the most of its milliseconds; nothing is out of bounds."""
+        found = self.of(("a", 100.5), ("b", 100.75), ("c", 101.001))
+        assert [(figure.name, figure.value) for figure in found[:2]] == [
+            ("burst: late by, ms", "625 (500 to 750)"),
+            ("alone: late by, ms", "1 (1 to 1)"),
+        ]
+        assert all(figure.is_good for figure in found)
+
+    @pytest.mark.parametrize(
+        ("arrived", "name"),
+        [
+            ([("a", 99.999), ("b", 100.0), ("c", 101.0)], "early"),
+            ([("a", 100.0), ("c", 101.0)], "missing"),
+            ([("a", 100.0), ("a", 100.1), ("b", 100.0), ("c", 101.0)], "a second time"),
+        ],
+    )
+    def test_bounds(self, arrived: list[tuple[str, float]], name: str) -> None:
+        """A message that is early, missing or comes twice fails the benchmark."""
+        assert [figure.name for figure in self.of(*arrived) if not figure.is_good] == [name]
