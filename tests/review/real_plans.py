@@ -36,7 +36,7 @@ FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1m
 _ACCOUNTS = ("000000000000", "777788889999")
 
 #: What a review reads of a plan, and so what is kept.
-_VARIABLES = ("delayer_period_seconds", "environment", "shard_count")
+_VARIABLES = ("delayer_period_seconds", "environment", "max_lateness_seconds", "shard_count")
 _KEPT = ("applyable", "complete", "errored", "format_version", "terraform_version")
 
 

@@ -48,7 +48,6 @@ SCENARIOS = {
         {
             "horizon_days": 365,
             "log_retention_days": 180,
-            "max_lateness_seconds": 3600,
             "shard_count": 96,
             "throttling": {"rate_limit": 1500, "burst_limit": 3000},
         }
@@ -177,6 +176,44 @@ data "aws_iam_policy_document" "api_schedule_post" {
         },
         applied="nothing",
     ),
+    "settings_elsewhere": Scenario(
+        overrides={
+            ".": """
+module "api_schedule_post" {
+  environment_variables = {
+    HORIZON_SECONDS   = var.horizon_days * 24 * 60 * 60
+    METRICS_NAMESPACE = local.metrics_namespace
+    SHARD_COUNT       = var.shard_count
+    TABLE_NAME        = "another-table"
+  }
+}
+
+module "task_1minute_enqueuer" {
+  environment_variables = {
+    DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
+    METRICS_NAMESPACE      = local.metrics_namespace
+    SHARD_COUNT            = var.shard_count
+    STREAM_ARN             = "${module.schedule_table.table.arn}/stream/another"
+    TABLE_NAME             = "another-table"
+  }
+}
+
+module "stream_dynamodb_fasttrack_enqueuer" {
+  environment_variables = {
+    DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
+    FAILURE_BUCKET_NAME    = "another-bucket"
+    METRICS_NAMESPACE      = local.metrics_namespace
+    QUEUE_URL              = "https://sqs.eu-west-1.amazonaws.com/777788889999/another-queue"
+    TABLE_NAME             = "another-table"
+  }
+}
+"""
+        }
+    ),
+    "functions_stopped": Scenario(
+        overrides={FUNCTION: 'resource "aws_lambda_function" "this" {\n  reserved_concurrent_executions = 0\n}\n'}
+    ),
+    "lateness_limited": Scenario({"max_lateness_seconds": 3600}),
     "boundary_removed": Scenario({"permissions_boundary": None}),
     "workers_raised": Scenario({"sweep_workers": 6}),
     "worker_missing": Scenario(

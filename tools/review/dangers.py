@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from tools.review.access import access_dangers
 from tools.review.api import authorization_dangers, throttling_dangers
 from tools.review.danger import Danger
-from tools.review.functions import function_dangers
+from tools.review.functions import direction_dangers, function_dangers, lateness_dangers, standstill_dangers
 from tools.review.guards import guard_dangers
 from tools.review.keeping import encryption_dangers, retention_dangers
 from tools.review.losses import loss_dangers, without_what_goes_along
@@ -37,9 +37,12 @@ DANGERS = {
     "failure-bucket-destroyed": "the failure bucket is destroyed or replaced",
     "function-architecture-changed": "a function runs on another processor",
     "function-destroyed": "a function is destroyed or replaced",
+    "function-elsewhere": "a function stores, sweeps, sends or keeps elsewhere than now",
     "function-handler-changed": "another part of the package is called",
     "function-role-changed": "a function gets other permissions as a whole",
     "function-runtime-changed": "a function runs on another Python",
+    "function-stopped": "no call of a function runs",
+    "lateness-limited": "what is late goes to the failure bucket and not to its consumer, or sooner than now",
     "log-group-destroyed": "a log group is destroyed or replaced",
     "public-access-loosened": "the failure bucket may be opened to the public",
     "queue-destroyed": "the delayer queue is destroyed or replaced",
@@ -64,10 +67,13 @@ _RULES: tuple[Callable[[Plan], Iterator[Danger]], ...] = (
     loss_dangers,
     stream_dangers,
     mapping_dangers,
+    direction_dangers,
+    standstill_dangers,
     shard_dangers,
     worker_dangers,
     guard_dangers,
     retention_dangers,
+    lateness_dangers,
     authorization_dangers,
     access_dangers,
     throttling_dangers,

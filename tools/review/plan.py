@@ -43,7 +43,7 @@ POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
 #: If one of a function's variables is known only after the apply, the provider says so of all of them. These are root
 #: variables of the same name in small letters, whose values a plan always knows.
-_SETTINGS = ("DELAYER_PERIOD_SECONDS", "SHARD_COUNT")
+_SETTINGS = ("DELAYER_PERIOD_SECONDS", "MAX_LATENESS_SECONDS", "SHARD_COUNT")
 
 
 class PlanError(Exception):

@@ -7,9 +7,10 @@ from typing import Any
 
 from tools.review.plan import UNKNOWN, Change, Plan, at
 
-__all__ = ["POST", "SWEEP", "function_of", "planned_setting", "setting"]
+__all__ = ["FAST_TRACK", "POST", "SWEEP", "function_of", "planned_setting", "setting"]
 
 #: The modules of the functions.
+FAST_TRACK = "stream_dynamodb_fasttrack_enqueuer"
 POST = "api_schedule_post"
 SWEEP = "task_1minute_enqueuer"
 

@@ -1,0 +1,96 @@
+"""Changes that look like a danger and are none, made of real plans: a review that cries wolf is not read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.review.conftest import ReadScenario, changed
+from tests.review.real_plans import kept_plan
+from tools.review.dangers import find_dangers
+from tools.review.plan import Plan, plan_from
+
+POST = "module.api_schedule_post.aws_lambda_function.this"
+SWEEP = "module.task_1minute_enqueuer.aws_lambda_function.this"
+FAST_TRACK = "module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
+TABLE = "module.schedule_table.aws_dynamodb_table.schedules"
+QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
+ROUTE = "module.http_api.aws_apigatewayv2_route.this"
+INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
+TARGET = 'module.minute_schedule.aws_cloudwatch_event_target.worker["1"]'
+ALARM = 'module.monitoring.aws_cloudwatch_metric_alarm.metric["{}"]'
+
+
+def told(plan: Plan) -> list[str]:
+    """The ids of what is found in a plan."""
+    return [danger.id for danger in find_dangers(plan)]
+
+
+def document(name: str) -> dict[str, Any]:
+    """What Terraform said of a scenario, to be changed."""
+    return dict(json.loads(kept_plan(name)))
+
+
+def of(plan: Mapping[str, Any], address: str) -> dict[str, Any]:
+    """What a plan says of one resource."""
+    found: dict[str, Any]
+    (found,) = [change for change in plan["resource_changes"] if change["address"] == address]
+    return found
+
+
+class TestFunctions:
+    """What functions are told, and how many of them may run."""
+
+    def lateness(self, old: str | None, new: str | None) -> list[str]:
+        """What is said of another greatest lateness."""
+        values = {
+            side: {"environment": [{"variables": {} if value is None else {"MAX_LATENESS_SECONDS": value}}]}
+            for side, value in (("before", old), ("after", new))
+        }
+        return [danger.text for danger in find_dangers(changed("lateness_limited", FAST_TRACK, **values))]
+
+    @pytest.mark.parametrize(("old", "new"), [("60", "3600"), ("60", None)])
+    def test_later_is_sent(self, old: str, new: str | None) -> None:
+        """A limit that is raised, or lifted, keeps nothing back that is sent now."""
+        assert self.lateness(old, new) == []
+
+    def test_less_late_is_sent(self) -> None:
+        """A limit that is lowered keeps back what is sent now."""
+        (text,) = self.lateness("3600", "60")
+        assert "more than `60` s late would go to the failure bucket" in text
+        assert text.endswith("today that is so after `3600` s.")
+
+    @pytest.mark.parametrize("name", ["bucket_and_logs_replaced", "queues_replaced", "stream_off", "table_replaced"])
+    def test_unknown_because_it_is_replaced(self, scenario: ReadScenario, name: str) -> None:
+        """The new queue's address, or the new stream's, is not known yet; that the old one is lost is told already."""
+        assert "function-elsewhere" not in told(scenario(name))
+
+    def test_unknown_lateness(self, scenario: ReadScenario) -> None:
+        """If a function's variables are unknown, the root variable tells the greatest lateness all the same."""
+        assert "lateness-limited" not in told(scenario("queues_replaced"))
+
+    def test_renamed_table(self) -> None:
+        """A table that is replaced for its new name is told as lost, and not that functions follow it."""
+        plan = document("settings_elsewhere")
+        table = of(document("table_replaced"), TABLE)
+        table["change"]["after"]["name"] = "another-table"
+        plan["resource_changes"].append(table)
+        texts = [danger.text for danger in find_dangers(plan_from(plan, "renamed"))]
+        assert not [text for text in texts if "another-table" in text]
+        assert [text for text in texts if "another-queue" in text]
+
+    def test_setting_that_is_gone(self) -> None:
+        """A function does not start without one of its settings."""
+        (danger,) = find_dangers(changed("code", POST, after={"environment": []}))
+        assert (
+            danger.text == "`delayer-prod-api-schedule-post` would not start: its setting `TABLE_NAME` would be gone."
+        )
+
+    @pytest.mark.parametrize("reserved", [-1, 1, 50])
+    def test_reserved_concurrency(self, reserved: int) -> None:
+        """Any other reservation than none at all lets calls run."""
+        plan = changed("functions_stopped", SWEEP, after={"reserved_concurrent_executions": reserved})
+        assert SWEEP not in {danger.address for danger in find_dangers(plan)}
