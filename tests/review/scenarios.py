@@ -255,6 +255,30 @@ resource "aws_s3_bucket_versioning" "failures" {
 """
         },
     ),
+    "recovery_shortened": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  point_in_time_recovery {
+    enabled                 = true
+    recovery_period_in_days = 7
+  }
+}
+"""
+        }
+    ),
+    "table_key": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = "arn:aws:kms:eu-west-1:777788889999:key/11111111-2222-3333-4444-555555555555"
+  }
+}
+"""
+        }
+    ),
     "encryption_off": Scenario(
         overrides={
             QUEUE: """
@@ -343,6 +367,18 @@ resource "aws_s3_bucket_lifecycle_configuration" "failures" {
     ),
     "dead_letters_detached": Scenario(
         overrides={QUEUE: 'resource "aws_sqs_queue" "delayer" {\n  redrive_policy = jsonencode({})\n}\n'}
+    ),
+    "dead_letters_sooner": Scenario(
+        overrides={
+            QUEUE: """
+resource "aws_sqs_queue" "delayer" {
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
+    maxReceiveCount     = 1
+  })
+}
+"""
+        }
     ),
     "functions_changed": Scenario(
         overrides={

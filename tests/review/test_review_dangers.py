@@ -169,6 +169,8 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("recovery-off", TABLE, "35 days' restore points"),
         ("recovery-off", "module.failure_bucket.aws_s3_bucket_versioning.failures", "could not be brought back"),
     ],
+    "recovery_shortened": [("recovery-shortened", TABLE, "for `7` days only, not for `35`")],
+    "table_key": [("encryption-weakened", TABLE, "can neither store nor hand over a schedule")],
     "encryption_off": [
         ("encryption-weakened", QUEUE, "no longer be encrypted at rest by SQS"),
         ("encryption-weakened", DEAD_LETTERS, "no longer be encrypted at rest by SQS"),
@@ -224,6 +226,9 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "dead_letters_detached": [("dead-letter-queue-detached", QUEUE, "would have no dead-letter queue")],
+    "dead_letters_sooner": [
+        ("dead-letter-queue-sooner", QUEUE, "would have a `maxReceiveCount` of `1` instead of `5`")
+    ],
     "functions_changed": [
         (danger, function, words)
         for function in FUNCTIONS

@@ -41,6 +41,46 @@ def of(plan: Mapping[str, Any], address: str) -> dict[str, Any]:
     return found
 
 
+class TestKeeping:
+    """The table's recovery and key, and the queue's dead letters."""
+
+    @pytest.mark.parametrize(("old", "new"), [(0, 35), (35, 0), (7, 0), (7, 14)])
+    def test_longer_recovery(self, old: int, new: int) -> None:
+        """Nothing said is 35 days, the most there is."""
+        values = {
+            side: {"point_in_time_recovery": [{"enabled": True, "recovery_period_in_days": days}]}
+            for side, days in (("before", old), ("after", new))
+        }
+        assert told(changed("recovery_shortened", TABLE, **values)) == []
+
+    def test_recovery_is_off(self) -> None:
+        """Of what is off, the period says nothing."""
+        off = {"point_in_time_recovery": [{"enabled": False, "recovery_period_in_days": 0}]}
+        assert told(changed("recovery_shortened", TABLE, before=off)) == []
+
+    def test_replaced_table(self) -> None:
+        """A table that is replaced is told as lost, and not that the new one is kept otherwise."""
+        after = {
+            "point_in_time_recovery": [{"enabled": True, "recovery_period_in_days": 7}],
+            "server_side_encryption": [{"enabled": True, "kms_key_arn": "another-key"}],
+        }
+        plan = changed("table_replaced", TABLE, after=after, after_unknown={name: [{}] for name in after})
+        assert [danger.id for danger in find_dangers(plan) if danger.address == TABLE] == ["table-destroyed"]
+
+    def test_key_of_this_account(self) -> None:
+        """A key of this account that AWS keeps is more than a key of AWS's own, and everyone here may use it."""
+        after = {"server_side_encryption": [{"enabled": True, "kms_key_arn": None}]}
+        unknown = {"server_side_encryption": [{"kms_key_arn": True}]}
+        assert told(changed("table_key", TABLE, after=after, after_unknown=unknown)) == []
+
+    def test_more_tries(self) -> None:
+        """More tries than now are no danger."""
+        queue = json.loads(kept_plan("dead_letters_sooner"))
+        policies = [of(queue, QUEUE)["change"][side]["redrive_policy"] for side in ("after", "before")]
+        values = dict(zip(("before", "after"), ({"redrive_policy": policy} for policy in policies), strict=True))
+        assert told(changed("dead_letters_sooner", QUEUE, **values)) == []
+
+
 class TestFunctions:
     """What functions are told, and how many of them may run."""
 

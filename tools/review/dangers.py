@@ -13,7 +13,7 @@ from tools.review.api import authorization_dangers, throttling_dangers
 from tools.review.danger import Danger
 from tools.review.functions import direction_dangers, function_dangers, lateness_dangers, standstill_dangers
 from tools.review.guards import guard_dangers
-from tools.review.keeping import encryption_dangers, retention_dangers
+from tools.review.keeping import encryption_dangers, recovery_dangers, retention_dangers
 from tools.review.losses import loss_dangers, without_what_goes_along
 from tools.review.plan import Plan
 from tools.review.stream import mapping_dangers, stream_dangers
@@ -31,6 +31,7 @@ DANGERS = {
     "authorization-removed": "everyone is let in",
     "dead-letter-queue-destroyed": "the dead-letter queue is destroyed or replaced",
     "dead-letter-queue-detached": "what consumers fail to handle no longer reaches the dead-letter queue",
+    "dead-letter-queue-sooner": "messages go to the dead-letter queue after fewer tries",
     "delayer-period-changed": "schedules move to the queue earlier or later than now",
     "deletion-protection-off": "what holds schedules or records can be deleted",
     "encryption-weakened": "what is stored is encrypted with less, or with another key",
@@ -47,6 +48,7 @@ DANGERS = {
     "public-access-loosened": "the failure bucket may be opened to the public",
     "queue-destroyed": "the delayer queue is destroyed or replaced",
     "recovery-off": "what is deleted by mistake can't be brought back",
+    "recovery-shortened": "what is deleted by mistake can be brought back for less long",
     "retention-shortened": "messages, records or logs are deleted earlier",
     "shards-unswept": "schedules lie in shards that no sweep reads",
     "stream-changed": "the stream carries something else than removals need",
@@ -73,6 +75,7 @@ _RULES: tuple[Callable[[Plan], Iterator[Danger]], ...] = (
     worker_dangers,
     guard_dangers,
     retention_dangers,
+    recovery_dangers,
     lateness_dangers,
     authorization_dangers,
     access_dangers,

@@ -9,9 +9,12 @@ from tools.review.danger import Danger, name_of, new_value, old_value, quoted
 from tools.review.losses import is_lost
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, parsed
 
-__all__ = ["encryption_dangers", "retention_dangers"]
+__all__ = ["encryption_dangers", "recovery_dangers", "retention_dangers"]
 
 _DAY_SECONDS = 24 * 60 * 60
+
+#: How far back a table can be restored where nothing else is said, and at most.
+_RECOVERY_DAYS = 35
 
 
 def retention_dangers(plan: Plan) -> Iterator[Danger]:
@@ -32,6 +35,15 @@ def retention_dangers(plan: Plan) -> Iterator[Danger]:
                 change.address,
                 f"A message that no consumer can handle would come again and again, and be deleted when it is too old: "
                 f"{name_of(change)} would have no dead-letter queue.",
+            )
+        old, new = _tries(change.before), _tries(change.after)
+        if old is not None and new is not None and new < old:
+            yield Danger(
+                "dead-letter-queue-sooner",
+                change.address,
+                "A message that consumers fail to handle would sooner go to the dead-letter queue, where none gets it: "
+                f"{name_of(change)} would have a `maxReceiveCount` of {quoted(new)} instead of {quoted(old)}, so that "
+                "a shorter fault of a consumer is enough.",
             )
     for change in plan.of_type("aws_cloudwatch_log_group"):
         if _is_shorter(change, "retention_in_days"):
@@ -63,6 +75,32 @@ def _has_dead_letters(queue: Mapping[str, Any]) -> bool:
     """Whether a queue has a dead-letter queue. One that is known only after the apply is one that is made anew."""
     policy = parsed(queue.get("redrive_policy"))
     return policy is UNKNOWN or bool(isinstance(policy, dict) and policy.get("deadLetterTargetArn"))
+
+
+def _tries(queue: Mapping[str, Any]) -> int | None:
+    """How often a message is given to a consumer before it goes to the dead-letter queue; None if it can't be told."""
+    policy = parsed(queue.get("redrive_policy"))
+    count = str(policy.get("maxReceiveCount")) if isinstance(policy, dict) else ""
+    return int(count) if count.isdecimal() else None
+
+
+def recovery_dangers(plan: Plan) -> Iterator[Danger]:
+    """The table can be restored to a less distant past. Whether it can at all is among the guards."""
+    for change in plan.of_type("aws_dynamodb_table"):
+        is_on = all(at(values, "point_in_time_recovery.enabled") is True for values in (change.before, change.after))
+        old, new = (
+            at(values, "point_in_time_recovery.recovery_period_in_days") or _RECOVERY_DAYS
+            for values in (change.before, change.after)
+        )
+        if not is_on or change.is_gone or old == new:
+            continue
+        if not isinstance(old, int) or not isinstance(new, int) or new < old:
+            yield Danger(
+                "recovery-shortened",
+                change.address,
+                f"Schedules that are deleted by mistake could be brought back for {quoted(new)} days only, not for "
+                f"{quoted(old)}: older restore points of the table {name_of(change)} are dropped, for good.",
+            )
 
 
 def _is_shorter(change: Change, path: str) -> bool:
@@ -103,6 +141,20 @@ def encryption_dangers(plan: Plan) -> Iterator[Danger]:
                 change.address,
                 f"The failure bucket's records would be encrypted with {new_value(change, f'{path}.sse_algorithm')} "
                 f"instead of {old_value(change, f'{path}.sse_algorithm')}, or with another key.",
+            )
+    for change in plan.of_type("aws_dynamodb_table"):
+        path = "server_side_encryption"
+        is_own = at(change.after, f"{path}.enabled") is True and (
+            at(change.before, f"{path}.enabled") is True or at(change.after, f"{path}.kms_key_arn") is not UNKNOWN
+        )
+        if is_own and not change.is_gone and change.is_changed(f"{path}.kms_key_arn"):
+            yield Danger(
+                "encryption-weakened",
+                change.address,
+                f"The table {name_of(change)} would be encrypted with the key "
+                f"{new_value(change, f'{path}.kms_key_arn')} instead of {old_value(change, f'{path}.kms_key_arn')}. "
+                "A function that may not use it can neither store nor hand over a schedule, and if it is deleted, "
+                "every pending schedule is lost.",
             )
     for change in plan.of_type("aws_cloudwatch_log_group", "aws_sqs_queue"):
         for path in ("kms_key_id", "kms_master_key_id"):
