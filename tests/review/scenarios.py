@@ -221,6 +221,15 @@ module "stream_dynamodb_fasttrack_enqueuer" {
             MINUTE: 'resource "aws_cloudwatch_event_target" "worker" {\n  for_each = { "1" = "0" }\n}\n',
         }
     ),
+    "worker_elsewhere": Scenario(
+        overrides={
+            MINUTE: """
+resource "aws_cloudwatch_event_target" "worker" {
+  arn = each.key == "0" ? var.function.arn : "arn:aws:lambda:eu-west-1:777788889999:function:another"
+}
+"""
+        }
+    ),
     "sweep_paused": Scenario({"sweep_paused": True}),
     "authorization_removed": Scenario(
         overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  authorization_type = "NONE"\n}\n'}
@@ -229,6 +238,11 @@ module "stream_dynamodb_fasttrack_enqueuer" {
     "audience_changed": Scenario(
         {"authorization": _JWT | {"issuer": "https://other.example", "audiences": ["delayer", "others"]}},
         applied="jwt",
+    ),
+    "route_removed": Scenario(overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  for_each = {}\n}\n'}),
+    "integration_removed": Scenario(
+        overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  target = null\n}\n'},
+        removed={API: ("aws_apigatewayv2_integration.function",)},
     ),
     "throttling_removed": Scenario(
         overrides={

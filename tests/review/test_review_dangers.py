@@ -21,6 +21,8 @@ QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
 DEAD_LETTERS = "module.delayer_queue.aws_sqs_queue.dead_letter"
 BUCKET = "module.failure_bucket.aws_s3_bucket.failures"
 API = "module.http_api.aws_apigatewayv2_api.this"
+INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
+TARGET = 'module.minute_schedule.aws_cloudwatch_event_target.worker["1"]'
 RULE = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
 LOGS = "{}aws_cloudwatch_log_group.{}"
 ROUTE = "module.http_api.aws_apigatewayv2_route.this"
@@ -95,6 +97,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
             "Schedules in some shards would never be swept",
         )
     ],
+    "worker_elsewhere": [("sweep-elsewhere", TARGET, '`{"worker":1,"workers":2}` would never be swept')],
     "settings_elsewhere": [
         ("function-elsewhere", POST, "stored in the table `another-table` instead of `delayer-prod-schedules`"),
         ("function-elsewhere", SWEEP, "Pending schedules in the table `delayer-prod-schedules` would never be swept"),
@@ -155,6 +158,8 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("authorization-changed", 'module.http_api.aws_apigatewayv2_authorizer.jwt["jwt"]', "https://other.example"),
         ("authorization-changed", 'module.http_api.aws_apigatewayv2_authorizer.jwt["jwt"]', '["delayer", "others"]'),
     ],
+    "route_removed": [("route-destroyed", ROUTE, "the API would have no route `POST /schedules`")],
+    "integration_removed": [("route-destroyed", INTEGRATION, "no function that it leads to")],
     "throttling_removed": [
         ("throttling-loosened", STAGE, "no limit of requests a second of its own"),
         ("throttling-loosened", STAGE, "no limit of requests at once of its own"),
@@ -365,6 +370,7 @@ class TestUnknown:
             ("functions_changed", POST, "runtime", "function-runtime-changed"),
             ("functions_stopped", POST, "reserved_concurrent_executions", "function-stopped"),
             ("settings_elsewhere", POST, "environment", "function-elsewhere"),
+            ("worker_elsewhere", TARGET, "arn", "sweep-elsewhere"),
             ("stream_view", TABLE, "stream_view_type", "stream-changed"),
             ("retention_shortened", QUEUE, "message_retention_seconds", "retention-shortened"),
             ("authorization_removed", ROUTE, "authorization_type", "authorization-changed"),

@@ -134,3 +134,63 @@ class TestFunctions:
         """Any other reservation than none at all lets calls run."""
         plan = changed("functions_stopped", SWEEP, after={"reserved_concurrent_executions": reserved})
         assert SWEEP not in {danger.address for danger in find_dangers(plan)}
+
+
+class TestWays:
+    """The ways to a function: the API's route, and the rule's targets."""
+
+    def test_route_at_another_address(self) -> None:
+        """A route that is declared elsewhere leads to the function as before."""
+        plan = document("route_removed")
+        route = json.loads(json.dumps(of(plan, ROUTE)))
+        values = route["change"]
+        route |= {"address": "module.http_api.aws_apigatewayv2_route.post", "name": "post"}
+        values |= {"actions": ["create"], "before": None, "after": values["before"], "after_sensitive": False}
+        plan["resource_changes"].append(route)
+        assert told(plan_from(plan, "renamed")) == []
+
+    def test_another_integration(self) -> None:
+        """An integration that goes while another stays is one that was in no use."""
+        plan = document("integration_removed")
+        integration = json.loads(json.dumps(of(plan, INTEGRATION)))
+        values = integration["change"]
+        integration |= {"address": "module.http_api.aws_apigatewayv2_integration.new", "name": "new"}
+        values |= {"actions": ["no-op"], "after": values["before"], "after_sensitive": False}
+        plan["resource_changes"].append(integration)
+        assert told(plan_from(plan, "another")) == []
+
+    def test_route_with_its_integration(self) -> None:
+        """If the route is gone, that what it led to is gone too is no news."""
+        plan = document("route_removed")
+        plan["resource_changes"].append(of(document("integration_removed"), INTEGRATION))
+        assert told(plan_from(plan, "both")) == ["route-destroyed"]
+
+    def test_api_as_a_whole(self, scenario: ReadScenario) -> None:
+        """If the API is gone, that its route is gone too is no news."""
+        found = told(scenario("destroyed"))
+        assert "api-destroyed" in found
+        assert "route-destroyed" not in found
+
+    def test_alias_of_the_sweep(self) -> None:
+        """A version or an alias is the sweep too."""
+        arn = "arn:aws:lambda:eu-west-1:777788889999:function:delayer-prod-task-1minute-enqueuer"
+        assert told(changed("worker_elsewhere", TARGET, after={"arn": f"{arn}:live"})) == []
+
+    def test_target_of_another_rule(self) -> None:
+        """A rule of another module may call what it likes."""
+        plan = document("worker_elsewhere")
+        target = of(plan, TARGET)
+        target["module_address"] = "module.reports"
+        target["change"] |= {"actions": ["create"], "before": None, "before_sensitive": False}
+        assert "sweep-elsewhere" not in told(plan_from(plan, "another rule"))
+
+    def test_replaced_sweep(self) -> None:
+        """The ARN of a sweep that is replaced is not known yet; that it is replaced is told already."""
+        plan = document("worker_elsewhere")
+        sweep = of(document("period_lowered"), SWEEP)
+        sweep["change"]["actions"] = ["delete", "create"]
+        plan["resource_changes"].append(sweep)
+        target = of(plan, TARGET)["change"]
+        del target["after"]["arn"]
+        target["after_unknown"]["arn"] = True
+        assert "sweep-elsewhere" not in told(plan_from(plan, "replaced"))

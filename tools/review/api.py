@@ -1,4 +1,4 @@
-"""The API: who is let in, and how often."""
+"""The API: whether it leads anywhere, who is let in, and how often."""
 
 from __future__ import annotations
 
@@ -7,10 +7,35 @@ from collections.abc import Iterator
 from tools.review.danger import Danger, new_value, old_value, quoted
 from tools.review.plan import Plan, at, is_blank
 
-__all__ = ["authorization_dangers", "throttling_dangers"]
+__all__ = ["authorization_dangers", "route_dangers", "throttling_dangers"]
 
 #: A raise of the throttling up to this factor is an everyday one.
 _THROTTLING_FACTOR = 2
+
+
+def route_dangers(plan: Plan) -> Iterator[Danger]:
+    """Requests no longer reach the function, though the API stays."""
+    lost = {change.module for change in plan.of_type("aws_apigatewayv2_api") if change.is_gone}
+    routes = [change for change in plan.resources if change.type == "aws_apigatewayv2_route"]
+    kept = [at(route.after, "route_key") for route in routes]
+    for change in routes:
+        key = at(change.before, "route_key")
+        if change.exists and change.action != "forget" and key not in kept and change.module not in lost:
+            lost.add(change.module)
+            yield Danger(
+                "route-destroyed",
+                change.address,
+                f"Clients could not post: the API would have no route {quoted(key)}.",
+            )
+    integrations = [change for change in plan.resources if change.type == "aws_apigatewayv2_integration"]
+    for change in integrations:
+        others = [other for other in integrations if other.module == change.module and other.action != "destroy"]
+        if change.action == "destroy" and not others and change.module not in lost:
+            yield Danger(
+                "route-destroyed",
+                change.address,
+                "Clients could not post: the API would have a route, and no function that it leads to.",
+            )
 
 
 def authorization_dangers(plan: Plan) -> Iterator[Danger]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tools.review.access import access_dangers
-from tools.review.api import authorization_dangers, throttling_dangers
+from tools.review.api import authorization_dangers, route_dangers, throttling_dangers
 from tools.review.danger import Danger
 from tools.review.functions import direction_dangers, function_dangers, lateness_dangers, standstill_dangers
 from tools.review.guards import guard_dangers
@@ -17,7 +17,7 @@ from tools.review.keeping import encryption_dangers, recovery_dangers, retention
 from tools.review.losses import loss_dangers, without_what_goes_along
 from tools.review.plan import Plan
 from tools.review.stream import mapping_dangers, stream_dangers
-from tools.review.sweep import delayer_period_dangers, shard_dangers, worker_dangers
+from tools.review.sweep import delayer_period_dangers, shard_dangers, target_dangers, worker_dangers
 
 __all__ = ["DANGERS", "find_dangers"]
 
@@ -50,6 +50,7 @@ DANGERS = {
     "recovery-off": "what is deleted by mistake can't be brought back",
     "recovery-shortened": "what is deleted by mistake can be brought back for less long",
     "retention-shortened": "messages, records or logs are deleted earlier",
+    "route-destroyed": "the API stays, and requests no longer reach the function",
     "shards-unswept": "schedules lie in shards that no sweep reads",
     "stream-changed": "the stream carries something else than removals need",
     "stream-mapping-destroyed": "the stream mapping is destroyed or replaced",
@@ -58,6 +59,7 @@ DANGERS = {
     "stream-mapping-loses": "the mapping drops records, or repeats them, where it doesn't now",
     "stream-mapping-position": "the stream is read from another point",
     "stream-off": "the table has no stream",
+    "sweep-elsewhere": "the minute's rule calls something else than the sweep",
     "sweep-paused": "the minute's sweep is not called",
     "table-destroyed": "the schedule table is destroyed or replaced",
     "throttling-loosened": "the API takes more requests than twice as many as now, or any number",
@@ -73,10 +75,12 @@ _RULES: tuple[Callable[[Plan], Iterator[Danger]], ...] = (
     standstill_dangers,
     shard_dangers,
     worker_dangers,
+    target_dangers,
     guard_dangers,
     retention_dangers,
     recovery_dangers,
     lateness_dangers,
+    route_dangers,
     authorization_dangers,
     access_dangers,
     throttling_dangers,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from tools.review.danger import Danger, quoted
+from tools.review.danger import Danger, new_value, quoted
 from tools.review.losses import is_lost
-from tools.review.plan import Plan, parsed
+from tools.review.plan import UNKNOWN, Plan, at, parsed
 from tools.review.settings import POST, SWEEP, function_of, planned_setting, setting
 
-__all__ = ["delayer_period_dangers", "shard_dangers", "worker_dangers"]
+__all__ = ["delayer_period_dangers", "shard_dangers", "target_dangers", "worker_dangers"]
 
 
 def shard_dangers(plan: Plan) -> Iterator[Danger]:
@@ -61,6 +62,29 @@ def worker_dangers(plan: Plan) -> Iterator[Danger]:
             f"Schedules in some shards would never be swept: the rule would call the workers {sorted(map(str, called))}"
             f", told to be of {sorted(map(str, workers))}.",
         )
+
+
+def target_dangers(plan: Plan) -> Iterator[Danger]:
+    """The minute's rule calls something else than the sweep that it calls now."""
+    targets = [change for change in plan.resources if change.type == "aws_cloudwatch_event_target"]
+    is_renewed = any(function_of(change) == SWEEP and change.is_gone for change in plan.of_type("aws_lambda_function"))
+    for change in targets:
+        called = [at(other.before, "arn") for other in targets if other.exists and other.module == change.module]
+        new = at(change.after, "arn")
+        if not change.after or not called or (new is UNKNOWN and is_renewed):
+            continue
+        if _function_arn(new) not in map(_function_arn, called):
+            yield Danger(
+                "sweep-elsewhere",
+                change.address,
+                f"Schedules in the shards of the worker {new_value(change, 'input')} would never be swept: the rule "
+                f"would call {quoted(new)} instead of the sweep, {quoted(called[0])}.",
+            )
+
+
+def _function_arn(arn: Any) -> str:
+    """A function's ARN without the version or alias that may follow as its eighth part."""
+    return ":".join(str(arn).split(":")[:7])
 
 
 def delayer_period_dangers(plan: Plan) -> Iterator[Danger]:
