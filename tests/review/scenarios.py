@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["SCENARIOS", "SECRET", "Scenario"]
+__all__ = ["SCENARIOS", "SECRET", "TOPIC", "Scenario"]
 
 #: What no review may show.
 SECRET = "the-secret-4f1d"
 
+#: What prod's alarms tell, where they tell anything.
+TOPIC = "arn:aws:sns:eu-west-1:777788889999:alarms"
+
 QUEUE, TABLE, BUCKET = "modules/delayer_queue", "modules/schedule_table", "modules/failure_bucket"
 FUNCTION, API, MINUTE = "modules/function", "modules/http_api", "modules/minute_schedule"
+MONITORING = "modules/monitoring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Scenario:
     """What differs from what is applied.
 
     `overrides` and `removed` are by the configuration's folder; `packages` names functions with other code. `applied`
-    is the state that is planned against: prod, prod with tokens (jwt), or nothing.
+    is the state that is planned against: prod, prod with tokens (jwt), prod with a topic for its alarms (topic), or
+    nothing.
     """
 
     variables: dict[str, object] = field(default_factory=dict)
@@ -390,6 +395,26 @@ resource "aws_sqs_queue" "delayer" {
     deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
     maxReceiveCount     = 1
   })
+}
+"""
+        }
+    ),
+    "alarms_removed": Scenario(overrides={".": 'module "monitoring" {\n  has_alarms = false\n}\n'}),
+    "alarms_disabled": Scenario(
+        {"alarm_topic_arn": TOPIC},
+        overrides={MONITORING: 'resource "aws_cloudwatch_metric_alarm" "expression" {\n  actions_enabled = false\n}\n'},
+        applied="topic",
+    ),
+    "alarm_topic_removed": Scenario(applied="topic"),
+    "alarms_renamed": Scenario(
+        overrides={
+            MONITORING: """
+resource "aws_cloudwatch_metric_alarm" "metric" {
+  for_each = { for key, alarm in local.metric_alarms : "${key}-again" => alarm if var.has_alarms }
+}
+
+resource "aws_cloudwatch_metric_alarm" "expression" {
+  for_each = { for key, alarm in local.expression_alarms : "${key}-again" => alarm if var.has_alarms }
 }
 """
         }

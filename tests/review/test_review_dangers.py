@@ -22,6 +22,7 @@ DEAD_LETTERS = "module.delayer_queue.aws_sqs_queue.dead_letter"
 BUCKET = "module.failure_bucket.aws_s3_bucket.failures"
 API = "module.http_api.aws_apigatewayv2_api.this"
 INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
+MONITORING = "module.monitoring"
 TARGET = 'module.minute_schedule.aws_cloudwatch_event_target.worker["1"]'
 RULE = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
 LOGS = "{}aws_cloudwatch_log_group.{}"
@@ -42,6 +43,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("api-destroyed", API, "its address is never given again"),
         ("sweep-paused", RULE, "No sweep would run"),
         *(("function-destroyed", function, "would get an error") for function in FUNCTIONS),
+        ("alarms-silenced", MONITORING, "would be destroyed"),
     ],
     "table_replaced": [
         ("table-destroyed", TABLE, "replaced by an empty one"),
@@ -234,6 +236,15 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "dead_letters_sooner": [
         ("dead-letter-queue-sooner", QUEUE, "would have a `maxReceiveCount` of `1` instead of `5`")
     ],
+    "alarms_removed": [("alarms-silenced", MONITORING, "`delayer-prod-writes-throttled` would be destroyed")],
+    "alarms_disabled": [
+        (
+            "alarms-silenced",
+            MONITORING,
+            "`delayer-prod-functions-throttled`, `delayer-prod-swept-not-enqueued` would be left with their actions",
+        )
+    ],
+    "alarm_topic_removed": [("alarms-silenced", MONITORING, "would be left without any action")],
     "functions_changed": [
         (danger, function, words)
         for function in FUNCTIONS
@@ -248,7 +259,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
 }
 
 #: Scenarios without any danger.
-HARMLESS = {"code", "first", "harmless", "unchanged"}
+HARMLESS = {"alarms_renamed", "code", "first", "harmless", "unchanged"}
 
 #: Where replacing something leaves more unknown than what the scenario is for.
 NOT_ALL = ("bucket_and_logs_replaced", "destroyed", "queues_replaced", "table_replaced")
@@ -283,12 +294,12 @@ def test_what_is_nowhere_else_comes_first(scenario: ReadScenario) -> None:
         "dead-letter-queue-destroyed",
         "failure-bucket-destroyed",
     ]
-    assert found[-1] == "sweep-paused"
+    assert found[-2:] == ["sweep-paused", "alarms-silenced"]
 
 
 @pytest.mark.parametrize("name", sorted(HARMLESS))
 def test_no_danger(scenario: ReadScenario, name: str) -> None:
-    """Code, everyday settings, more shards, a first apply: nothing that would be lost, late or open."""
+    """Code, everyday settings, more shards, renamed alarms, a first apply: nothing that would be lost, late or open."""
     assert find_dangers(scenario(name)) == []
 
 

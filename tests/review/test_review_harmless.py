@@ -41,6 +41,79 @@ def of(plan: Mapping[str, Any], address: str) -> dict[str, Any]:
     return found
 
 
+class TestAlarms:
+    """Alarms that go, come and change."""
+
+    def alarms(self, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """What becomes of each alarm."""
+        return [
+            change["change"] for change in plan["resource_changes"] if change["type"] == "aws_cloudwatch_metric_alarm"
+        ]
+
+    def test_one_of_two_on_a_metric(self) -> None:
+        """Two alarms count the same metric in two ways; if one is not renamed but gone, its name is told."""
+        plan = document("alarms_renamed")
+        plan["resource_changes"].remove(of(plan, ALARM.format("no-sweep-again")))
+        (danger,) = find_dangers(plan_from(plan, "one is gone"))
+        assert danger.text.endswith(" goes wrong: `delayer-prod-no-sweep` would be destroyed.")
+
+    def test_one_takes_the_place_of_one(self) -> None:
+        """Of two alarms that watch the same, one is told if only one is created."""
+        plan = document("alarms_renamed")
+        plan["resource_changes"].remove(of(plan, ALARM.format("no-sweep-again")))
+        same = of(plan, ALARM.format("sweep-cut-short"))["change"]["before"]
+        watched = {name: same[name] for name in ("statistic", "comparison_operator")}
+        of(plan, ALARM.format("no-sweep"))["change"]["before"].update(watched)
+        (danger,) = find_dangers(plan_from(plan, "one for two"))
+        assert danger.text.endswith(" goes wrong: `delayer-prod-sweep-cut-short` would be destroyed.")
+
+    def test_another_threshold(self) -> None:
+        """A renamed alarm may have another threshold as well."""
+        address = ALARM.format("late-again")
+        assert told(changed("alarms_renamed", address, after={"threshold": 60, "evaluation_periods": 5})) == []
+
+    def test_another_metric(self) -> None:
+        """One that watches something else takes no place."""
+        plan = changed("alarms_renamed", ALARM.format("late-again"), after={"metric_name": "Lead"})
+        assert told(plan) == ["alarms-silenced"]
+
+    def test_other_metrics(self) -> None:
+        """An alarm on several metrics watches all of them."""
+        plan = document("alarms_renamed")
+        address = 'module.monitoring.aws_cloudwatch_metric_alarm.expression["functions-throttled-again"]'
+        del of(plan, address)["change"]["after"]["metric_query"][0]
+        assert told(plan_from(plan, "one metric less")) == ["alarms-silenced"]
+
+    def test_another_module(self) -> None:
+        """Where the alarms are declared makes no difference."""
+        plan = document("alarms_renamed")
+        for change in plan["resource_changes"]:
+            if change["change"]["actions"] == ["create"]:
+                change["module_address"] = "module.alerts"
+        assert told(plan_from(plan, "moved")) == []
+
+    def test_actions_for_the_first_time(self) -> None:
+        """A topic for alarms that had none is what they lacked; that they had none is no news."""
+        plan = document("alarm_topic_removed")
+        for alarm in self.alarms(plan):
+            alarm["before"], alarm["after"] = alarm["after"], alarm["before"]
+        assert told(plan_from(plan, "told from now on")) == []
+
+    def test_disabled_already(self) -> None:
+        """An alarm that is disabled as it was is changed in something else."""
+        plan = document("alarms_disabled")
+        for alarm in self.alarms(plan):
+            alarm["before"]["actions_enabled"] = alarm["after"]["actions_enabled"]
+        assert told(plan_from(plan, "disabled before")) == []
+
+    def test_disabled_without_actions(self) -> None:
+        """An alarm that tells nobody can't be made to tell nobody."""
+        plan = document("alarms_disabled")
+        for alarm in self.alarms(plan):
+            alarm["before"]["alarm_actions"] = alarm["after"]["alarm_actions"] = []
+        assert told(plan_from(plan, "nobody told")) == []
+
+
 class TestKeeping:
     """The table's recovery and key, and the queue's dead letters."""
 

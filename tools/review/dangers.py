@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tools.review.access import access_dangers
+from tools.review.alarms import alarm_dangers
 from tools.review.api import authorization_dangers, route_dangers, throttling_dangers
 from tools.review.danger import Danger
 from tools.review.functions import direction_dangers, function_dangers, lateness_dangers, standstill_dangers
@@ -26,6 +27,7 @@ DANGERS = {
     "access-grows": "somebody may do what they could not",
     "access-unknown": "what a policy allows is known only after the apply, or hidden",
     "access-wildcard": "a policy allows what it does not name",
+    "alarms-silenced": "nobody is told when something goes wrong",
     "api-destroyed": "the API is destroyed or replaced, and its address with it",
     "authorization-changed": "other clients than now are let in",
     "authorization-removed": "everyone is let in",
@@ -87,6 +89,7 @@ _RULES: tuple[Callable[[Plan], Iterator[Danger]], ...] = (
     encryption_dangers,
     function_dangers,
     delayer_period_dangers,
+    alarm_dangers,
 )
 
 
