@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,15 @@ from tools.review.plan import Plan, read_plan
 use_profile()
 
 type ReadScenario = Callable[[str], Plan]
+
+
+def changed(name: str, address: str, **values: Any) -> Plan:
+    """A real plan with some planned values of one resource set otherwise."""
+    document = json.loads(kept_plan(name))
+    (change,) = [found["change"] for found in document["resource_changes"] if found["address"] == address]
+    for side, value in values.items():
+        change[side].update(value)
+    return read_plan(json.dumps(document), name)
 
 
 @pytest.fixture(scope="session")

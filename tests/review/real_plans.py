@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.review.scenarios import SCENARIOS, Scenario
+from tests.review.scenarios import SCENARIOS, TOPIC, Scenario
 from tools import stack as local_stack
 from tools.deploy import NO_CREDENTIALS
 from tools.review.plan import POLICY_ATTRIBUTES
@@ -36,7 +36,7 @@ FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1m
 _ACCOUNTS = ("000000000000", "777788889999")
 
 #: What a review reads of a plan, and so what is kept.
-_VARIABLES = ("delayer_period_seconds", "environment", "shard_count")
+_VARIABLES = ("delayer_period_seconds", "environment", "max_lateness_seconds", "shard_count")
 _KEPT = ("applyable", "complete", "errored", "format_version", "terraform_version")
 
 
@@ -163,7 +163,7 @@ def _policies(module: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _apply() -> None:
-    """Apply prod to the embedded AWS, and keep its state: as it is, and what tokens change in it."""
+    """Apply prod to the embedded AWS, and keep its state: as it is, and what tokens and a topic change."""
     with tempfile.TemporaryDirectory(dir=ROOT / "build") as made, _embedded_aws(Path(made) / "stack") as stack:
         packages = Path(made) / "packages"
         packages.mkdir()
@@ -174,15 +174,21 @@ def _apply() -> None:
         state = _settled(workspace, stack.endpoint)
         authorization = json.dumps(SCENARIOS["authorization_jwt"].variables["authorization"])
         tokens = _settled(workspace, stack.endpoint, f"-var=authorization={authorization}")
-    known = state["resources"]
-    changed = [
-        resource
-        for resource in tokens["resources"]
-        if resource not in known and resource.get("module") == "module.http_api"
-    ]
+        topic = _settled(workspace, stack.endpoint, f"-var=alarm_topic_arn={TOPIC}")
+    contents = {
+        "prod": state,
+        "jwt": _changed(state, tokens, "module.http_api"),
+        "topic": _changed(state, topic, "module.monitoring"),
+    }
     _APPLIED.mkdir(exist_ok=True)
-    for name, content in (("prod", state), ("jwt", changed)):
+    for name, content in contents.items():
         (_APPLIED / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def _changed(state: Mapping[str, Any], other: Mapping[str, Any], module: str) -> list[Any]:
+    """A module's resources that are otherwise in another state."""
+    known = state["resources"]
+    return [found for found in other["resources"] if found not in known and found.get("module") == module]
 
 
 @contextlib.contextmanager

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["SCENARIOS", "SECRET", "Scenario"]
+__all__ = ["SCENARIOS", "SECRET", "TOPIC", "Scenario"]
 
 #: What no review may show.
 SECRET = "the-secret-4f1d"
 
+#: What prod's alarms tell, where they tell anything.
+TOPIC = "arn:aws:sns:eu-west-1:777788889999:alarms"
+
 QUEUE, TABLE, BUCKET = "modules/delayer_queue", "modules/schedule_table", "modules/failure_bucket"
 FUNCTION, API, MINUTE = "modules/function", "modules/http_api", "modules/minute_schedule"
+MONITORING = "modules/monitoring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Scenario:
     """What differs from what is applied.
 
     `overrides` and `removed` are by the configuration's folder; `packages` names functions with other code. `applied`
-    is the state that is planned against: prod, prod with tokens (jwt), or nothing.
+    is the state that is planned against: prod, prod with tokens (jwt), prod with a topic for its alarms (topic), or
+    nothing.
     """
 
     variables: dict[str, object] = field(default_factory=dict)
@@ -48,7 +53,6 @@ SCENARIOS = {
         {
             "horizon_days": 365,
             "log_retention_days": 180,
-            "max_lateness_seconds": 3600,
             "shard_count": 96,
             "throttling": {"rate_limit": 1500, "burst_limit": 3000},
         }
@@ -177,11 +181,58 @@ data "aws_iam_policy_document" "api_schedule_post" {
         },
         applied="nothing",
     ),
+    "settings_elsewhere": Scenario(
+        overrides={
+            ".": """
+module "api_schedule_post" {
+  environment_variables = {
+    HORIZON_SECONDS   = var.horizon_days * 24 * 60 * 60
+    METRICS_NAMESPACE = local.metrics_namespace
+    SHARD_COUNT       = var.shard_count
+    TABLE_NAME        = "another-table"
+  }
+}
+
+module "task_1minute_enqueuer" {
+  environment_variables = {
+    DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
+    METRICS_NAMESPACE      = local.metrics_namespace
+    SHARD_COUNT            = var.shard_count
+    STREAM_ARN             = "${module.schedule_table.table.arn}/stream/another"
+    TABLE_NAME             = "another-table"
+  }
+}
+
+module "stream_dynamodb_fasttrack_enqueuer" {
+  environment_variables = {
+    DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
+    FAILURE_BUCKET_NAME    = "another-bucket"
+    METRICS_NAMESPACE      = local.metrics_namespace
+    QUEUE_URL              = "https://sqs.eu-west-1.amazonaws.com/777788889999/another-queue"
+    TABLE_NAME             = "another-table"
+  }
+}
+"""
+        }
+    ),
+    "functions_stopped": Scenario(
+        overrides={FUNCTION: 'resource "aws_lambda_function" "this" {\n  reserved_concurrent_executions = 0\n}\n'}
+    ),
+    "lateness_limited": Scenario({"max_lateness_seconds": 3600}),
     "boundary_removed": Scenario({"permissions_boundary": None}),
     "workers_raised": Scenario({"sweep_workers": 6}),
     "worker_missing": Scenario(
         overrides={
             MINUTE: 'resource "aws_cloudwatch_event_target" "worker" {\n  for_each = { "1" = "0" }\n}\n',
+        }
+    ),
+    "worker_elsewhere": Scenario(
+        overrides={
+            MINUTE: """
+resource "aws_cloudwatch_event_target" "worker" {
+  arn = each.key == "0" ? var.function.arn : "arn:aws:lambda:eu-west-1:777788889999:function:another"
+}
+"""
         }
     ),
     "sweep_paused": Scenario({"sweep_paused": True}),
@@ -192,6 +243,11 @@ data "aws_iam_policy_document" "api_schedule_post" {
     "audience_changed": Scenario(
         {"authorization": _JWT | {"issuer": "https://other.example", "audiences": ["delayer", "others"]}},
         applied="jwt",
+    ),
+    "route_removed": Scenario(overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  for_each = {}\n}\n'}),
+    "integration_removed": Scenario(
+        overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  target = null\n}\n'},
+        removed={API: ("aws_apigatewayv2_integration.function",)},
     ),
     "throttling_removed": Scenario(
         overrides={
@@ -217,6 +273,30 @@ resource "aws_s3_bucket_versioning" "failures" {
 }
 """
         },
+    ),
+    "recovery_shortened": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  point_in_time_recovery {
+    enabled                 = true
+    recovery_period_in_days = 7
+  }
+}
+"""
+        }
+    ),
+    "table_key": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = "arn:aws:kms:eu-west-1:777788889999:key/11111111-2222-3333-4444-555555555555"
+  }
+}
+"""
+        }
     ),
     "encryption_off": Scenario(
         overrides={
@@ -306,6 +386,38 @@ resource "aws_s3_bucket_lifecycle_configuration" "failures" {
     ),
     "dead_letters_detached": Scenario(
         overrides={QUEUE: 'resource "aws_sqs_queue" "delayer" {\n  redrive_policy = jsonencode({})\n}\n'}
+    ),
+    "dead_letters_sooner": Scenario(
+        overrides={
+            QUEUE: """
+resource "aws_sqs_queue" "delayer" {
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
+    maxReceiveCount     = 1
+  })
+}
+"""
+        }
+    ),
+    "alarms_removed": Scenario(overrides={".": 'module "monitoring" {\n  has_alarms = false\n}\n'}),
+    "alarms_disabled": Scenario(
+        {"alarm_topic_arn": TOPIC},
+        overrides={MONITORING: 'resource "aws_cloudwatch_metric_alarm" "expression" {\n  actions_enabled = false\n}\n'},
+        applied="topic",
+    ),
+    "alarm_topic_removed": Scenario(applied="topic"),
+    "alarms_renamed": Scenario(
+        overrides={
+            MONITORING: """
+resource "aws_cloudwatch_metric_alarm" "metric" {
+  for_each = { for key, alarm in local.metric_alarms : "${key}-again" => alarm if var.has_alarms }
+}
+
+resource "aws_cloudwatch_metric_alarm" "expression" {
+  for_each = { for key, alarm in local.expression_alarms : "${key}-again" => alarm if var.has_alarms }
+}
+"""
+        }
     ),
     "functions_changed": Scenario(
         overrides={

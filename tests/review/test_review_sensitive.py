@@ -17,6 +17,7 @@ from tools.review.code import code_changes
 from tools.review.dangers import find_dangers
 from tools.review.markdown import render
 from tools.review.plan import Plan, read_plan
+from tools.review.settings import FAST_TRACK, POST, SWEEP
 
 TODAY = date(2026, 11, 25)
 
@@ -50,7 +51,13 @@ def test_becoming_sensitive() -> None:
     assert "`handler`: (sensitive) → (sensitive)" in shown
 
 
-NAMES = st.sampled_from(["policy", "environment", "variables", "SHARD_COUNT", "stream_enabled", "name", "state", "x"])
+NAMES = st.sampled_from(
+    [
+        "policy", "environment", "variables", "SHARD_COUNT", "TABLE_NAME", "stream_enabled", "name", "state", "arn",
+        "input", "route_key", "alarm_actions", "actions_enabled", "metric_query", "redrive_policy",
+        "maxReceiveCount", "x",
+    ]
+)  # fmt: skip
 SECRETS = st.sampled_from(["secret-1", 'secret-"2"', '{"Statement": ["secret-3"]}', "secret-`4`"])  # fmt: skip
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 
@@ -81,13 +88,21 @@ MARKED: st.SearchStrategy[Marked] = st.recursive(
 )
 OBJECTS = st.dictionaries(NAMES, MARKED, max_size=4)
 TYPES = st.sampled_from(
-    ["aws_lambda_function", "aws_dynamodb_table", "aws_iam_role_policy", "aws_sqs_queue", "aws_cloudwatch_event_rule"]
-)
+    [
+        "aws_apigatewayv2_route", "aws_cloudwatch_event_rule", "aws_cloudwatch_event_target",
+        "aws_cloudwatch_metric_alarm", "aws_dynamodb_table", "aws_iam_role_policy", "aws_lambda_function",
+        "aws_sqs_queue",
+    ]
+)  # fmt: skip
 
 
-@given(before=OBJECTS, after=OBJECTS, kind=TYPES, action=st.sampled_from(["create", "delete", "replace", "update"]))
+MODULES = st.sampled_from(["", *(f"module.{function}" for function in (FAST_TRACK, POST, SWEEP))])
+ACTIONS = st.sampled_from(["create", "delete", "replace", "update"])
+
+
+@given(before=OBJECTS, after=OBJECTS, kind=TYPES, module=MODULES, action=ACTIONS)
 def test_at_any_depth(
-    before: dict[str, tuple[Any, Any]], after: dict[str, tuple[Any, Any]], kind: str, action: str
+    before: dict[str, tuple[Any, Any]], after: dict[str, tuple[Any, Any]], kind: str, module: str, action: str
 ) -> None:
     """Whatever the shape of values and marks, and on whichever side of the change, no secret is on the page."""
     sides = {
@@ -97,7 +112,10 @@ def test_at_any_depth(
         "after_sensitive": {name: marks for name, (_, marks) in after.items()},
     }
     actions = ["delete", "create"] if action == "replace" else [action]
-    change = {"address": "a.b", "mode": "managed", "type": kind, "name": "b", "change": {"actions": actions, **sides}}
+    change = {
+        "address": "a.b", "mode": "managed", "type": kind, "name": "b", "module_address": module,
+        "change": {"actions": actions, **sides},
+    }  # fmt: skip
     output = {"actions": actions, **sides}
     other = {
         "address": "c.d", "mode": "managed", "type": "c", "name": "d",

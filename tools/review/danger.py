@@ -1,4 +1,4 @@
-"""A danger, and how a value is told in a sentence."""
+"""A danger, and how a resource and its values are told in a sentence."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tools.review.plan import UNKNOWN, Sensitive
+from tools.review.plan import UNKNOWN, Change, Sensitive, at, is_blank
 
-__all__ = ["WHOLE", "Danger", "quoted"]
+__all__ = ["WHOLE", "Danger", "name_of", "new_value", "old_value", "quoted"]
 
 _MAX_CHARACTERS = 160
 
@@ -38,3 +38,22 @@ def quoted(value: Any, longest: int = _MAX_CHARACTERS) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     padding = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{padding}{text}{padding}{fence}"
+
+
+def old_value(change: Change, path: str) -> str:
+    """What an attribute is, as Markdown."""
+    return quoted(at(change.before, path))
+
+
+def new_value(change: Change, path: str) -> str:
+    """What an attribute would be, as Markdown."""
+    return quoted(at(change.after, path))
+
+
+def name_of(change: Change) -> str:
+    """What AWS calls a resource, as Markdown."""
+    values = change.before or change.after
+    for attribute in ("name", "function_name", "bucket", "uuid", "id"):
+        if not is_blank(values.get(attribute)):
+            return quoted(values[attribute])
+    return quoted(change.name)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["GUARDS", "Guard"]
+from tools.review.danger import Danger, name_of, quoted
+from tools.review.losses import is_lost
+from tools.review.plan import Plan, at
+
+__all__ = ["guard_dangers"]
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class _Guard:
     """An attribute that has to stay what it is when it is `good`, or else there is this danger."""
 
     type: str
@@ -20,8 +25,8 @@ class Guard:
 
 
 #: `{name}` is the resource's, `{new}` the attribute's new value.
-GUARDS = (
-    Guard(
+_GUARDS = (
+    _Guard(
         "aws_dynamodb_table",
         "deletion_protection_enabled",
         "deletion-protection-off",
@@ -31,14 +36,14 @@ GUARDS = (
             "longer refuse."
         ),
     ),
-    Guard(
+    _Guard(
         "aws_s3_bucket",
         "force_destroy",
         "deletion-protection-off",
         good=False,
         text=("A destroy would delete the failure bucket {name} with the records in it, which today it refuses."),
     ),
-    Guard(
+    _Guard(
         "aws_dynamodb_table",
         "point_in_time_recovery.enabled",
         "recovery-off",
@@ -48,28 +53,28 @@ GUARDS = (
             "points of the table {name} are dropped, for good."
         ),
     ),
-    Guard(
+    _Guard(
         "aws_s3_bucket_versioning",
         "versioning_configuration.status",
         "recovery-off",
         good="Enabled",
         text=("A record that is deleted from the failure bucket {name} could not be brought back."),
     ),
-    Guard(
+    _Guard(
         "aws_sqs_queue",
         "sqs_managed_sse_enabled",
         "encryption-weakened",
         good=True,
         text=("Messages, with their payloads, would no longer be encrypted at rest by SQS in the queue {name}."),
     ),
-    Guard(
+    _Guard(
         "aws_dynamodb_table",
         "server_side_encryption.enabled",
         "encryption-weakened",
         good=True,
         text=("The table {name} would be encrypted with a key that AWS owns, instead of one of this account."),
     ),
-    Guard(
+    _Guard(
         "aws_s3_bucket_ownership_controls",
         "rule.object_ownership",
         "public-access-loosened",
@@ -77,7 +82,7 @@ GUARDS = (
         text=("Access lists could open single records of the failure bucket {name}: they are not ruled out any more."),
     ),
     *(
-        Guard(
+        _Guard(
             "aws_s3_bucket_public_access_block",
             setting,
             "public-access-loosened",
@@ -89,7 +94,7 @@ GUARDS = (
         )
         for setting in ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
     ),
-    Guard(
+    _Guard(
         "aws_lambda_event_source_mapping",
         "enabled",
         "stream-mapping-disabled",
@@ -99,7 +104,7 @@ GUARDS = (
             "after 24 hours unread; pause the sweep first."
         ),
     ),
-    Guard(
+    _Guard(
         "aws_lambda_event_source_mapping",
         "bisect_batch_on_function_error",
         "stream-mapping-loses",
@@ -108,7 +113,7 @@ GUARDS = (
             "One stream record that makes the fast track fail would take its whole batch with it to the failure bucket."
         ),
     ),
-    Guard(
+    _Guard(
         "aws_lambda_event_source_mapping",
         "maximum_retry_attempts",
         "stream-mapping-loses",
@@ -118,7 +123,7 @@ GUARDS = (
             "of 23 hours: a short outage of SQS is enough."
         ),
     ),
-    Guard(
+    _Guard(
         "aws_cloudwatch_event_rule",
         "state",
         "sweep-paused",
@@ -127,7 +132,7 @@ GUARDS = (
             "No sweep would run: schedules further ahead than the delayer period stay in the table, and become late."
         ),
     ),
-    Guard(
+    _Guard(
         "aws_cloudwatch_event_rule",
         "schedule_expression",
         "sweep-paused",
@@ -137,3 +142,18 @@ GUARDS = (
         ),
     ),
 )
+
+
+def guard_dangers(plan: Plan) -> Iterator[Danger]:
+    """What had to stay as it is, and does not."""
+    destroyed = set()
+    for guard in _GUARDS:
+        for change in plan.of_type(guard.type):
+            if is_lost(change) or at(change.before, guard.path) != guard.good:
+                continue
+            new = at(change.after, guard.path)
+            if new != guard.good and (guard.danger, change.address) not in destroyed:
+                if change.action == "destroy":
+                    destroyed.add((guard.danger, change.address))
+                text = guard.text.format(name=name_of(change), new=quoted(new))
+                yield Danger(guard.danger, change.address, text)

@@ -17,6 +17,7 @@ __all__ = [
     "Sensitive",
     "at",
     "is_blank",
+    "parsed",
     "plan_from",
     "read_plan",
 ]
@@ -42,7 +43,7 @@ POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
 #: If one of a function's variables is known only after the apply, the provider says so of all of them. These are root
 #: variables of the same name in small letters, whose values a plan always knows.
-_SETTINGS = ("DELAYER_PERIOD_SECONDS", "SHARD_COUNT")
+_SETTINGS = ("DELAYER_PERIOD_SECONDS", "MAX_LATENESS_SECONDS", "SHARD_COUNT")
 
 
 class PlanError(Exception):
@@ -100,6 +101,10 @@ class Change:
         """Whether an attribute becomes another, or may."""
         old, new = at(self.before, path), at(self.after, path)
         return old != new and not (is_blank(old) and is_blank(new))
+
+    def is_changed(self, path: str) -> bool:
+        """Whether an attribute of what is there already becomes another, or may."""
+        return self.exists and self.differs(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,16 @@ def at(values: Any, path: str) -> Any:
 def is_blank(value: Any) -> bool:
     """Whether a value says nothing. Terraform and its provider don't tell one such value from another."""
     return value is None or value in ("", [], {})
+
+
+def parsed(value: Any) -> Any:
+    """What a text holds as JSON, None if it is none; UNKNOWN or Sensitive if the text is."""
+    if value is UNKNOWN or isinstance(value, Sensitive):
+        return value
+    try:
+        return json.loads(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def _plan(document: dict[str, Any]) -> Plan:

@@ -1,0 +1,77 @@
+"""The alarms: without them nobody is told that schedules are late, lost or not handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tools.review.danger import Danger, name_of
+from tools.review.plan import Change, Plan, at, is_blank
+
+__all__ = ["alarm_dangers"]
+
+_GONE = "destroyed"
+_DISABLED = "left with their actions disabled"
+_WITHOUT_ACTIONS = "left without any action"
+
+_METRIC = ("namespace", "metric_name", "dimensions", "statistic", "extended_statistic", "comparison_operator")
+_QUERY = ("id", "expression", "metric.namespace", "metric.metric_name", "metric.dimensions")
+
+
+def alarm_dangers(plan: Plan) -> Iterator[Danger]:
+    """Alarms that vanish or fall silent, told once for each module."""
+    silent = list(_silent(list(plan.of_type("aws_cloudwatch_metric_alarm"))))
+    for module in dict.fromkeys(change.module for change, _ in silent):
+        found = [(change, kind) for change, kind in silent if change.module == module]
+        told = []
+        for kind in (_GONE, _DISABLED, _WITHOUT_ACTIONS):
+            names = [name_of(change) for change, its in found if its == kind]
+            if names:
+                told.append(f"{', '.join(names)} would be {kind}")
+        yield Danger(
+            "alarms-silenced",
+            module or found[0][0].address,
+            f"Nobody would be told when what these alarms watch goes wrong: {'; '.join(told)}.",
+        )
+
+
+def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
+    """The alarms that tell now, and would not, with what becomes of them."""
+    created = [change.after for change in alarms if not change.exists]
+    for change in alarms:
+        if not change.exists or change.action == "forget":
+            continue
+        after = change.after
+        if change.action == "destroy":
+            successors = [other for other in created if _watched(other) == _watched(change.before)]
+            after = successors[0] if successors else {}
+            # One that is created takes the place of one.
+            created = [other for other in created if other is not after]
+        found = _silence(change.before, after)
+        if found:
+            yield change, found
+
+
+def _silence(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+    if not after:
+        return _GONE
+    if not _has_actions(before) or at(before, "actions_enabled") is False:
+        return None
+    if at(after, "actions_enabled") is not True:
+        return _DISABLED
+    return None if _has_actions(after) else _WITHOUT_ACTIONS
+
+
+def _has_actions(alarm: Mapping[str, Any]) -> bool:
+    """Whether an alarm tells anybody that it begins; one that doesn't is seen in CloudWatch only."""
+    return not is_blank(at(alarm, "alarm_actions"))
+
+
+def _watched(alarm: Mapping[str, Any]) -> list[Any]:
+    """What an alarm is on. One that differs in nothing of this is the same with another name or threshold."""
+    queries = at(alarm, "metric_query")
+    return [
+        # Terraform says null of what is not set where the provider says "".
+        [at(alarm, attribute) or None for attribute in _METRIC],
+        [[at(query, attribute) for attribute in _QUERY] for query in queries] if isinstance(queries, list) else queries,
+    ]
