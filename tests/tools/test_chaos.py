@@ -43,6 +43,7 @@ def spoiled(at: float) -> dict[str, Any]:
 
 KILLED = "the function was killed after SQS had taken it"
 LATER = "a call that had been given up took effect later"
+ON_ITS_WAY = "its call was on its way when the function was killed"
 AGAIN = "an earlier record of its batch had to come again"
 
 
@@ -58,6 +59,7 @@ _DIED = "Worker process died"
         ([invocation(0, "done", "a"), *_WITHIN], [spoiled(4)], "SQS took it, and the answer was lost"),
         ([invocation(0, "done", "a"), *_WITHIN], [], UNEXPLAINED),
         ([invocation(0, "done", "a"), *_WITHIN], [spoiled(-2)], UNEXPLAINED),
+        ([invocation(0, "done", "a"), taken(1, "a"), taken(5.1, "a")], [], "SQS took it, and no answer came in time"),
         ([invocation(0, _DIED, "x", "a", retry_from=0), _SECOND], [], KILLED),
         ([invocation(0, "partial answer", "x", "a", retry_from=0), _SECOND], [], AGAIN),
         ([invocation(0, "partial answer", "a", "x", retry_from=1), _SECOND], [], UNEXPLAINED),
@@ -68,11 +70,14 @@ _DIED = "Worker process died"
         ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(4)], UNEXPLAINED),
         ([invocation(0, _DIED, "a", retry_from=0), taken(15, "a"), _SECOND, taken(25, "a")], [spoiled(11)], LATER),
         ([invocation(0, _DIED, "a", retry_from=0), taken(15, "a"), _SECOND, taken(25, "a")], [spoiled(2)], UNEXPLAINED),
+        ([invocation(0, _DIED, "a", retry_from=0), taken(11, "a"), _SECOND, taken(25, "a")], [], ON_ITS_WAY),
+        ([invocation(0, "done", "a"), taken(11, "a"), _SECOND, taken(25, "a")], [], UNEXPLAINED),
     ],
     ids=[
         "lost",
         "no fault",
         "too early",
+        "slow",
         "killed",
         "earlier",
         "done with",
@@ -83,6 +88,8 @@ _DIED = "Worker process died"
         "never held",
         "late effect of a killed one",
         "out of nowhere",
+        "on its way",
+        "after its end",
     ],
 )
 def test_why_a_schedule_was_sent_twice(facts: list[dict[str, Any]], fired: list[dict[str, Any]], reason: str) -> None:
@@ -169,3 +176,13 @@ def test_lateness_in_an_outage_is_told_apart() -> None:
     _, text = printed(disturbed)
     assert "all: p50 500, p99 500, worst 90,000" in text
     assert "due while nothing was switched off: p50 500, p99 500, worst 500" in text
+
+
+def test_what_is_unexplained_is_told() -> None:
+    """The table has all that is known of a schedule whose second message has no cause, so that one can look into it."""
+    journal = journal_of(stored("7"), invocation(NOW, "done", "7"), taken(NOW + 1, "7"), taken(NOW + 2, "7"))
+    twice = outcome(journal=journal)
+    hear(twice.arrivals, "7", NOW + 500, f"7@{NOW + 2}")
+    _, text = printed(twice)
+    assert "7, stored 1 times: " in text
+    assert f"{NOW + 2:.3f} taken as" in " ".join(text.split())

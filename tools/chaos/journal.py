@@ -18,10 +18,17 @@ UNEXPLAINED = "unexplained"
 #: A call that was spoiled was begun at most this long before SQS took its messages: the proxy holds some for 4.5 s.
 _CALL_SECONDS = 6.0
 
+#: A call that was not spoiled, and on its way when its function was killed, has taken effect so soon.
+_ON_ITS_WAY_SECONDS = 2.0
+
+#: So long a function waits for an answer (delayer.retries.client_config), and then calls again.
+_ANSWER_SECONDS = 4.0
+
 #: By the outcome of its invocation, as the embedded AWS words it.
+_KILLED = "Worker process died"
 _WHY_A_BATCH_COMES_AGAIN = {
     "partial answer": "an earlier record of its batch had to come again",
-    "Worker process died": "the function was killed after SQS had taken it",
+    _KILLED: "the function was killed after SQS had taken it",
 }
 
 
@@ -92,16 +99,36 @@ class Journal:
         strangers = set(message_ids) - {each.message_id for each in taken}
         return reasons + [UNEXPLAINED] * len(strangers)
 
+    def story(self, schedule_id: str) -> str:
+        """All that is known of a schedule's messages, for a person who looks into one."""
+        facts = [(each.at, f"taken as {each.message_id}") for each in self.taken.get(schedule_id, [])]
+        for each in self.invocations.get(schedule_id, []):
+            facts += [(each.began, "fast track called"), (each.ended, f"{each.outcome}, again from {each.retry_from}")]
+        lines = (f"{at:.3f} {what}" for at, what in sorted(facts))
+        return f"{schedule_id}, stored {self.stored.get(schedule_id, 0)} times: {'; '.join(lines)}"
+
     def _why(self, first: Taken, second: Taken) -> str:
         before, after = self._invocation(first), self._invocation(second)
         if before is None or after is None:
-            late = first if before is None else second
-            return "a call that had been given up took effect later" if self._is_spoiled(late) else UNEXPLAINED
+            return self._why_outside(first if before is None else second)
         if before is after:
-            return "SQS took it, and the answer was lost" if self._is_spoiled(first) else UNEXPLAINED
+            if self._is_spoiled(first):
+                return "SQS took it, and the answer was lost"
+            is_slow = second.at - first.at >= _ANSWER_SECONDS
+            return "SQS took it, and no answer came in time" if is_slow else UNEXPLAINED
         if before.is_done_with(first.schedule_id):
             return "stored again after its hand-over" if self.stored.get(first.schedule_id, 0) > 1 else UNEXPLAINED
         return _WHY_A_BATCH_COMES_AGAIN.get(before.outcome, f"its invocation failed: {before.outcome}")
+
+    def _why_outside(self, taken: Taken) -> str:
+        """Why SQS took a message while no invocation worked on its schedule."""
+        if self._is_spoiled(taken):
+            return "a call that had been given up took effect later"
+        was_killed = any(
+            each.outcome == _KILLED and 0 <= taken.at - each.ended <= _ON_ITS_WAY_SECONDS
+            for each in self.invocations.get(taken.schedule_id, [])
+        )
+        return "its call was on its way when the function was killed" if was_killed else UNEXPLAINED
 
     def _is_spoiled(self, taken: Taken) -> bool:
         """Whether the proxy spoiled a call that may be the one that brought this message."""

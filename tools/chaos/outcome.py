@@ -93,10 +93,13 @@ def report(outcome: Outcome) -> tuple[bool, Table, str]:
     lost = posts.due.keys() - first.keys()
     early = sum(seconds < 0 for seconds in late.values())
     again: dict[str, int] = {}
+    unexplained = []
     for schedule_id, message_ids in arrivals.message_ids.items():
         if len(message_ids) > 1 or schedule_id not in posts.due:
             for reason in journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]:
                 again[reason] = again.get(reason, 0) + 1
+                if reason == UNEXPLAINED:
+                    unexplained.append(schedule_id)
     faults = sum(journal.faults.values())
     undisturbed = [
         seconds for schedule_id, seconds in late.items() if is_undisturbed(posts.due[schedule_id] - outcome.start)
@@ -113,6 +116,8 @@ def report(outcome: Outcome) -> tuple[bool, Table, str]:
     table.add_row("sent again", f"{sum(again.values())}, each under its scheduleId")
     for reason, count in sorted(again.items(), key=lambda item: -item[1]):
         table.add_row("", f"{count}: {reason}")
+    for schedule_id in unexplained:
+        table.add_row("", journal.story(schedule_id))
     table.add_row("lateness, ms", f"all: {percentiles(list(late.values()))}")
     table.add_row("", f"due while nothing was switched off: {percentiles(undisturbed)}")
     table.add_row("", f"the burst: {percentiles(burst)}")

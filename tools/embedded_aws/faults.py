@@ -93,7 +93,12 @@ class _Faults:
 def _may_call(operation: str, worker: Any, event: dict[str, Any], schedule_ids: set[str]) -> bool:
     """Whether this process, at work on this event, made the call about these schedules."""
     if "Records" in event:
-        return not schedule_ids.isdisjoint(_schedule_id(record["dynamodb"]["Keys"]) for record in event["Records"])
+        names = {"SendMessageBatch": "REMOVE", "BatchWriteItem": "INSERT"}
+        return not schedule_ids.isdisjoint(
+            _schedule_id(record["dynamodb"]["Keys"])
+            for record in event["Records"]
+            if record["eventName"] == names.get(operation)
+        )
     name: str = worker.func_name
     return name.endswith(_POST if operation == "PutItem" else _SWEEP)
 
