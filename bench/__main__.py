@@ -12,7 +12,9 @@ from rich.console import Console
 
 from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.packages import Function, unpack
+from bench.processes import BenchError
 from bench.table import Figure, table_of, verdict
+from tools.terraform import TerraformError
 
 #: By the names that ONLY takes.
 _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
@@ -23,6 +25,14 @@ _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
     "bursts": bursts.measure,
     "lateness": lateness.measure,
 }
+
+
+def _measured(name: str, folders: dict[Function, Path]) -> Iterator[Figure]:
+    """An item's figures; of one that does not work, those that there are, and what it said."""
+    try:
+        yield from _ITEMS[name](folders)
+    except (BenchError, TerraformError) as error:
+        yield Figure(name, "not measured to its end", str(error), "measured", is_good=False)
 
 
 def main(names: list[str]) -> int:
@@ -36,7 +46,7 @@ def main(names: list[str]) -> int:
         folders = unpack(Path(folder))
         for name in names or _ITEMS:
             begun = time.monotonic()
-            for figure in _ITEMS[name](folders):
+            for figure in _measured(name, folders):
                 figures.append(figure)
                 # So that whoever waits sees what there is.
                 print(f"{figure.name}: {figure.value}", file=sys.stderr, flush=True)

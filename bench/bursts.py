@@ -24,7 +24,13 @@ from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import BATCH_SIZE, lane
 from bench.table import Figure, at_most
-from tools.capacity.model import FAST_TRACK_MEMORY_MB, SWEEP_MEMORY_MB, handover_seconds, processors
+from tools.capacity.model import (
+    FAST_TRACK_MEMORY_MB,
+    SWEEP_MEMORY_MB,
+    SWEEP_TIMEOUT_SECONDS,
+    handover_seconds,
+    processors,
+)
 
 __all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
 
@@ -47,8 +53,10 @@ _WRITES_PER_SECOND = 1_000
 _LATENCY_SECONDS = 0.010
 #: Lambda asks a shard of a stream four times a second (AWS Lambda developer guide, "DynamoDB").
 _POLL_SECONDS = 0.25
-#: In terraform/*.tf.
-_SWEEP_TIMEOUT_SECONDS, _FAST_TRACK_TIMEOUT_SECONDS = 55, 60
+#: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
+_FAST_TRACK_TIMEOUT_SECONDS = 60
+#: A sweep after these would come too late.
+_MOST_TICKS = 14
 #: Of the executions of the fast track, those whose last records come last are played, until they have had so many; in
 #: one case all are. More would take minutes and end no later.
 _PLAYED = 15_000
@@ -68,9 +76,11 @@ class Burst:
     #: When each record was deleted, in order.
     deleted_at: list[float] = field(default_factory=list)
     ticks: int = 0
-    #: Deleted records that were played to the fast track, what was sent of them, and in how many calls.
+    #: Deleted records that were played to the fast track, how many schedules were sent of them, by how many messages,
+    #: and in how many calls.
     played: int = 0
     sent: int = 0
+    messages: int = 0
     send_calls: int = 0
     last_entered: float = 0.0
     sweep_memory_bytes: int = 0
@@ -109,13 +119,13 @@ def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
             )
             for _ in range(at_once)
         ]  # fmt: skip
-        while aws.do("counted")["left"]:
+        while aws.do("counted")["left"] and burst.ticks < _MOST_TICKS:
             now = _TICK + 60 * burst.ticks
 
             def sweep(worker: int, now: int = now) -> int:
                 event = {"worker": worker, "workers": burst.workers}
                 clock = {"now": now, "pace": _SWEEP_PACE}
-                answer = played[worker % at_once].invoke(event, seconds=_SWEEP_TIMEOUT_SECONDS, **clock)
+                answer = played[worker % at_once].invoke(event, seconds=SWEEP_TIMEOUT_SECONDS, **clock)
                 return int(answer["memory_bytes"])
 
             for first in range(0, burst.workers, at_once):
@@ -162,7 +172,8 @@ def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) 
                 burst.fast_track_memory_bytes = answer["memory_bytes"]
             burst.last_entered = max(burst.last_entered, now - _TICK)
     counted = aws.do("counted")
-    burst.sent, burst.send_calls = counted["sent"], counted["requests"]["SendMessageBatch"]
+    burst.sent, burst.messages = counted["sent"], counted["entries"]["SendMessageBatch"]
+    burst.send_calls = counted["requests"]["SendMessageBatch"]
 
 
 def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
@@ -174,6 +185,8 @@ def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
         _ITEM,
         f"{burst.shards} shards, {workers}: the last entered the queue",
         f"{DUE_AFTER_TICK - burst.last_entered:,.0f} s before its pointInTime",
+        "before it",
+        burst.last_entered < DUE_AFTER_TICK,
         note=f"swept in {burst.deleted_at[-1]:,.1f} s and {ticks}, in the queue after {burst.last_entered:,.1f} s;"
         f" {burst.sent / burst.send_calls:.1f} messages a send call; make capacity says {predicted:,.1f} s,"
         f" {predicted / burst.last_entered:.2f} of that"
@@ -184,5 +197,5 @@ def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
         f"{burst.shards} shards, {workers}: deleted once, and sent once",
         f"{len(burst.deleted_at):,}; {burst.sent:,} of {burst.played:,} played",
         "all",
-        len(burst.deleted_at) == SCHEDULES and burst.sent == burst.played,
+        len(burst.deleted_at) == SCHEDULES and burst.sent == burst.messages == burst.played,
     )

@@ -40,6 +40,10 @@ type Answer = tuple[int, Document]
 _THROTTLED: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"})
 _NOT_NEW: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"})
 _UNKNOWN: Answer = (400, {"__type": "com.amazon.coral.service#UnknownOperationException"})
+_INVALID: Answer = (400, {"__type": "com.amazon.coral.validate#ValidationException"})
+
+#: Amazon DynamoDB API reference, BatchWriteItem; Amazon SQS API reference, SendMessageBatch.
+_MOST_WRITES, _MOST_MESSAGES, _MOST_MESSAGE_BYTES, _MOST_DELAY_SECONDS = 25, 10, 262_144, 900
 
 
 class _Partition:
@@ -152,6 +156,9 @@ class Account:
         return 200, {}
 
     def _query(self, request: Document) -> Answer:
+        # Of a filter, or without an end, it would read what is pending, whatever it answers.
+        if "FilterExpression" in request or ":end" not in request.get("KeyConditionExpression", ""):
+            return _INVALID
         values = request["ExpressionAttributeValues"]
         shard = values[":shard"]["N"]
         partition = self._partitions[shard]
@@ -170,20 +177,20 @@ class Account:
     def _batch_write_item(self, request: Document) -> Answer:
         [(table, requests)] = request["RequestItems"].items()
         self._entries["BatchWriteItem"] += len(requests)
+        keys = [each["DeleteRequest"]["Key"] for each in requests]
+        if len({(key["shard"]["N"], key["due"]["S"]) for key in keys}) < len(requests) or len(keys) > _MOST_WRITES:
+            return _INVALID
         now = self._time()
         unprocessed = []
-        for each in requests:
-            key = each["DeleteRequest"]["Key"]
+        for each, key in zip(requests, keys, strict=True):
             shard, due = key["shard"]["N"], key["due"]["S"]
             partition = self._partitions[shard]
             payload = partition.items.get(due)
-            if payload is None:
-                continue
-            if not self._may_write(partition, due, payload):
+            if not self._may_write(partition, due, payload or ""):
                 unprocessed.append(each)
-                continue
-            del partition.items[due]
-            self._stream.append(("REMOVE", shard, due, payload, now))
+            elif payload is not None:
+                del partition.items[due]
+                self._stream.append(("REMOVE", shard, due, payload, now))
         if len(unprocessed) == len(requests):
             return _THROTTLED
         return 200, {"UnprocessedItems": {table: unprocessed} if unprocessed else {}}
@@ -195,6 +202,13 @@ class Account:
     def _send_message_batch(self, request: Document) -> Answer:
         entries = request["Entries"]
         self._entries["SendMessageBatch"] += len(entries)
+        is_valid = (
+            len({entry["Id"] for entry in entries}) == len(entries) <= _MOST_MESSAGES
+            and all(0 <= entry["DelaySeconds"] <= _MOST_DELAY_SECONDS for entry in entries)
+            and sum(len(entry["MessageBody"].encode()) for entry in entries) <= _MOST_MESSAGE_BYTES
+        )
+        if not is_valid:
+            return _INVALID
         successful = []
         for entry in entries:
             self._sent.add(entry["MessageAttributes"]["scheduleId"]["StringValue"])

@@ -91,13 +91,18 @@ def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
     ):
         functions = {POST: post, SWEEP: sweep, FAST_TRACK: fast_track}
         yield from burst_figures({pending: _burst(aws, _Delayer(aws, functions), pending) for pending in PENDING})
+        for stream_shards in (_STREAM_SHARDS, SHARDS):
+            counted = _burst(aws, _Delayer(aws, functions), PENDING[0], stream_shards)
+            messages = counted["entries"]["SendMessageBatch"] / counted["requests"]["SendMessageBatch"]
+            name = f"the same, to ten executions of each of {stream_shards} stream shards"
+            yield Figure(_ITEM, name, f"{messages:.2f}", note="as the mapping hands a burst on of which all is there")
         for name, due_in in (("due in an hour, swept", 3_600), ("due in five minutes, fast track", 300)):
             delayer = _Delayer(aws, functions)
             counted = _trickle(aws, delayer, due_in)
             yield from trickle_figures(name, counted, delayer.invocations)
 
 
-def _burst(aws: CannedAws, delayer: _Delayer, pending: int) -> Document:
+def _burst(aws: CannedAws, delayer: _Delayer, pending: int, stream_shards: int | None = None) -> Document:
     aws.do("reset", now=NOW)
     aws.do("load", count=pending, shards=SHARDS, due=NOW + 30 * 86_400, payload_bytes=300)
     chance = random.Random(BURST)
@@ -107,7 +112,7 @@ def _burst(aws: CannedAws, delayer: _Delayer, pending: int) -> Document:
     delayer.run_stream(NOW)
     tick = due - _PERIOD
     delayer.invoke(SWEEP, [{}], tick)
-    delayer.run_stream(tick)
+    delayer.run_stream(tick, stream_shards)
     return aws.do("counted")
 
 
@@ -128,13 +133,15 @@ def burst_figures(counted: dict[int, Document]) -> Iterator[Figure]:
     """Of a burst of BURST schedules, by how many others were pending."""
     for pending, of_pending in counted.items():
         requests = of_pending["requests"]
+        once = {"BatchWriteItem": BURST, "SendMessageBatch": BURST}
         yield Figure(
             _ITEM,
             f"{BURST:,} due at once, {pending:,} others pending",
             ", ".join(f"{requests.get(kind, 0):,} {kind}" for kind in _KINDS),
-            "each sent, the others left",
-            of_pending["sent"] == BURST and of_pending["left"] == pending,
-        )
+            "each deleted and sent once, a query a shard, the others left",
+            of_pending["sent"] == BURST and of_pending["left"] == pending and of_pending["entries"] == once
+            and (requests["Query"], requests["DescribeTable"]) == (SHARDS, 1),
+        )  # fmt: skip
     first, *others = counted.values()
     requests, entries = first["requests"], first["entries"]
     yield at_most(_ITEM, "puts a schedule", requests["PutItem"] / BURST, 1, form=".2f")

@@ -7,11 +7,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tools.capacity.model import BATCH_RECORDS, LANES_PER_STREAM_SHARD
+
 __all__ = ["BATCH_BYTES", "BATCH_SIZE", "PARALLELIZATION_FACTOR", "batches", "lane"]
 
-#: Both are in terraform/stream_dynamodb_fasttrack_enqueuer.tf.
-BATCH_SIZE = 1_000
-PARALLELIZATION_FACTOR = 10
+#: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
+BATCH_SIZE, PARALLELIZATION_FACTOR = BATCH_RECORDS, LANES_PER_STREAM_SHARD
 
 #: Lambda hands no more to an invocation (AWS Lambda developer guide, "quotas": 6 MB).
 BATCH_BYTES = 6_000_000

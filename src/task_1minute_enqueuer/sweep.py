@@ -18,7 +18,7 @@ __all__ = ["CALLS_IN_FLIGHT", "SHARDS_AT_ONCE", "Sweep", "shards_of_worker", "sw
 
 #: BatchWriteItem calls under way at once. With about 10 ms a call they would be 20,000 deletes a second, five times
 #: what a new on-demand table takes (4,000 write units a second; Amazon DynamoDB developer guide, "on-demand capacity
-#: mode"). A function of 512 MB computes a sixth of that (docs/benchmarks.md): more calls at once would not help it.
+#: mode"). A whole processor computes half of that (docs/benchmarks.md): more calls at once would not help it.
 CALLS_IN_FLIGHT = 8
 
 #: Shards that are deleted from in turn. A partition takes about 1,000 KB of writes a second: with so many, the calls in

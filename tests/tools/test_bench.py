@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,6 +14,7 @@ from zipfile import ZipFile
 import pytest
 from rich.console import Console
 
+from bench import __main__ as bench_main
 from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.bursts import Burst, lanes_to_play
 from bench.bursts_picture import picture_of
@@ -50,6 +52,7 @@ def keys_of(account: Account) -> list[dict[str, Any]]:
     """All keys that are due in shard 0, from every page."""
     query: dict[str, Any] = {
         "ExpressionAttributeValues": {":shard": {"N": "0"}, ":end": {"S": f"{NOW + 1:012d}"}},
+        "KeyConditionExpression": "#shard = :shard AND due < :end",
     }
     keys: list[dict[str, Any]] = []
     while True:
@@ -113,11 +116,43 @@ class TestCannedAws:
         assert len(records[0][3]) == 300
         assert account.records()["records"] == []
 
+    def test_what_aws_refuses(self) -> None:
+        """Too many deletes or messages a call, a key or an id twice, a long delay, a filter, or no end of the keys."""
+        account, keys = loaded(Clock(), 30)
+        assert delete(account, keys[:26])[0] == 400
+        assert delete(account, [keys[0], keys[0]])[0] == 400
+        assert account.counted()["left"] == 30
+
+        def send(count: int = 1, *, same: bool = False, **changes: Any) -> int:
+            entry = {"DelaySeconds": 900, "MessageBody": "x", "MessageAttributes": {"scheduleId": {"StringValue": "a"}}}
+            entries = [entry | {"Id": "0" if same else f"{number}"} | changes for number in range(count)]
+            return account.answer("SendMessageBatch", {"Entries": entries})[0]
+
+        assert send(10) == 200
+        refused = [send(11), send(2, same=True), send(DelaySeconds=901), send(10, MessageBody="x" * 26_215)]
+        assert refused == [400] * 4
+        values = {":shard": {"N": "0"}, ":end": {"S": "1"}}
+        without_end = {"ExpressionAttributeValues": values, "KeyConditionExpression": "shard = :shard"}
+        filtered = without_end | {"KeyConditionExpression": "shard = :shard AND due < :end", "FilterExpression": "x"}
+        assert [account.answer("Query", query)[0] for query in (without_end, filtered)] == [400, 400]
+
     def test_a_second_put_is_refused(self) -> None:
         """The condition holds: a key is put once."""
         account = Account(Clock())
         put = {"Item": {"shard": {"N": "1"}, "due": {"S": "1#a"}, "payload": {"S": "{}"}}}
         assert [account.answer("PutItem", put)[0] for _ in range(2)] == [200, 400]
+
+
+def test_an_item_that_does_not_work_keeps_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was measured before it is shown, it is out of bounds with what it said, and there is no traceback."""
+
+    def broken(_folders: dict[Function, Path]) -> Iterator[Figure]:
+        yield Figure("builds", "size", "1")
+        raise BenchError("the sweep has failed")
+
+    monkeypatch.setitem(bench_main._ITEMS, "builds", broken)  # noqa: SLF001 -- there is no other way to an item
+    first, last = bench_main._measured("builds", {})  # noqa: SLF001
+    assert (first.name, last.value, last.is_good) == ("size", "the sweep has failed", False)
 
 
 class TestStream:
@@ -198,6 +233,8 @@ class TestRequests:
         ("made", "bad"),
         [
             ({"PutItem": 1_001}, ["puts a schedule"]),
+            ({"Query": 17}, ["1,000 due at once, 100 others pending"]),
+            ({"DescribeTable": 2}, ["1,000 due at once, 100 others pending"]),
             ({"BatchWriteItem": 41}, ["deletes a call"]),
             ({"SendMessageBatch": 102}, ["messages a send call"]),
             ({"Scan": 1}, ["Scan, or anything else"]),
@@ -209,13 +246,21 @@ class TestRequests:
 
     def test_more_with_more_pending(self) -> None:
         """A request more because others are pending is seen."""
-        more = counted(Query=17) | {"left": 10_000}
+        more = counted(BatchWriteItem=41) | {"left": 10_000}
         assert bad_names({100: counted(), 10_000: more}) == ["the same requests, whatever is pending"]
 
     def test_lost_or_taken_too_many(self) -> None:
         """A schedule that was not sent, or another that was deleted, makes the run bad."""
         assert bad_names({100: counted() | {"sent": 999}}) == ["1,000 due at once, 100 others pending"]
         assert bad_names({100: counted() | {"left": 99}}) == ["1,000 due at once, 100 others pending"]
+
+    @pytest.mark.parametrize("kind", ["BatchWriteItem", "SendMessageBatch"])
+    def test_twice(self, kind: str) -> None:
+        """All deleted or sent twice, in calls as full as before, is seen."""
+        twice = counted()
+        twice["entries"][kind] *= 2
+        twice["requests"][kind] *= 2
+        assert bad_names({100: twice}) == ["1,000 due at once, 100 others pending"]
 
     def test_a_trickle_is_told_per_schedule(self) -> None:
         """What one costs has no bound."""
@@ -299,7 +344,7 @@ def burst(**changes: Any) -> Burst:
     deleted_at = [number / 5_000 for number in range(100_000)]
     facts: dict[str, Any] = {
         "shards": 16, "workers": 1, "deleted_at": deleted_at, "ticks": 1, "played": 5_000, "sent": 5_000,
-        "send_calls": 500, "last_entered": 21.0,
+        "messages": 5_000, "send_calls": 500, "last_entered": 21.0,
     }  # fmt: skip
     return Burst(**(facts | changes))
 
@@ -314,10 +359,15 @@ class TestBursts:
         assert "swept in 20.0 s and 1 tick, in the queue after 21.0 s; 10.0 messages a send call" in lead.note
         assert whole.is_good
 
-    @pytest.mark.parametrize("changes", [{"sent": 4_999}, {"deleted_at": [1.0] * 99_999}])
+    @pytest.mark.parametrize("changes", [{"sent": 4_999}, {"messages": 5_001}, {"deleted_at": [1.0] * 99_999}])
     def test_lost(self, changes: dict[str, Any]) -> None:
-        """One that was not sent, or not deleted, is out of bounds."""
+        """One that was not sent, or sent twice, or not deleted, is out of bounds."""
         assert [figure.is_good for figure in bursts.figures(burst(**changes), 1)] == [True, False]
+
+    def test_late(self) -> None:
+        """A burst of which one entered the queue after its pointInTime is out of bounds."""
+        lead, _ = bursts.figures(burst(last_entered=781.0), 1)
+        assert not lead.is_good
 
     def test_those_that_end_last_are_played(self) -> None:
         """Each execution's records are in order; first come those whose last record comes last, until enough."""

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str]) -> int:
         print(markdown(), end="")
         return 0
     try:
-        rate, peak, size, ahead = arguments
+        # One that is missing is told like one that is empty.
+        rate, peak, size, ahead = [*arguments, "", "", "", ""][:4]
         load = _workload(rate, peak, size, ahead)
     except CapacityError as error:
         print(f"make capacity: {error}", file=sys.stderr)

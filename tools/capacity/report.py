@@ -53,7 +53,7 @@ def markdown() -> str:
 
 def _row(load: Workload) -> tuple[str, ...]:
     planned = plan(load)
-    first = uses(load, planned)[0]
+    first = next(use for use in uses(load, planned) if not use.is_aside)
     cost = bill(load, planned)
     executions = planned.post_concurrency + planned.workers + planned.fast_track_concurrency
     return (
@@ -63,7 +63,7 @@ def _row(load: Workload) -> tuple[str, ...]:
         f"{planned.environments}",
         f"{planned.shards}",
         f"{planned.workers}",
-        f"{planned.partitions}",
+        f"{planned.partitions:,}",
         f"{executions:,}",
         f"{first.what}: {_share(first)}",
         _number(planned.handover_seconds),
