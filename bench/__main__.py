@@ -14,6 +14,7 @@ from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.packages import Function, unpack
 from bench.processes import BenchError
 from bench.table import Figure, table_of, verdict
+from tools.terminal import run
 from tools.terraform import TerraformError
 
 #: By the names that ONLY takes.
@@ -35,13 +36,12 @@ def _measured(name: str, folders: dict[Function, Path]) -> Iterator[Figure]:
         yield Figure(name, "not measured to its end", str(error), "measured", is_good=False)
 
 
-def main(names: list[str]) -> int:
-    """Measure the items of these names, or all; returns the exit status."""
+def bench(console: Console, names: list[str]) -> bool:
+    """Measure the items of these names, or all; whether every figure is within its bounds."""
     if unknown := set(names) - set(_ITEMS):
-        print(f"There is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(_ITEMS)}.", file=sys.stderr)
-        return 2
+        raise TerraformError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(_ITEMS)}")
     figures: list[Figure] = []
-    console = Console(width=max(160, Console().width))
+    console.width = max(160, console.width)
     with TemporaryDirectory(prefix="bench-") as folder:
         folders = unpack(Path(folder))
         for name in names or _ITEMS:
@@ -51,11 +51,11 @@ def main(names: list[str]) -> int:
                 # So that whoever waits sees what there is.
                 print(f"{figure.name}: {figure.value}", file=sys.stderr, flush=True)
             print(f"({name} took {time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
-    status, why = verdict(figures)
+    is_good, why = verdict(figures)
     console.print(table_of(figures))
     console.print(why)
-    return status
+    return is_good
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("make bench", lambda console: bench(console, sys.argv[1:]))

@@ -27,6 +27,7 @@ class _Process:
         self._process = subprocess.Popen(
             [PYTHON, "-S", "-B", *command],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=variables,
+            start_new_session=True,  # Ctrl-C is for us
         )  # fmt: skip
 
     def __enter__(self) -> Self:

@@ -66,12 +66,12 @@ def table_of(figures: Iterable[Figure]) -> Table:
     return table
 
 
-def verdict(figures: Sequence[Figure]) -> tuple[int, str]:
-    """The exit status, and why."""
+def verdict(figures: Sequence[Figure]) -> tuple[bool, str]:
+    """Whether every figure is within its bounds, and what is to be said of that."""
     bad = [figure for figure in figures if not figure.is_good]
     if bad:
-        return 1, "Out of bounds: " + "; ".join(f"{figure.item}, {figure.name}" for figure in bad)
+        return False, "Out of bounds: " + "; ".join(f"{figure.item}, {figure.name}" for figure in bad)
     return (
-        0,
+        True,
         "Every count, size and instruction figure is within its bounds. Times and their ratios are yours to judge.",
     )
