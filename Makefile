@@ -203,6 +203,10 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; ten minutes
 	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
 
+.PHONY: dangers
+dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.installed require-terraform ## Plan and review every danger on the embedded AWS, with the state in S3; ONLY=table_replaced
+	@PYTHONPATH=src:. .venv/tests/bin/python -m tests.deploying.every_danger $(ONLY)
+
 .PHONY: bench
 bench: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests
 	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)

@@ -25,7 +25,7 @@ from tools.deploy import NO_CREDENTIALS
 from tools.review.plan import POLICY_ATTRIBUTES
 from tools.terraform import CONFIGURATION, ROOT, Workspace, open_workspace
 
-__all__ = ["PLANS", "Planner", "kept_plan"]
+__all__ = ["PLANS", "Planner", "kept_plan", "lay_out"]
 
 PLANS = Path(__file__).parent / "plans"
 _APPLIED = Path(__file__).parent / "applied"
@@ -56,13 +56,13 @@ class Planner:
         )
         # Terraform remembers where links to modules lead; the copies are to be used instead.
         shutil.rmtree(self._workspace.folder / ".terraform" / "modules")
-        _lay_out(self._workspace.folder, Scenario())
+        lay_out(self._workspace.folder, Scenario())
         self._workspace.init()
 
     def plan(self, scenario: Scenario) -> dict[str, Any]:
         """What Terraform says of a scenario, cut to what is kept."""
         folder = self._workspace.folder
-        _lay_out(folder, scenario)
+        lay_out(folder, scenario)
         write_packages(self._packages, scenario.packages)
         state = folder / "terraform.tfstate"
         state.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ def write_packages(folder: Path, changed: tuple[str, ...] = ()) -> None:
             archive.writestr(zipfile.ZipInfo("main.py", (1980, 1, 1, 0, 0, 0)), code)
 
 
-def _lay_out(folder: Path, scenario: Scenario) -> None:
+def lay_out(folder: Path, scenario: Scenario) -> None:
     """Copy the configuration to where a workspace has links to it, and change the copy."""
     for path in folder.iterdir():
         if path.is_symlink() or path.name in ("review_override.tf", "review_added.tf"):
