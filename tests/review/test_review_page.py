@@ -101,13 +101,14 @@ def test_accepted(scenario: ReadScenario) -> None:
 
 
 @pytest.mark.parametrize(
-    ("planned", "said"), [("f" * 40, "First`\n"), (None, "First`, compared with this checkout as it")]
+    ("planned", "said"), [("f" * 40, "First`\n"), (None, "First`, compared with this checkout as it is now\n")]
 )
 def test_code(scenario: ReadScenario, planned: str | None, said: str) -> None:
     """Code is told by what is deployed and what changed, not by how the new commit is called."""
     change = CodeChange(
-        "a-function", "old", "new", "abc of 2026-11-25, First", planned, ("src/x.py +1 -0",), ("y 1 → 2",)
-    )
+        "a-function", "old", "new", "abc of 2026-11-25, First", planned, ("src/x.py +1 -0",), ("y 1 → 2",),
+        is_of_checkout=planned is None,
+    )  # fmt: skip
     shown = page(scenario("code"), code=(change,))
     assert "- **a-function**: package `old` → `new`\n  - deployed is `abc of 2026-11-25, " + said in shown
     assert "\n  - `src/x.py +1 -0`\n  - locked package `y 1 → 2`\n" in shown
