@@ -38,6 +38,17 @@ _ACTIONS = {
     ("update",): "update",
 }
 
+#: What is read of a plan, and as what.
+_KINDS: dict[str, type] = {
+    "action_invocations": list,
+    "checks": list,
+    "configuration": dict,
+    "deferred_changes": list,
+    "output_changes": dict,
+    "resource_changes": list,
+    "resource_drift": list,
+    "variables": dict,
+}
 
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
@@ -172,8 +183,13 @@ def plan_from(document: Any, source: str) -> Plan:
         )
     if "resource_changes" not in document:
         raise PlanError(f"{source} is not a plan: it says of no resource what becomes of it. Is it a state?")
-    if not isinstance(document["resource_changes"], list):
-        raise PlanError(f"{source} is not a plan as terraform show -json prints it: its resource_changes is no list")
+    for name, kind in _KINDS.items():
+        if name in document and not isinstance(document[name], kind):
+            # Taken for an empty one, it would be a plan that changes nothing.
+            raise PlanError(
+                f"{source} is not a plan as terraform show -json prints it: its {name} is no "
+                f"{'object' if kind is dict else 'array'}"
+            )
     if document.get("errored"):
         raise PlanError(f"{source} is of a plan that failed: what it holds is not all that would happen")
     try:
