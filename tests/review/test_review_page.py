@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.review.conftest import ReadScenario
+from tests.review.example import DOCS, danger_table, example, quoting
 from tests.review.real_plans import kept_plan
 from tools.review.accepted import Accepted, judge
 from tools.review.code import CodeChange, code_changes
@@ -16,10 +17,8 @@ from tools.review.danger import quoted
 from tools.review.dangers import find_dangers
 from tools.review.markdown import render
 from tools.review.plan import UNKNOWN, Plan, Sensitive, read_plan
-from tools.terraform import ROOT
 
 TODAY = date(2026, 11, 25)
-EXAMPLE = ROOT / "docs" / "operations" / "review-example.md"
 
 
 def page(plan: Plan, *entries: Accepted, code: tuple[CodeChange, ...] = ()) -> str:
@@ -197,11 +196,13 @@ def test_update_that_shows_nothing() -> None:
     assert "\n  - nothing that can be told apart: what is empty counts as not set\n" in shown
 
 
-def test_example() -> None:
-    """The page in the documentation is what the tool says; to renew it: python -m tests.review.example."""
-    from tests.review.example import example  # noqa: PLC0415 -- the module renews the page
-
-    assert EXAMPLE.read_text(encoding="utf-8") == example()
+def test_documentation() -> None:
+    """What the documentation quotes is what the tool says; to renew it: python -m tests.review.example."""
+    assert (DOCS / "review-example.md").read_text(encoding="utf-8") == example()
+    assert (DOCS / "dangers.md").read_text(encoding="utf-8") == danger_table()
+    deploying = (DOCS / "deploying.md").read_text(encoding="utf-8")
+    assert deploying.count("<!-- quoted: ") == 4
+    assert deploying == quoting(deploying)
 
 
 @pytest.mark.parametrize(
