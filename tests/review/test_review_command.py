@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -227,26 +226,31 @@ class TestRefusals:
     def test_name_that_no_environment_has(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: Any) -> None:
         """A name that terraform/variables.tf would refuse is used for no path and no headline."""
         variables = json.loads(kept_plan("unchanged"))["variables"] | {"environment": {"value": name}}
-        assert "the environment's name" in self.refused(capsys, self.changed(tmp_path, variables=variables))
+        assert "and none can have that name" in self.refused(capsys, self.changed(tmp_path, variables=variables))
 
-    @pytest.mark.parametrize(
-        "spoil",
-        [
-            lambda change: change.update(type=None),
-            lambda change: change["change"]["after"].update(environment=[{"variables": {"SHARD_COUNT": "9" * 5000}}]),
-        ],
-    )
-    def test_what_no_provider_says(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, spoil: Callable[[dict[str, Any]], None]
-    ) -> None:
-        """What a rule can't make sense of ends the review, in one line that names the file."""
+    @pytest.mark.parametrize("name", ["address", "mode", "name", "type"])
+    def test_resource_without_a_name(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
+        """Every resource has an address, a mode, a type and a name, by which the rules know it."""
         changes = json.loads(kept_plan("shards_lowered"))["resource_changes"]
-        for change in changes:
-            if change["type"] == "aws_lambda_function":
-                spoil(change)
+        changes[0][name] = None
         said = self.refused(capsys, self.changed(tmp_path, resource_changes=changes))
-        assert "plan.json" in said
-        assert "where something else is expected" in said
+        assert f"plan.json is not a plan that can be read: TypeError('{name} None')" in said
+
+    @pytest.mark.parametrize("error", [IndexError, RecursionError, TypeError, ValueError, ZeroDivisionError])
+    def test_rule_that_fails(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        error: type[Exception],
+    ) -> None:
+        """What a rule can't make sense of ends the review, in one line that names the file: there is no half a page."""
+
+        def fail(_plan: Any) -> None:
+            raise error("unhashable")
+
+        monkeypatch.setattr(command, "find_dangers", fail)
+        assert "plan.json can't be reviewed: " in self.refused(capsys, self.changed(tmp_path))
 
     def test_stale(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         """A plan of other packages than there are now is not what would be applied; an older page of it goes."""

@@ -193,7 +193,7 @@ def plan_from(document: Any, source: str) -> Plan:
     if document.get("errored"):
         raise PlanError(f"{source} is of a plan that failed: what it holds is not all that would happen")
     try:
-        return _plan(document)
+        return _plan(document, source)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise PlanError(
             f"{source} is not a plan that can be read: {error!r} where something else is expected"
@@ -228,11 +228,11 @@ def parsed(value: Any) -> Any:
         return None
 
 
-def _plan(document: dict[str, Any]) -> Plan:
+def _plan(document: dict[str, Any], source: str) -> Plan:
     resources = tuple(_resource(found) for found in document["resource_changes"])
     variables = document.get("variables", {})
     return Plan(
-        environment=_environment(variables),
+        environment=_environment(variables, source),
         is_complete=bool(document.get("complete", True)),
         resources=resources,
         outputs=tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items())),
@@ -242,12 +242,12 @@ def _plan(document: dict[str, Any]) -> Plan:
     )
 
 
-def _environment(variables: Mapping[str, Any]) -> str:
+def _environment(variables: Mapping[str, Any], source: str) -> str:
     if "environment" not in variables:
         return ""
     found = variables["environment"]["value"]
     if not isinstance(found, str) or not _ENVIRONMENT.fullmatch(found):
-        raise ValueError(f"the environment's name {str(found)[:20]!r}")
+        raise PlanError(f"{source} is for an environment named {str(found)[:20]!r}, and none can have that name")
     return found
 
 
