@@ -20,12 +20,15 @@ __all__ = [
     "NO_CREDENTIALS",
     "apply",
     "check_environment",
+    "check_packages",
     "destroy",
+    "digest_path",
     "plan",
     "plan_checkout",
     "plan_path",
     "read_plan",
     "read_state",
+    "review_path",
 ]
 
 _PACKAGES = ROOT / "build" / "dist"
@@ -54,7 +57,8 @@ def plan(environment: str, *, is_offline: bool) -> None:
     path = plan_path(environment, is_offline=is_offline)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    _mark(environment, is_offline=is_offline).unlink(missing_ok=True)
+    for of_another in (_mark, review_path, digest_path):
+        of_another(environment, is_offline=is_offline).unlink(missing_ok=True)
     workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={path}")
     shown = path.relative_to(ROOT)
     if is_offline:
@@ -70,17 +74,18 @@ def apply(environment: str, *, is_offline: bool) -> None:
     path = plan_path(environment, is_offline=False)
     if not path.exists():
         raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
-    mark = _mark(environment, is_offline=False)
-    if mark.exists():
-        _check_packages(f"run make plan ENV={environment} again, and read the plan")
     workspace = _workspace(environment, is_offline=False)
-    _check_plan(json.loads(workspace.read("show", "-json", str(path))), environment)
+    planned = json.loads(workspace.read("show", "-json", str(path)))
+    planned_for = planned["variables"]["environment"]["value"]
+    if planned_for != environment:
+        raise TerraformError(f"the plan is for environment {planned_for}, not {environment}: run make plan again")
+    check_packages(environment, planned, is_offline=False)
     commit = other_commit(_PACKAGES)
     if commit:
         print(f"The packages are those of {commit[:12]}, put here by make rollback.", flush=True)
     workspace.run("apply", "-input=false", str(path))
     path.unlink()
-    mark.unlink(missing_ok=True)
+    _mark(environment, is_offline=False).unlink(missing_ok=True)
 
 
 def destroy(environment: str, *, is_offline: bool) -> None:
@@ -113,6 +118,16 @@ def plan_path(environment: str, *, is_offline: bool) -> Path:
     return ROOT / "build" / "plans" / f"{environment}{'-offline' if is_offline else ''}.tfplan"
 
 
+def review_path(environment: str, *, is_offline: bool) -> Path:
+    """Where `make review` writes the page of that plan."""
+    return plan_path(environment, is_offline=is_offline).with_suffix(".review.md")
+
+
+def digest_path(environment: str, *, is_offline: bool) -> Path:
+    """Where `make review` writes the digest of what that plan changes."""
+    return plan_path(environment, is_offline=is_offline).with_suffix(".changes.sha256")
+
+
 def read_plan(environment: str, *, is_offline: bool) -> Any:
     """The plan that `plan` wrote, as Terraform shows it to programs. Raises TerraformError."""
     workspace = _workspace(environment, is_offline=is_offline)
@@ -136,18 +151,19 @@ def _check_packages(remedy: str) -> None:
         raise TerraformError(f"{done.stderr.strip()}: {remedy}")
 
 
-def _check_plan(plan: dict[str, dict[str, dict[str, str]]], environment: str) -> None:
-    planned_for = plan["variables"]["environment"]["value"]
-    if planned_for != environment:
-        raise TerraformError(f"the plan is for environment {planned_for}, not {environment}: run make plan again")
+def check_packages(environment: str, plan: Any, *, is_offline: bool) -> None:
+    """Raise TerraformError if the packages, or the sources that they were built from, are not those of the plan."""
+    again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''} again, and read the plan"
+    if _mark(environment, is_offline=is_offline).exists():
+        _check_packages(again)
     for name, planned in sorted(planned_packages(plan).items()):
         path = _PACKAGES / name
         # Terraform reads the file again when it applies, whatever the plan says its hash is.
         found = base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() if path.exists() else "missing"
         if found != planned:
             raise TerraformError(
-                f"{path.relative_to(ROOT)} is not the package that was planned (SHA-256 {planned}; now {found}): run "
-                f"make plan ENV={environment} again, and read the plan"
+                f"{path.relative_to(ROOT)} is not the package that was planned (SHA-256 {planned}; now {found}): "
+                f"{again}"
             )
 
 

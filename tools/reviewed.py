@@ -1,7 +1,8 @@
 """The reviewed plan: packed where it was made, applied after the merge if it is still true.
 
 Terraform itself refuses a saved plan whose state has changed since. It can't know whether the commit and the packages
-are those that were reviewed.
+are those that were reviewed. A plan that was made again is the reviewed one if its page is, and the digest of all that
+it changes: a page names what a first apply creates and no more, and cuts long values.
 """
 
 from __future__ import annotations
@@ -11,11 +12,17 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from tools import deploy
+from tools.package_commits import Checkout, note_checkout
+from tools.review.__main__ import accepted_file
+from tools.review.accepted import judge, read_accepted
+from tools.review.dangers import find_dangers
+from tools.review.plan import PlanError, plan_from
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
@@ -24,7 +31,7 @@ __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state",
 FOLDER = ROOT / "build" / "plans" / "reviewed"
 
 _DIST = ROOT / "build" / "dist"
-_COMMIT, _PLAN, _REVIEW = "commit.json", "plan.tfplan", "review.md"
+_CHANGES, _COMMIT, _PLAN, _REVIEW = "changes.sha256", "commit.json", "plan.tfplan", "review.md"
 
 
 class State(NamedTuple):
@@ -36,8 +43,8 @@ class State(NamedTuple):
 
 def pack(environment: str) -> None:
     """Put an environment's plan, its review, the packages and the commit into one folder. Raises TerraformError."""
-    plan, review = deploy.plan_path(environment, is_offline=False), _review_path(environment)
-    for path, command in ((plan, "plan"), (review, "review")):
+    plan, review, changes = _paths(environment)
+    for path, command in ((plan, "plan"), (review, "review"), (changes, "review")):
         if not path.exists():
             raise TerraformError(f"there is no {path.relative_to(ROOT)}: make {command} ENV={environment} has failed")
     folder = FOLDER / environment
@@ -45,6 +52,7 @@ def pack(environment: str) -> None:
     folder.mkdir(parents=True)
     shutil.copyfile(plan, folder / _PLAN)
     shutil.copyfile(review, folder / _REVIEW)
+    shutil.copyfile(changes, folder / _CHANGES)
     for package in _DIST.glob("*.zip"):
         shutil.copyfile(package, folder / package.name)
     names = {"commit": _git("HEAD"), "tree": _git("HEAD^{tree}")}
@@ -62,10 +70,14 @@ def apply(environment: str) -> None:
         print(f"The reviewed plan of {environment} is still true.", flush=True)
         plan.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / _PLAN, plan)
+        _check_acceptances(environment)
     else:
+        reviewed = [(folder / name).read_text(encoding="utf-8") for name in (_REVIEW, _CHANGES)]
         print(f"{environment} is planned again, for {reason}.", flush=True)
+        # As make plan does: else the page would compare the files of this checkout, and say so.
+        note_checkout(Checkout(ROOT), _DIST)
         deploy.plan(environment, is_offline=False)
-        _compare_reviews(environment, folder / _REVIEW)
+        _compare_reviews(environment, *reviewed)
     deploy.apply(environment, is_offline=False)
 
 
@@ -102,26 +114,51 @@ def current_state(environment: str) -> State:
     return State("", 0) if state is None else State(state["lineage"], state["serial"])
 
 
-def _compare_reviews(environment: str, reviewed: Path) -> None:
-    review = _review_path(environment)
-    review.unlink(missing_ok=True)
+def _check_acceptances(environment: str) -> None:
+    """Raise TerraformError if a danger of the plan was accepted until a day that is over."""
+    plan = plan_from(deploy.read_plan(environment, is_offline=False), "the reviewed plan")
+    shown, today = accepted_file(environment), datetime.now(UTC).date()
+    judgement = judge(find_dangers(plan), read_accepted(ROOT / shown, shown, today), today)
+    stopping = {(danger.id, danger.address) for danger in judgement.dangers}
+    for entry in judgement.expired:
+        if (entry.danger, entry.address) in stopping:
+            deploy.plan_path(environment, is_offline=False).unlink()
+            raise TerraformError(
+                f"{entry.danger} at {entry.address} was accepted until {entry.expires}, which is over, and nothing was "
+                f"applied: renew its entry in {shown} by a pull request, if the danger is still meant"
+            )
+
+
+def _compare_reviews(environment: str, page: str, changes: str) -> None:
+    plan, *now = _paths(environment)
+    for path in now:
+        path.unlink(missing_ok=True)
     # Its exit status tells of danger, which is in its text as well.
     subprocess.run(["make", "--silent", "review", f"ENV={environment}"], cwd=ROOT, check=False)  # noqa: S607
-    before = reviewed.read_text(encoding="utf-8")
-    after = review.read_text(encoding="utf-8") if review.exists() else ""
-    if after == before:
+    new_page, new_changes = (path.read_text(encoding="utf-8") if path.exists() else "" for path in now)
+    if (new_page, new_changes) == (page, changes):
         print("It says what was reviewed.", flush=True)
         return
-    deploy.plan_path(environment, is_offline=False).unlink(missing_ok=True)
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "reviewed", "now", lineterm="")
+    plan.unlink(missing_ok=True)
+    if new_page == page:
+        difference = "Its page is the same, but values that the page cuts or hides are not."
+    else:
+        difference = "\n".join(
+            difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
+        )
     raise TerraformError(
         f"the plan of {environment} is not what was reviewed, and nothing was applied. Open a pull request, so that it "
-        f"is reviewed anew.\n{'\n'.join(lines)}"
+        f"is reviewed anew.\n{difference}"
     )
 
 
-def _review_path(environment: str) -> Path:
-    return ROOT / "build" / "plans" / f"{environment}.review.md"
+def _paths(environment: str) -> tuple[Path, Path, Path]:
+    """Where an environment's plan, its page, and the digest of its changes are."""
+    return (
+        deploy.plan_path(environment, is_offline=False),
+        deploy.review_path(environment, is_offline=False),
+        deploy.digest_path(environment, is_offline=False),
+    )
 
 
 def _git(revision: str) -> str:
@@ -134,11 +171,17 @@ def _git(revision: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line: pack or apply, and an environment."""
-    action, environment = arguments
+    actions = {"pack": pack, "apply": apply}
+    match arguments:
+        case ["pack" | "apply" as action, environment]:
+            pass
+        case _:
+            print("tools.reviewed: say pack or apply, and an environment", file=sys.stderr)
+            return 1
     try:
         deploy.check_environment(environment)
-        {"pack": pack, "apply": apply}[action](environment)
-    except (TerraformError, OSError) as error:
+        actions[action](environment)
+    except (PlanError, TerraformError, OSError) as error:
         print(f"make ci-{action}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

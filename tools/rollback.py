@@ -17,6 +17,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from tools import deploy
+from tools.package_commits import Checkout, note_packages
 from tools.packages import build_packages, find_commit, note_commit
 from tools.terraform import ROOT, TerraformError
 
@@ -42,6 +43,8 @@ def rollback(environment: str, commit: str, *, is_offline: bool) -> None:
     print(f"Building the packages of {found[:12]}, in a worktree of its own", flush=True)
     with build_packages(found) as packages:
         install_packages(packages, found)
+        # A review can then tell what changes in the code.
+        note_packages(Checkout(ROOT), found, packages)
     deploy.plan(environment, is_offline=is_offline)
     plan = deploy.read_plan(environment, is_offline=is_offline)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,15 +30,27 @@ class TestFile:
         """The entries of a file with this text."""
         path = folder / "prod.accepted.toml"
         path.write_text(text)
-        return read_accepted(path, "prod.accepted.toml")
+        return read_accepted(path, "prod.accepted.toml", TODAY)
 
     def test_none(self, tmp_path: Path) -> None:
         """Without a file nothing is accepted."""
-        assert read_accepted(tmp_path / "none.toml", "none.toml") == []
+        assert read_accepted(tmp_path / "none.toml", "none.toml", TODAY) == []
 
     def test_entries(self, tmp_path: Path) -> None:
         """An entry names the danger, where, why and until when."""
         assert self.read(tmp_path, TEXT) == [ENTRY]
+
+    def test_the_longest(self, tmp_path: Path) -> None:
+        """A danger is accepted for 90 days at the most: who accepts it for good would never look again."""
+        longest = TODAY + timedelta(days=90)
+        (entry,) = self.read(tmp_path, TEXT.replace("2026-11-25", str(longest)))
+        assert entry.expires == longest
+        with pytest.raises(PlanError) as raised:
+            self.read(tmp_path, TEXT.replace("2026-11-25", str(longest + timedelta(days=1))))
+        assert str(raised.value) == (
+            "prod.accepted.toml: entry 1 expires on 2027-02-24: a danger is accepted for 90 days at the most, until "
+            "2027-02-23"
+        )
 
     @pytest.mark.parametrize(
         ("text", "said"),

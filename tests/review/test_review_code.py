@@ -12,6 +12,7 @@ import pytest
 
 from tests.review.conftest import ReadScenario
 from tools.package_commits import Checkout, commit_of, note_checkout
+from tools.packages import note_commit
 from tools.review.code import code_changes
 from tools.review.plan import Plan
 
@@ -117,6 +118,26 @@ def test_uncommitted(scenario: ReadScenario, repository: Repository) -> None:
     (change,) = code_changes(plan_of(scenario, old, new), repository.checkout)
     assert change.files == ("src/api_schedule_post/handler.py +1 -1", "src/delayer/new.py new, not committed")
     assert change.planned is None
+    assert change.is_of_checkout
+
+
+@pytest.mark.parametrize("is_rolled_back", [False, True])
+def test_package_of_nothing_here(scenario: ReadScenario, repository: Repository, *, is_rolled_back: bool) -> None:
+    """A planned package that no note names, and that this checkout did not build, is compared with nothing."""
+    old = repository.build("old")
+    new = base64.b64encode(hashlib.sha256(b"another").digest()).decode()
+    if is_rolled_back:
+        repository.write(f"build/dist/{FUNCTION}.zip", "another")
+        note_commit(repository.packages, "0" * 40)
+    repository.write("src/api_schedule_post/handler.py", "not planned\n")
+    (change,) = code_changes(plan_of(scenario, old, new), repository.checkout)
+    assert change.deployed is not None
+    assert (change.planned, change.is_of_checkout, change.files, change.packages) == (None, False, (), ())
+
+
+def test_first_apply(scenario: ReadScenario, repository: Repository) -> None:
+    """Where nothing is there, all code is new, and none is told."""
+    assert code_changes(scenario("first"), repository.checkout) == []
 
 
 def test_notes_add_up(repository: Repository) -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.review.real_plans import kept_plan
+from tests.review.bootstrap_plan import BOOTSTRAP_PLAN
+from tests.review.real_plans import PLANS, kept_plan
+from tests.review.test_review_dangers import EXPECTED
+from tests.tools.checkouts import clean_environment
 from tools import deploy
 from tools.review import __main__ as command
-from tools.terraform import TerraformError
+from tools.terraform import ROOT, TerraformError
+
+TODAY = datetime.now(UTC).date()
 
 
 @pytest.fixture
@@ -28,7 +36,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def planned(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Terraform shows this scenario's plan as the one that was written."""
     document = json.loads(kept_plan(name))
-    monkeypatch.setattr(deploy, "read_plan", lambda _environment, *, is_offline: document if not is_offline else None)
+    monkeypatch.setattr(deploy, "read_plan", lambda _environment, *, is_offline: document)  # noqa: ARG005
 
 
 def accept(root: Path, expires: str) -> None:
@@ -60,7 +68,7 @@ class TestStatus:
         assert "1. No sweep would run" in capsys.readouterr().out
         assert (root / "build" / "plans" / "prod.review.md").exists()
 
-    @pytest.mark.parametrize(("expires", "status"), [("9999-12-31", 0), ("2020-01-01", 2)])
+    @pytest.mark.parametrize(("expires", "status"), [(f"{TODAY + timedelta(days=1)}", 0), ("2020-01-01", 2)])
     def test_accepted(self, root: Path, monkeypatch: pytest.MonkeyPatch, expires: str, status: int) -> None:
         """An accepted danger stops nothing until its entry expires."""
         planned(monkeypatch, "sweep_paused")
@@ -70,10 +78,50 @@ class TestStatus:
     @pytest.mark.parametrize(("name", "status"), [("unchanged", 0), ("shards_lowered", 2)])
     @pytest.mark.usefixtures("root")
     def test_any_file(self, tmp_path: Path, name: str, status: int) -> None:
-        """The JSON of any plan is reviewed the same."""
+        """The JSON of any plan is reviewed the same, with a byte order mark as without."""
         path = tmp_path / "plan.json"
-        path.write_text(kept_plan(name))
-        assert command.main([str(path)]) == status
+        for encoding in ("utf-8", "utf-8-sig"):
+            path.write_text(kept_plan(name), encoding=encoding)
+            assert command.main([str(path)]) == status
+
+    @pytest.mark.parametrize("name", sorted(EXPECTED))
+    @pytest.mark.usefixtures("root")
+    def test_every_danger_stops(self, capsys: pytest.CaptureFixture[str], name: str) -> None:
+        """Of every plan with a danger, the command's status is 2, and its dangers stand before all else."""
+        assert command.main([str(PLANS / f"{name}.json")]) == 2
+        dangers = capsys.readouterr().out.partition("| create | update |")[0]
+        for danger, address, words in EXPECTED[name]:
+            assert words in dangers
+            assert f"`{danger}` at `{address}`" in dangers
+
+    @pytest.mark.usefixtures("root")
+    def test_another_root(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where no environment is known, nothing can be accepted, and every name with a star is a wildcard."""
+        assert command.main([str(BOOTSTRAP_PLAN)]) == 2
+        page = capsys.readouterr().out
+        assert page.startswith("# Review of the plan\n")
+        assert "with `arn:aws:dynamodb:eu-west-1:111122223333:table/delayer-dev-*`" in page
+
+    def test_offline(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a first apply would create doesn't take the place of the real plan's page."""
+        planned(monkeypatch, "unchanged")
+        assert command.main(["--environment", "prod"]) == 0
+        page = (root / "build" / "plans" / "prod.review.md").read_text()
+        deploy.plan_path("prod", is_offline=True).touch()
+        planned(monkeypatch, "first")
+        assert command.main(["--environment", "prod", "--offline"]) == 0
+        assert (root / "build" / "plans" / "prod.review.md").read_text() == page
+        assert "first apply" in (root / "build" / "plans" / "prod-offline.review.md").read_text()
+
+    def test_digest(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Beside the page is kept what proves that two plans change the same."""
+        kept = root / "build" / "plans" / "prod.changes.sha256"
+        digests = set()
+        for name in ("harmless", "sweep_paused", "harmless"):
+            planned(monkeypatch, name)
+            command.main(["--environment", "prod"])
+            digests.add(kept.read_text())
+        assert len(digests) == 2
 
 
 @pytest.mark.usefixtures("root")
@@ -82,6 +130,7 @@ class TestRefusals:
 
     def refused(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         """What is said to these arguments."""
+        capsys.readouterr()
         assert command.main(list(arguments)) == 1
         printed = capsys.readouterr()
         assert printed.out == ""
@@ -133,15 +182,16 @@ class TestRefusals:
         [
             (b"", "is not JSON, so not a plan as terraform show -json prints it"),
             (b"{", "is not JSON, so not a plan as terraform show -json prints it"),
-            (b"\xff", "can't decode byte 0xff"),
+            (b"\xff", "plan.json is not in UTF-8, as terraform show -json prints it"),
+            ('{"format_version": "1.2"}'.encode("utf-16"), "plan.json is not in UTF-8, as terraform show -json prints"),
+            (b"[" * 100_000, "plan.json is not JSON"),
             (b"[]", "it names no format_version"),
             (b"{}", "it names no format_version"),
             (b'{"format_version": "1.0", "values": {}}', "it says of no resource what becomes of it. Is it a state?"),
             (b'{"format_version": "1.2", "resource_changes": [1]}', "is not a plan that can be read"),
-            (
-                b'{"format_version": "1.2", "resource_changes": []}',
-                "is not a plan that can be read: KeyError('variables')",
-            ),
+            (b'{"format_version": "1.2", "resource_changes": {}}', "its resource_changes is no array"),
+            (b'{"format_version": "1.2", "resource_changes": null}', "its resource_changes is no array"),
+            (b'{"format_version": "1.2", "resource_changes": [], "variables": []}', "its variables is no object"),
         ],
     )
     def test_unreadable(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes, said: str) -> None:
@@ -172,6 +222,57 @@ class TestRefusals:
         changes[0]["change"]["actions"] = ["rename"]
         assert "('rename',)" in self.refused(capsys, self.changed(tmp_path, resource_changes=changes))
 
+    @pytest.mark.parametrize("name", ["", "x", "../../x", "pr\0od", "\ud800", "production-of-eu", None, 1])
+    def test_name_that_no_environment_has(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: Any) -> None:
+        """A name that terraform/variables.tf would refuse is used for no path and no headline."""
+        variables = json.loads(kept_plan("unchanged"))["variables"] | {"environment": {"value": name}}
+        assert "and none can have that name" in self.refused(capsys, self.changed(tmp_path, variables=variables))
+
+    @pytest.mark.parametrize("name", ["address", "mode", "name", "type"])
+    def test_resource_without_a_name(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
+        """Every resource has an address, a mode, a type and a name, by which the rules know it."""
+        changes = json.loads(kept_plan("shards_lowered"))["resource_changes"]
+        changes[0][name] = None
+        said = self.refused(capsys, self.changed(tmp_path, resource_changes=changes))
+        assert f"plan.json is not a plan that can be read: TypeError('{name} None')" in said
+
+    @pytest.mark.parametrize("error", [IndexError, RecursionError, TypeError, ValueError, ZeroDivisionError])
+    def test_rule_that_fails(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        error: type[Exception],
+    ) -> None:
+        """What a rule can't make sense of ends the review, in one line that names the file: there is no half a page."""
+
+        def fail(_plan: Any) -> None:
+            raise error("unhashable")
+
+        monkeypatch.setattr(command, "find_dangers", fail)
+        assert "plan.json can't be reviewed: " in self.refused(capsys, self.changed(tmp_path))
+
+    def test_stale(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+        """A plan of other packages than there are now is not what would be applied; an older page of it goes."""
+        planned(monkeypatch, "unchanged")
+        assert command.main(["--environment", "prod"]) == 0
+
+        def refuse(_environment: str, _plan: Any, *, is_offline: bool) -> None:
+            assert not is_offline
+            raise TerraformError("build/dist/x.zip is not the package that was planned")
+
+        monkeypatch.setattr(deploy, "check_packages", refuse)
+        assert "x.zip is not the package that was planned" in self.refused(capsys, "--environment", "prod")
+        assert {path.name for path in (root / "build" / "plans").iterdir()} == {"prod.tfplan"}
+
+    @pytest.mark.parametrize("arguments", [[], ["plan.json", "--environment", "prod"], ["--nonsense"]])
+    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+        """Wrong arguments are an error, not a danger."""
+        with pytest.raises(SystemExit) as ended:
+            command.main(arguments)
+        assert ended.value.code == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
     def test_malformed_file_of_accepted_dangers(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, root: Path
     ) -> None:
@@ -180,3 +281,24 @@ class TestRefusals:
         accept(root, '"soon"')
         said = self.refused(capsys, "--environment", "prod")
         assert "terraform/environments/prod.accepted.toml: entry 1 needs `expires`, a date" in said
+
+
+class TestOutput:
+    """The page reaches who reads it."""
+
+    def run(self, *further: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+        """The command in a shell, with this after it."""
+        line = f"{sys.executable} -m tools.review {PLANS / 'shards_lowered.json'} {' '.join(further)}"
+        environment = clean_environment(**variables)
+        return subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, check=False, capture_output=True)  # noqa: S603, S607
+
+    def test_terminal_without_arrows(self) -> None:
+        """It is in UTF-8 also where the terminal claims to know ASCII only."""
+        done = self.run(LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        assert (done.returncode, done.stderr) == (2, b"")
+        assert "`64` → `16`" in done.stdout.decode()
+
+    def test_reader_that_stops(self) -> None:
+        """Who stops reading gets no traceback, and the status is the review's."""
+        done = self.run("| true; exit ${PIPESTATUS[0]}")
+        assert (done.returncode, done.stderr) == (2, b"")

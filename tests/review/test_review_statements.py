@@ -97,3 +97,25 @@ def test_wildcards(statement: dict[str, Any], found: list[str]) -> None:
 def test_no_policy(value: Any) -> None:
     """What is no policy is not taken for one."""
     assert policy_statements(value) is None
+
+
+@pytest.mark.parametrize("condition", [["x"], {"Bool": "x"}, "x", 1])
+def test_condition_that_is_none(condition: Any) -> None:
+    """A condition as AWS takes none is like no other: it neither ends the review nor makes a statement a known one."""
+    odd = GET | {"Condition": condition}
+    assert gained(policy(GET | {"Condition": TLS}), policy(odd)) != []
+    assert gained(policy(odd), policy(GET | {"Condition": TLS})) != []
+    assert gained(policy(odd), policy(odd)) == []
+
+
+def test_json_that_is_too_deep() -> None:
+    """A text that no JSON reader takes to its end is no policy."""
+    assert policy_statements("[" * 100_000 + "]" * 100_000) is None
+
+
+@pytest.mark.parametrize("own_prefix", ["", "delayer-"])
+def test_wildcards_without_an_environment(own_prefix: str) -> None:
+    """Where the environment is not known, what all names begin with is no name of ours."""
+    (statement,) = policy(GET | {"Resource": "arn:aws:s3:::delayer-prod-x/*"})
+    assert wildcards(statement, own_prefix) == ["arn:aws:s3:::delayer-prod-x/*"]
+    assert wildcards(statement, "delayer-prod") == []

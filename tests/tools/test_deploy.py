@@ -109,6 +109,17 @@ class TestPlan:
             deploy.plan("dev", is_offline=False)
         assert not (checkout / "build" / "plans" / "dev.tfplan").exists()
 
+    @pytest.mark.usefixtures("fake_terraform")
+    def test_review_of_an_earlier_plan(self, checkout: Path) -> None:
+        """The page of an earlier plan doesn't stay to be taken for this one's; an offline plan leaves it alone."""
+        written = [path("dev", is_offline=False) for path in (deploy.review_path, deploy.digest_path)]
+        for path in written:
+            path.touch()
+        deploy.plan("dev", is_offline=True)
+        assert all(path.exists() for path in written)
+        deploy.plan("dev", is_offline=False)
+        assert {path.name for path in (checkout / "build" / "plans").iterdir()} == set()
+
     def test_packages_of_other_sources(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
         """What was built from other sources, or not at all, isn't planned: one sentence says what to run."""
         (checkout / "build" / "problem").write_text("There is no build/dist/x.zip")

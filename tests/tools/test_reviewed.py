@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
+from tests.review.real_plans import kept_plan
 from tests.tools.checkouts import clean_environment, write_program
 from tests.tools.conftest import FakeTerraform
 from tools import deploy, drift, reviewed
+from tools.package_commits import Checkout, commit_of
 from tools.reviewed import State, current_state, main, planned_state, reason_to_plan_again
 from tools.terraform import TerraformError, terraform_command
 
@@ -165,24 +170,33 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(deploy, "apply", job.apply)
     monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: Folder(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
+    fake_terraform.says("show", kept_plan("sweep_paused"))
     job.plan("dev", is_offline=False)
     job.did.clear()
     write_plan(job.plans / "dev.tfplan")
     (job.plans / "dev.review.md").write_text("the review\n")
+    (job.plans / "dev.changes.sha256").write_text("a digest\n")
     assert main(["pack", "dev"]) == 0
-    (job.plans / "dev.tfplan").unlink()
-    (job.plans / "dev.review.md").unlink()
+    for name in ("tfplan", "review.md", "changes.sha256"):
+        (job.plans / f"dev.{name}").unlink()
     return job
 
 
 @pytest.fixture
 def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file: what make review says from now on; it exits as it does when there is danger."""
+    """A file: what make review says from now on; it exits as it does when there is danger.
+
+    A second file, review.digests, is the digest of the plan's changes.
+    """
     said = tmp_path / "review.says"
+    (tmp_path / "review.digests").write_text("a digest\n")
     program = write_program(
         tmp_path / "make" / "make",
         f"import pathlib, sys\nassert sys.argv[1:] == ['--silent', 'review', 'ENV=dev']\n"
-        f"pathlib.Path('build/plans/dev.review.md').write_text(pathlib.Path({str(said)!r}).read_text())\nsys.exit(2)\n",
+        f"said = pathlib.Path({str(said)!r})\n"
+        "pathlib.Path('build/plans/dev.review.md').write_text(said.read_text())\n"
+        "pathlib.Path('build/plans/dev.changes.sha256').write_text(said.with_suffix('.digests').read_text())\n"
+        "sys.exit(2)\n",
     )
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     return said
@@ -192,19 +206,29 @@ class TestPack:
     """What a pull request's job hands on."""
 
     def test_folder(self, job: Job) -> None:
-        """The plan, its review, every package, and the commit with its tree."""
+        """The plan, its review, the digest of its changes, every package, and the commit with its tree."""
         folder = job.plans / "reviewed" / "dev"
-        assert {path.name for path in folder.iterdir()} == {"plan.tfplan", "review.md", "a.zip", "commit.json"}
+        names = {path.name for path in folder.iterdir()}
+        assert names == {"plan.tfplan", "review.md", "changes.sha256", "a.zip", "commit.json"}
         assert set(json.loads((folder / "commit.json").read_text())) == {"commit", "tree"}
 
-    @pytest.mark.parametrize("missing", ["tfplan", "review.md"])
+    @pytest.mark.parametrize("missing", ["tfplan", "review.md", "changes.sha256"])
     def test_nothing_to_pack(self, job: Job, capsys: pytest.CaptureFixture[str], missing: str) -> None:
         """Where planning or reviewing failed, that is said in a line."""
-        for name in {"tfplan", "review.md"} - {missing}:
+        for name in {"tfplan", "review.md", "changes.sha256"} - {missing}:
             (job.plans / f"dev.{name}").touch()
         assert main(["pack", "dev"]) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"make ci-pack: there is no build/plans/dev.{missing}: make ")
+
+
+def accept(root: Path, address: str, expires: date) -> None:
+    """Accept that the sweep is paused."""
+    path = root / "terraform" / "environments" / "dev.accepted.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"[[accepted]]\ndanger = 'sweep-paused'\naddress = '{address}'\nreason = 'r'\nexpires = {expires}\n"
+    )
 
 
 class TestApply:
@@ -239,6 +263,43 @@ class TestApply:
         assert error.startswith("make ci-apply: the plan of dev is not what was reviewed, and nothing was applied.")
         assert error.endswith("-the review\n+danger\n")
 
+    def test_same_page_of_other_changes(
+        self, job: Job, fake_terraform: FakeTerraform, review_says: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A page that cuts or hides where two plans differ is no proof, and that is said in words."""
+        fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
+        review_says.write_text("the review\n")
+        review_says.with_suffix(".digests").write_text("another digest\n")
+        assert main(["apply", "dev"]) == 1
+        assert job.did == ["plan dev"]
+        assert not (job.plans / "dev.tfplan").exists()
+        assert capsys.readouterr().err.endswith(
+            "\nIts page is the same, but values that the page cuts or hides are not.\n"
+        )
+
+    def test_notes_what_it_built(self, job: Job, fake_terraform: FakeTerraform, review_says: Path) -> None:
+        """The second review names the planned packages' commit, as the first did: it is the note of make plan."""
+        fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
+        review_says.write_text("the review\n")
+        assert main(["apply", "dev"]) == 0
+        digest = base64.b64encode(hashlib.sha256(b"a").digest()).decode()
+        assert commit_of(Checkout(job.root), "a", digest) is not None
+
+    @pytest.mark.parametrize(("days", "status"), [(0, 0), (-1, 1)])
+    def test_acceptance_that_is_over(
+        self, job: Job, capsys: pytest.CaptureFixture[str], days: int, status: int
+    ) -> None:
+        """What a danger was accepted for may end between the review and the apply; then even a true plan stops."""
+        address, today = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]', datetime.now(UTC).date()
+        accept(job.root, address, today + timedelta(days=days))
+        assert main(["apply", "dev"]) == status
+        assert job.did == ([] if status else ["apply dev of serial 4"])
+        assert (job.plans / "dev.tfplan").exists() == (status == 0)
+        if status:
+            assert capsys.readouterr().err.startswith(
+                f"make ci-apply: sweep-paused at {address} was accepted until {today + timedelta(days=days)}, which is"
+            )
+
     def test_another_commit(self, job: Job, review_says: Path) -> None:
         """What was merged with something else is planned again."""
         (job.root / "more").touch()
@@ -261,6 +322,12 @@ class TestApply:
         """An environment that is unknown is one line; the status is 1."""
         assert main(["apply", "nowhere"]) == 1
         assert capsys.readouterr().err.startswith("make ci-apply: there is no environment 'nowhere'")
+
+    @pytest.mark.parametrize("arguments", [[], ["apply"], ["destroy", "dev"], ["apply", "dev", "prod"]])
+    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+        """What is missing or unknown among the arguments is one line, too."""
+        assert main(arguments) == 1
+        assert capsys.readouterr().err == "tools.reviewed: say pack or apply, and an environment\n"
 
 
 #: A plan of every kind of change.

@@ -20,8 +20,9 @@ import pytest
 
 from tests.tools.checkouts import FUNCTIONS, ROOT, clean_environment, lend_terraform, make_checkout, write_program
 from tools import deploy, package_commits, packages, rollback
-from tools.package_commits import Checkout, commit_of
+from tools.package_commits import NOTES, Checkout, commit_of
 from tools.packages import build_packages, find_commit, other_commit
+from tools.review.digest import digest
 from tools.rollback import check_function, install_packages, other_changes
 from tools.terraform import TerraformError, terraform_command
 
@@ -36,10 +37,11 @@ _VARIABLES = {
 
 
 class Step(NamedTuple):
-    """What stood after a step: the plan without its time, and every package's bytes."""
+    """What stood after a step: the plan without its time, every package's bytes, and the digest of the whole plan."""
 
     plan: dict[str, Any]
     packages: dict[str, bytes]
+    digest: str
 
 
 class Repository:
@@ -88,11 +90,12 @@ class Repository:
         self.run(sys.executable, "-m", f"tools.{module}", *arguments, "--offline")
         folder, plan = "build/work/dev-offline/terraform", str(self.root / "build/plans/dev-offline.tfplan")
         shown = json.loads(self.run(*terraform_command(), f"-chdir={folder}", "show", "-json", plan))
+        digested = digest(shown, plan)
         del shown["timestamp"]
         # A set, in any order.
         shown["relevant_attributes"].sort(key=str)
         packages = (self.root / "build" / "dist").glob("*.zip")
-        return Step(shown, {package.stem: package.read_bytes() for package in packages})
+        return Step(shown, {package.stem: package.read_bytes() for package in packages}, digested)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +158,18 @@ class TestPlan:
         """
         assert rolled_back.packages == first.packages != coded.packages
         assert rolled_back.plan == first.plan != coded.plan
+
+    def test_the_digest_is_of_what_changes(self, first: Step, coded: Step, rolled_back: Step) -> None:
+        """Plans of one change have one digest, though made at other times and commits; of other code, another."""
+        assert rolled_back.digest == first.digest != coded.digest
+
+    def test_the_packages_commit_is_noted(self, repository: Repository, first: Step, rolled_back: Step) -> None:
+        """So that a review can tell what a rollback changes."""
+        assert rolled_back.packages == first.packages
+        commit = repository.run("git", "rev-parse", "HEAD~1").strip()
+        for name, package in first.packages.items():
+            sha256 = base64.b64encode(hashlib.sha256(package).digest()).decode()
+            assert commit_of(Checkout(repository.root), name, sha256) == commit
 
     @pytest.mark.usefixtures("rolled_back")
     def test_the_packages_tell_whose_they_are(self, repository: Repository) -> None:
@@ -293,12 +308,13 @@ class TestNote:
     @pytest.mark.usefixtures("rolled_back", "here")
     def test_packages_of_the_deployed_commit(self, repository: Repository, first: Step) -> None:
         """What its packages are is found by building them, and nothing else is noted, built or left."""
-        digest = base64.b64encode(hashlib.sha256(first.packages["task-1minute-enqueuer"]).digest()).decode()
-        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", digest) is None
+        sha256 = base64.b64encode(hashlib.sha256(first.packages["task-1minute-enqueuer"]).digest()).decode()
+        repository.run("git", "update-ref", "-d", NOTES)
+        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", sha256) is None
         before = sorted((repository.root / "build").rglob("*.zip"))
         assert package_commits.main(["HEAD~2"]) == 0
         deployed = repository.run("git", "rev-parse", "HEAD~2").strip()
-        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", digest) == deployed
+        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", sha256) == deployed
         assert repository.run("git", "notes", "--ref=refs/notes/packages", "list").split()[1:] == [deployed]
         assert sorted((repository.root / "build").rglob("*.zip")) == before
 

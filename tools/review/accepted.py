@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from tools.review.dangers import DANGERS
 from tools.review.plan import PlanError
 
 __all__ = ["Accepted", "Judgement", "judge", "read_accepted"]
+
+#: Who accepts for longer forgets that they did.
+_LONGEST = timedelta(days=90)
 
 _FIELDS: dict[str, type] = {"danger": str, "address": str, "reason": str, "expires": date}
 
@@ -38,18 +41,18 @@ class Judgement:
     unused: tuple[Accepted, ...] = ()
 
 
-def read_accepted(path: Path, shown: str) -> list[Accepted]:
+def read_accepted(path: Path, shown: str, today: date) -> list[Accepted]:
     """The entries of a file, none if there is no file. Raises PlanError; `shown` names the file there."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{shown} is not TOML: {error}") from error
     entries = document.get("accepted", [])
     if set(document) - {"accepted"} or not isinstance(entries, list):
         raise PlanError(f"{shown} may hold nothing but entries that begin with [[accepted]]")
-    return [_entry(entry, f"{shown}: entry {number}") for number, entry in enumerate(entries, 1)]
+    return [_entry(entry, f"{shown}: entry {number}", today) for number, entry in enumerate(entries, 1)]
 
 
 def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -> Judgement:
@@ -69,7 +72,7 @@ def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -
     return Judgement(tuple(stopping), tuple(accepted), expired, unused)
 
 
-def _entry(entry: Any, shown: str) -> Accepted:
+def _entry(entry: Any, shown: str, today: date) -> Accepted:
     if not isinstance(entry, dict):
         raise PlanError(f"{shown} is not a table: begin it with [[accepted]]")
     for name, kind in _FIELDS.items():
@@ -82,4 +85,9 @@ def _entry(entry: Any, shown: str) -> Accepted:
         raise PlanError(f"{shown} says `{unknown[0]}`, which is none of {', '.join(_FIELDS)}")
     if entry["danger"] not in DANGERS:
         raise PlanError(f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(DANGERS))}")
+    if entry["expires"] - today > _LONGEST:
+        raise PlanError(
+            f"{shown} expires on {entry['expires']}: a danger is accepted for {_LONGEST.days} days at the most, until "
+            f"{today + _LONGEST}"
+        )
     return Accepted(**entry)

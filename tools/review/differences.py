@@ -75,7 +75,7 @@ def _document(value: Any) -> Any:
         return None
     try:
         return json.loads(value)
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
 
 

@@ -39,18 +39,18 @@ def render(plan: Plan, judgement: Judgement, code: Sequence[CodeChange]) -> str:
 
 
 def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
-    yield f"# Review of the plan for {plan.environment}"
+    yield f"# Review of the plan{f' for {plan.environment}' if plan.environment else ''}"
     yield ""
     if judgement.dangers:
         count = len(judgement.dangers)
         yield f"**{count} danger{'s' if count > 1 else ''} that nobody accepted.**"
     elif judgement.accepted:
         yield "**No danger that is not accepted.**"
-    elif plan.changes:
+    elif plan.changes or plan.further:
         yield "**No known danger.**"
     else:
         yield "**Nothing changes.**"
-    if plan.is_first:
+    if plan.is_first and plan.changes:
         yield "Nothing is there yet: this is a first apply."
     if not plan.is_complete:
         yield "The plan is not complete (it has targets, or deferred changes): a later one will hold more."
@@ -105,13 +105,19 @@ def _code(code: Sequence[CodeChange]) -> Iterator[str]:
         yield f"- **{change.function}**: package {quoted(change.old)} → {quoted(change.new)}"
         if change.deployed is None:
             continue
+        if change.planned is None and not change.is_of_checkout:
+            yield (
+                f"  - deployed is {quoted(change.deployed)}; what changes can't be told, for which commit the planned "
+                "package is of is not known here"
+            )
+            continue
         against = "" if change.planned else ", compared with this checkout as it is now"
         yield f"  - deployed is {quoted(change.deployed)}{against}"
         yield from (f"  - {quoted(name)}" for name in change.files)
         yield from (f"  - locked package {quoted(name)}" for name in change.packages)
         if not change.files and not change.packages:
             yield "  - no source and no locked package differs: another Python compiled the same"
-    unknown = [change.function for change in code if change.deployed is None]
+    unknown = [change.function for change in code if change.deployed is None and not is_blank(change.old)]
     if unknown:
         yield ""
         yield (
@@ -124,7 +130,7 @@ def _code(code: Sequence[CodeChange]) -> Iterator[str]:
 def _changes(plan: Plan) -> Iterator[str]:
     order = ("destroy", "replace", "update", "create", "forget")
     changes = sorted(plan.changes, key=lambda change: (order.index(change.action), change.address))
-    if not changes:
+    if not changes and not plan.further:
         return
     yield "## Changes"
     yield ""
@@ -132,10 +138,11 @@ def _changes(plan: Plan) -> Iterator[str]:
         if plan.is_first or change.action in ("destroy", "forget"):
             yield f"- {_MARKS[change.action]} {quoted(change.address)}"
             continue
+        yield f"- {_MARKS[change.action]} {quoted(change.address)}"
         lines = list(_attributes(plan, change))
-        if lines:
-            yield f"- {_MARKS[change.action]} {quoted(change.address)}"
-            yield from lines
+        yield from lines or ["  - nothing that can be told apart: what is empty counts as not set"]
+    for further in plan.further:
+        yield f"- also: {quoted(further.subject)} {further.said}{f' {quoted(further.quote)}' if further.quote else ''}"
     known = set() if plan.is_first else {document.address for document in plan.documents.values()}
     told = [
         (document, statement)

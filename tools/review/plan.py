@@ -12,6 +12,7 @@ __all__ = [
     "POLICY_ATTRIBUTES",
     "UNKNOWN",
     "Change",
+    "Further",
     "Plan",
     "PlanError",
     "Sensitive",
@@ -37,9 +38,23 @@ _ACTIONS = {
     ("update",): "update",
 }
 
+#: What is read of a plan, and as what.
+_KINDS: dict[str, type] = {
+    "action_invocations": list,
+    "checks": list,
+    "configuration": dict,
+    "deferred_changes": list,
+    "output_changes": dict,
+    "resource_changes": list,
+    "resource_drift": list,
+    "variables": dict,
+}
 
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
+
+#: As terraform/variables.tf allows them.
+_ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 
 #: If one of a function's variables is known only after the apply, the provider says so of all of them. These are root
 #: variables of the same name in small letters, whose values a plan always knows.
@@ -108,8 +123,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """What a plan says beside the changes: of what, what it is, and in which words of its own, if any."""
+
+    subject: str
+    said: str
+    quote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: of which environment, and what becomes of each resource and output.
+    """A plan: of which environment ("" if its configuration knows none), and what becomes of each resource and output.
 
     `settings` are the root variables that functions are told, by the name they are told under. `documents` are the
     policy documents that Terraform will read only when it applies, by address and attribute of what they are for.
@@ -121,6 +145,7 @@ class Plan:
     outputs: tuple[Change, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[tuple[str, str], Change] = field(default_factory=dict)
+    further: tuple[Further, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -141,7 +166,7 @@ def read_plan(text: str, source: str) -> Plan:
     """Read what `terraform show -json` printed; `source` names it in messages. Raises PlanError."""
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise PlanError(f"{source} is not JSON, so not a plan as terraform show -json prints it ({error})") from error
     return plan_from(document, source)
 
@@ -158,11 +183,18 @@ def plan_from(document: Any, source: str) -> Plan:
         )
     if "resource_changes" not in document:
         raise PlanError(f"{source} is not a plan: it says of no resource what becomes of it. Is it a state?")
+    for name, kind in _KINDS.items():
+        if name in document and not isinstance(document[name], kind):
+            # Taken for an empty one, it would be a plan that changes nothing.
+            raise PlanError(
+                f"{source} is not a plan as terraform show -json prints it: its {name} is no "
+                f"{'object' if kind is dict else 'array'}"
+            )
     if document.get("errored"):
         raise PlanError(f"{source} is of a plan that failed: what it holds is not all that would happen")
     try:
-        return _plan(document)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return _plan(document, source)
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise PlanError(
             f"{source} is not a plan that can be read: {error!r} where something else is expected"
         ) from error
@@ -192,21 +224,49 @@ def parsed(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except (TypeError, ValueError):
+    except (RecursionError, TypeError, ValueError):
         return None
 
 
-def _plan(document: dict[str, Any]) -> Plan:
+def _plan(document: dict[str, Any], source: str) -> Plan:
     resources = tuple(_resource(found) for found in document["resource_changes"])
-    variables = document["variables"]
+    variables = document.get("variables", {})
     return Plan(
-        environment=str(variables["environment"]["value"]),
+        environment=_environment(variables, source),
         is_complete=bool(document.get("complete", True)),
         resources=resources,
         outputs=tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items())),
         settings={name: variables[name.lower()]["value"] for name in _SETTINGS if name.lower() in variables},
         documents=dict(_documents(resources, document.get("configuration", {}).get("root_module", {}))),
+        further=tuple(_further(document)),
     )
+
+
+def _environment(variables: Mapping[str, Any], source: str) -> str:
+    if "environment" not in variables:
+        return ""
+    found = variables["environment"]["value"]
+    if not isinstance(found, str) or not _ENVIRONMENT.fullmatch(found):
+        raise PlanError(f"{source} is for an environment named {str(found)[:20]!r}, and none can have that name")
+    return found
+
+
+def _further(document: Mapping[str, Any]) -> Iterator[Further]:
+    for found in document["resource_changes"]:
+        if found.get("previous_address"):
+            yield Further(found["address"], "is what was", str(found["previous_address"]))
+        if found["change"].get("importing"):
+            yield Further(found["address"], "is imported: it is there already, and is managed from now on")
+    for found in document.get("resource_drift", ()):
+        if found["change"]["actions"] == ["delete"]:
+            yield Further(found["address"], "is gone, and Terraform did not remove it")
+    for found in document.get("checks", ()):
+        if found["status"] in ("fail", "error"):
+            yield Further(found["address"]["to_display"], "is a check that does not hold")
+    for found in document.get("deferred_changes", ()):
+        yield Further(found["resource_change"]["address"], "is left to a later plan:", str(found.get("reason")))
+    for found in document.get("action_invocations", ()):
+        yield Further(found["address"], "is an action that would be run")
 
 
 def _documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Change]]:
@@ -231,9 +291,12 @@ def _documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterat
 def _resource(found: dict[str, Any]) -> Change:
     change = found["change"]
     before, after = _values(change)
+    for name in ("address", "mode", "type", "name"):
+        if not isinstance(found[name], str):
+            raise TypeError(f"{name} {found[name]!r}")
     return Change(
         address=found["address"],
-        module=found.get("module_address", ""),
+        module=found.get("module_address") or "",
         mode=found["mode"],
         type=found["type"],
         name=found["name"],

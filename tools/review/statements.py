@@ -77,7 +77,7 @@ def policy_statements(value: Any) -> tuple[Statement, ...] | None:
         return None
     try:
         document = json.loads(value)
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
     if not isinstance(document, dict) or "Statement" not in document:
         return None
@@ -147,7 +147,9 @@ def wildcards(statement: Statement, own_prefix: str) -> list[str]:
 
 def _is_wild(resource: str, own_prefix: str) -> bool:
     named, *rest = re.split(r"[*?]", resource, maxsplit=1)
-    return bool(rest) and own_prefix not in named
+    # Where the environment is not known, the prefix ends before its name, and names of every environment begin so.
+    is_ours = own_prefix.rstrip("-") == own_prefix != "" and own_prefix in named
+    return bool(rest) and not is_ours
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -165,21 +167,25 @@ def _atoms(statement: Statement) -> Iterator[_Atom]:
 
 
 def _statement(found: Mapping[str, Any]) -> Statement:
-    conditions = found.get("Condition") or {}
     return Statement(
         sid=str(found.get("Sid") or ""),
         effect=str(found.get("Effect", "")),
         actions=_texts(found.get("Action")),
         resources=_texts(found.get("Resource")),
         principals=_principals(found.get("Principal")),
-        conditions=frozenset(
-            (test, key, _texts(values)) for test, keys in conditions.items() for key, values in keys.items()
-        ),
+        conditions=_conditions(found.get("Condition") or {}),
         negations=tuple(
             f"{element} {text}" for element in ("NotAction", "NotResource") for text in _texts(found.get(element))
         )
         + tuple(f"NotPrincipal {text}" for text in _principals(found.get("NotPrincipal"))),
     )
+
+
+def _conditions(found: Any) -> frozenset[tuple[str, str, tuple[str, ...]]]:
+    if isinstance(found, dict) and all(isinstance(keys, dict) for keys in found.values()):
+        return frozenset((test, key, _texts(values)) for test, keys in found.items() for key, values in keys.items())
+    # Not as AWS takes it: a condition that is like no other.
+    return frozenset({("is", "Condition", (json.dumps(found),))})
 
 
 def _document_statement(found: Mapping[str, Any]) -> Statement:

@@ -1,0 +1,68 @@
+"""What a plan would change as one SHA-256: also what a page cuts, hides or leaves out.
+
+Two plans of the same change have the same digest, whenever and wherever they are made. What may differ between them is
+no part of it: times, the order in which Terraform found things, resources that stay, and attributes that stay of those
+that change, for another merge may have changed these in the meantime.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tools.review.plan import PlanError
+
+__all__ = ["digest"]
+
+
+def digest(document: Mapping[str, Any], source: str) -> str:
+    """The digest of what `terraform show -json` printed, parsed; `source` names it in messages. Raises PlanError."""
+    try:
+        changes = {
+            "resources": sorted(map(_text, map(_resource, filter(_is_change, document["resource_changes"])))),
+            "outputs": sorted(
+                _text([name, *_values(change)])
+                for name, change in document.get("output_changes", {}).items()
+                if change["actions"] != ["no-op"]
+            ),
+            "further": [document.get(name) for name in ("action_invocations", "deferred_changes")],
+        }
+        return hashlib.sha256(_text(changes).encode()).hexdigest()
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise PlanError(f"what {source} changes can't be read: {error!r}") from error
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _is_change(found: Mapping[str, Any]) -> bool:
+    return found["change"]["actions"] != ["no-op"] or bool(_origin(found))
+
+
+def _origin(found: Mapping[str, Any]) -> list[Any]:
+    return [told for told in (found.get("previous_address"), found["change"].get("importing")) if told]
+
+
+def _resource(found: Mapping[str, Any]) -> list[Any]:
+    change = found["change"]
+    return [found["address"], found.get("deposed"), _origin(found), change.get("replace_paths"), *_values(change)]
+
+
+def _values(change: Mapping[str, Any]) -> Iterator[Any]:
+    yield change["actions"]
+    sides = [change.get(side) for side in ("before", "after", "after_unknown", "before_sensitive", "after_sensitive")]
+    if not any(isinstance(side, dict) for side in sides[:2]):
+        yield sides
+        return
+    attributes = [side if isinstance(side, dict) else {} for side in sides]
+    yield [side for side in sides if side is True]
+    for name in sorted(set().union(*attributes[:3])):
+        before, after, unknown, *marks = (side.get(name) for side in attributes)
+        if unknown is True:
+            # What AWS tells of a resource, like when it was last changed, becomes something else in any case.
+            yield [name, "unknown", marks]
+        elif before != after or unknown:
+            yield [name, before, after, unknown, marks]
