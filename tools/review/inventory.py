@@ -81,11 +81,9 @@ def forgotten_dangers(plan: Plan) -> Iterator[Danger]:
     """What stays in AWS, and is nobody's any more."""
     for change in plan.changes:
         if change.action == "forget":
+            told = "it stays as it is, and nobody plans, changes or watches it here."
             yield Danger(
-                "forgotten",
-                change.address,
-                f"Terraform would no longer know {quoted(change.address)}: it stays as it is, and nobody plans, changes or "
-                "watches it here.",
+                "forgotten", change.address, f"Terraform would no longer know {quoted(change.address)}: {told}"
             )
 
 
