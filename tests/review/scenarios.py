@@ -440,7 +440,9 @@ resource "aws_lambda_function" "this" {
     ),
     "mapping_elsewhere": Scenario(overrides={".": _MAPPING.format(f'function_name = "{_ANOTHER}"')}),
     "mapping_sooner": Scenario(overrides={".": _MAPPING.format("maximum_record_age_in_seconds = 3600")}),
+    # The first mapping is changed too, for what is not changed is not kept.
     "stream_read_twice": Scenario(
+        overrides={".": _MAPPING.format("batch_size = 500")},
         added={
             ".": """
 resource "aws_lambda_event_source_mapping" "again" {
@@ -449,7 +451,7 @@ resource "aws_lambda_event_source_mapping" "again" {
   starting_position = "LATEST"
 }
 """
-        }
+        },
     ),
     "integration_elsewhere": Scenario(
         overrides={

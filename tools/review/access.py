@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.review.danger import WHOLE, Danger, quoted
+from tools.review.inventory import KNOWN_TYPES
 from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank
 from tools.review.statements import (
     Statement,
@@ -60,7 +61,8 @@ def _policy(plan: Plan, change: Change, attribute: str) -> Iterator[Danger]:
     after = document_statements(document.after) if document and new is UNKNOWN else policy_statements(new)
     before = policy_statements(old)
     if after is None and (new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)):
-        if attribute in POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED and not plan.is_first:
+        is_own = attribute in POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED
+        if is_own and change.type in KNOWN_TYPES and not plan.is_first:
             hidden = new if new is UNKNOWN else Sensitive(None)
             yield Danger(
                 "access-unknown",

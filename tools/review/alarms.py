@@ -16,7 +16,7 @@ __all__ = ["alarm_dangers"]
 _GONE = "destroyed"
 _DISABLED = "left with their actions disabled"
 _WITHOUT_ACTIONS = "left without any action"
-_ELSEWHERE = "on something else than now"
+_ELSEWHERE = "put on something else than now"
 
 _METRIC = ("namespace", "metric_name", "statistic", "extended_statistic", "comparison_operator")
 _QUERY = ("id", "expression", "metric.namespace", "metric.metric_name")

@@ -82,8 +82,8 @@ GUARDS = (
         "table-expires",
         stays_off,
         text=(
-            "Schedules would be handed over days early or late, or all at once: DynamoDB itself would delete from the "
-            "table {name} what its `ttl` calls expired, and the fast track sends whatever is deleted."
+            "Schedules would be handed over at another time than theirs: DynamoDB itself would delete from the table "
+            "{name} what its `ttl` calls expired, and the fast track sends whatever is deleted."
         ),
     ),
     Guard(

@@ -70,7 +70,9 @@ def _other_dead_letters(plan: Plan, change: Change) -> Iterator[Danger]:
         at(parsed(values.get("redrive_policy")), "deadLetterTargetArn") for values in (change.before, change.after)
     )
     renewed = [at(queue.before, "arn") for queue in plan.of_type("aws_sqs_queue") if queue.is_gone]
-    if old and new and old != new and old not in renewed and not is_lost(change):
+    # If another queue is made, that is told, and its address is not known yet.
+    is_renewed = old in renewed or (new is UNKNOWN and any(not queue.exists for queue in plan.of_type("aws_sqs_queue")))
+    if old and new and old != new and not is_renewed and not is_lost(change):
         yield Danger(
             "dead-letter-queue-elsewhere",
             change.address,

@@ -15,6 +15,9 @@ __all__ = ["mapping_dangers", "reader_dangers", "stream_dangers"]
 #: How long a stream keeps a record (DynamoDB developer guide, "Change data capture for DynamoDB Streams").
 _STREAM_SECONDS = 24 * 60 * 60
 
+#: Long enough to mend what keeps records from being sent, and sooner than the stream drops them.
+_LONG_SECONDS = 23 * 60 * 60
+
 
 def stream_dangers(plan: Plan) -> Iterator[Danger]:
     """The table's stream ends, or carries too little."""
@@ -88,8 +91,8 @@ def reader_dangers(plan: Plan) -> Iterator[Danger]:
             yield Danger(
                 "stream-mapping-elsewhere",
                 change.address,
-                f"Nothing would be handed over: removals would go to {quoted(new)} instead of {quoted(old)}, and count "
-                "as handled when that function has returned. What it doesn't send to the delayer queue is lost.",
+                f"Removals would go to {quoted(new)} instead of {quoted(old)}, and count as handled as soon as that "
+                "function has returned: whatever it doesn't send to the delayer queue is lost.",
             )
         source = at(change.after, "event_source_arn")
         others = [
@@ -120,7 +123,7 @@ def _age(change: Change) -> Iterator[Danger]:
             f"(-1 is never), when the stream has dropped it already, after {_STREAM_SECONDS} s, and so it never "
             "reaches the failure bucket.",
         )
-    elif change.is_changed(path) and (_is_too_old(old) or new < old):
+    elif change.is_changed(path) and new < (_LONG_SECONDS if _is_too_old(old) else old):
         yield Danger(
             "stream-mapping-loses",
             change.address,
