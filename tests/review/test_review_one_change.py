@@ -207,6 +207,11 @@ class TestApi:
         prod.change(STAGE, route_settings=[limits])
         assert prod.told() == []
 
+    def test_limits_of_routes_that_are_not_known(self, prod: Prod) -> None:
+        """Limits that are not known yet may be any."""
+        prod.change(STAGE, route_settings=...)
+        assert prod.told() == [("throttling-loosened", STAGE)]
+
     def test_limit_of_a_route_that_has_one(self, prod: Prod) -> None:
         """A route's own limit is compared with what it is."""
         now, new = ([{"route_key": "POST /schedules", "throttling_rate_limit": rate}] for rate in (10, 30))
@@ -322,6 +327,13 @@ class TestSweep:
         assert [address for danger, address in prod.told() if danger == "shards-unswept"] == [SWEEP]
         assert again not in dict(prod.told()).values()
 
+    @pytest.mark.parametrize("worker", [[0], {"0": 0}, "0", None])
+    def test_worker_that_is_no_number(self, prod: Prod, worker: Any) -> None:
+        """What is called is told whatever it is."""
+        target = 'module.minute_schedule.aws_cloudwatch_event_target.worker["0"]'
+        prod.change(target, input=json.dumps({"worker": worker, "workers": 2}))
+        assert prod.told() == [("shards-unswept", target)]
+
 
 class TestLifecycle:
     """What S3 deletes from the failure bucket."""
@@ -355,6 +367,11 @@ class TestLifecycle:
         again = prod.copy(LIFECYCLE, "again", rule=[*self.NOW, *([self.rule()] if further else [])])
         prod.change(LIFECYCLE, "delete")
         assert prod.told() == ([("retention-shortened", again)] if further else [])
+
+    def test_not_known(self, prod: Prod) -> None:
+        """Rules that are not known yet may delete anything."""
+        prod.change(LIFECYCLE, rule=...)
+        assert prod.told() == [("retention-shortened", LIFECYCLE)]
 
     def test_longer(self, prod: Prod) -> None:
         """What was deleted may be kept for longer, or forever."""

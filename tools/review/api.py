@@ -102,6 +102,9 @@ def throttling_dangers(plan: Plan) -> Iterator[Danger]:
     for change in plan.of_type("aws_apigatewayv2_stage"):
         if change.action == "destroy":
             continue
+        if change.exists and at(change.after, "route_settings") is UNKNOWN:
+            told = "How often clients could post can't be told: the limits of single routes are not known yet."
+            yield Danger("throttling-loosened", change.address, told)
         for limit, unit in (("rate", "requests a second"), ("burst", "requests at once")):
             path = f"default_route_settings.throttling_{limit}_limit"
             old, new = at(change.before, path), at(change.after, path)

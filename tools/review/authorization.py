@@ -66,12 +66,11 @@ def _narrowing(plan: Plan, route: Change) -> Iterator[Danger]:
             f"{quoted(old)}.",
         )
     authorizer = at(route.after, "authorizer_id")
-    if authorizer is UNKNOWN:
-        # Told of the authorizer itself, if the new one is otherwise.
-        made = [each for each in plan.of_type("aws_apigatewayv2_authorizer") if each.after and each.action != "update"]
-        is_renewed = any(each.module == route.module for each in made)
-    else:
-        is_renewed = False
+    # If one is made, whom that lets in is told where it is made.
+    is_renewed = authorizer is UNKNOWN and any(
+        each.module == route.module and each.action in ("create", "replace")
+        for each in plan.of_type("aws_apigatewayv2_authorizer")
+    )
     if not is_blank(at(route.before, "authorizer_id")) and route.is_changed("authorizer_id") and not is_renewed:
         yield Danger(
             "authorization-changed",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tools.review.danger import Danger, quoted
-from tools.review.plan import Change, Plan, at, is_blank
+from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
 
 __all__ = ["lifecycle_dangers"]
 
@@ -20,6 +20,13 @@ def lifecycle_dangers(plan: Plan) -> Iterator[Danger]:
     for change in found:
         if change.action == "no-op" or not change.after or plan.is_first:
             continue
+        if at(change.after, "rule") is UNKNOWN:
+            yield Danger(
+                "retention-shortened",
+                change.address,
+                f"When records in the failure bucket {_bucket(change)} are deleted can't be told: the rules are not known "
+                "yet.",
+            )
         before = [rule for other in found if other.module == change.module for rule in _rules(other.before)]
         after = _rules(change.after)
         known = _expirations(before)

@@ -42,7 +42,7 @@ def _function_arn(value: Any) -> Any:
 def setting(values: Mapping[str, Any], name: str) -> Any:
     """A function's setting, as a number where it is one; None if there is none."""
     found = at(values, f"environment.variables.{name}")
-    return int(found) if isinstance(found, str) and found.isdecimal() else found
+    return int(found) if isinstance(found, str) and re.fullmatch(r"\d{1,18}", found) else found
 
 
 def planned_setting(plan: Plan, change: Change, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from tools.review.danger import Danger, new_value, quoted
@@ -60,15 +61,15 @@ def worker_dangers(plan: Plan) -> Iterator[Danger]:
     told = [parsed(change.after.get("input")) for change in targets if change.after]
     if not told or not all(isinstance(event, dict) for event in told):
         return
-    workers = {event.get("workers") for event in told}
-    called = {event.get("worker") for event in told}
-    total = next(iter(workers))
-    if len(workers) > 1 or not isinstance(total, int) or called != set(range(total)):
+    workers = {json.dumps(event.get("workers")) for event in told}
+    called = {json.dumps(event.get("worker")) for event in told}
+    total = told[0].get("workers")
+    if len(workers) > 1 or not isinstance(total, int) or called != set(map(str, range(total))):
         yield Danger(
             "shards-unswept",
             changed[0].address,
-            f"Schedules in some shards would never be swept: the rule would call the workers {sorted(map(str, called))}"
-            f", told to be of {sorted(map(str, workers))}.",
+            f"Schedules in some shards would never be swept: the rule would call the workers {sorted(called)}"
+            f", told to be of {sorted(workers)}.",
         )
 
 
