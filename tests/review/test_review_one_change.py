@@ -63,7 +63,7 @@ class Prod:
         for side in ("before", "after"):
             self._of(address)["change"][side] |= values
 
-    def copy(self, address: str, name: str, **after: Any) -> str:
+    def copy(self, address: str, name: str, /, **after: Any) -> str:
         """Create a resource that is like another but for some values."""
         found = copy.deepcopy(self._of(address))
         found |= {"address": address.replace(f".{found['name']}", f".{name}"), "name": name}
@@ -75,6 +75,11 @@ class Prod:
         self._document["resource_changes"].append(found)
         self.change(found["address"], "create", **after)
         return str(found["address"])
+
+    def lose(self, address: str, **after: Any) -> None:
+        """Plan a resource anew that somebody has deleted."""
+        self.change(address, "create", **after)
+        self._of(address)["change"] |= {"before": None, "before_sensitive": False}
 
     def put(self, address: str, **values: Any) -> None:
         """Let there be a resource that prod doesn't have."""
@@ -420,6 +425,18 @@ class TestInventory:
         """What Terraform forgets stays as it is, and nothing else is told of it."""
         prod.change(address, "forget")
         assert prod.told() == [("forgotten", address)]
+
+    def test_missing_table(self, prod: Prod) -> None:
+        """The address of a table that is made anew is not known yet; that functions follow it is no news."""
+        prod.lose(TABLE, arn=..., stream_arn=...)
+        prod.change(SWEEP, environment=...)
+        assert prod.told() == [("store-created", TABLE)]
+
+    def test_another_table(self, prod: Prod) -> None:
+        """If a table is made beside one that is there, it is news that functions turn to it."""
+        table = prod.copy(TABLE, "again", arn=..., stream_arn=..., name="again")
+        prod.change(SWEEP, environment=...)
+        assert dict(prod.told()) == {"store-created": table, "function-elsewhere": SWEEP}
 
     def test_stranger_that_stays_or_goes(self, prod: Prod) -> None:
         """What is of no known type is told when it is made or changed."""

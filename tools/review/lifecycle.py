@@ -24,8 +24,8 @@ def lifecycle_dangers(plan: Plan) -> Iterator[Danger]:
             yield Danger(
                 "retention-shortened",
                 change.address,
-                f"When records in the failure bucket {_bucket(change)} are deleted can't be told: the rules are not known "
-                "yet.",
+                f"When records in the failure bucket {_bucket(change)} are deleted can't be told: its rules are not "
+                "known yet.",
             )
         before = [rule for other in found if other.module == change.module for rule in _rules(other.before)]
         after = _rules(change.after)
