@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.review.conftest import ReadScenario
+from tests.review.conftest import ReadScenario, changed
 from tests.review.real_plans import kept_plan
 from tools.review.dangers import find_dangers
 from tools.review.plan import plan_from
@@ -18,6 +18,7 @@ POST = "module.api_schedule_post.aws_lambda_function.this"
 FAST_TRACK = "module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
 MAPPING = "aws_lambda_event_source_mapping.stream"
 QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
+DEAD_LETTERS = "module.delayer_queue.aws_sqs_queue.dead_letter"
 TABLE = "module.schedule_table.aws_dynamodb_table.schedules"
 LIFECYCLE = "module.failure_bucket.aws_s3_bucket_lifecycle_configuration.failures"
 INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
@@ -128,8 +129,10 @@ class TestReaders:
 
     def test_function_that_is_not_known_yet(self, prod: Prod) -> None:
         """While the fast track stays, an ARN that is not known yet is another function's."""
+        prod.change(FAST_TRACK, description="Sends")
+        prod.change(POST, "delete", "create", arn=...)
         prod.change(MAPPING, function_name=...)
-        assert prod.told() == [("stream-mapping-elsewhere", MAPPING)]
+        assert prod.told() == [("function-destroyed", POST), ("stream-mapping-elsewhere", MAPPING)]
 
     @pytest.mark.parametrize(("source", "is_told"), [("arn:another-stream", False), (..., True)])
     def test_mapping_of_another_stream(self, prod: Prod, source: Any, *, is_told: bool) -> None:
@@ -164,6 +167,11 @@ class TestApi:
             INTEGRATION, integration_uri=uri.format(ANOTHER.replace("another", "delayer-prod-api-schedule-post"))
         )
         assert prod.told() == []
+
+    def test_another_type(self, prod: Prod) -> None:
+        """A type that is not a call of the function makes something else of what is posted."""
+        prod.change(INTEGRATION, integration_type="AWS")
+        assert prod.told() == [("route-elsewhere", INTEGRATION)]
 
     def test_another_function(self, prod: Prod) -> None:
         """An integration with another function does not."""
@@ -279,6 +287,12 @@ class TestCalls:
         prod.change('module.minute_schedule.aws_lambda_permission.minute["0"]', "delete")
         assert "caller-refused" not in dict(prod.told())
 
+    def test_function_that_goes(self, prod: Prod) -> None:
+        """A function goes with its permission."""
+        prod.change(POST, "delete")
+        prod.change(PERMISSION, "delete")
+        assert prod.told() == [("function-destroyed", POST)]
+
     def test_permission_at_another_address(self, prod: Prod) -> None:
         """A permission that takes another's place lets the same call the same."""
         prod.copy(PERMISSION, "again")
@@ -290,6 +304,12 @@ class TestCalls:
         prod.copy(POLICY, "again")
         prod.change(POLICY, "delete")
         assert "call-refused" not in dict(prod.told())
+
+    def test_policy_that_is_not_known(self, prod: Prod) -> None:
+        """Of a new one that is not known yet, that is told."""
+        again = prod.copy(POLICY, "again", policy=...)
+        prod.change(POLICY, "delete")
+        assert prod.told() == [("access-unknown", again)]
 
     def test_policy_that_allows_less(self, prod: Prod) -> None:
         """What the new one doesn't allow is told."""
@@ -324,6 +344,14 @@ class TestSweep:
         sweep = f"{module}.aws_lambda_function.this"
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert ("shards-unswept", sweep) in prod.told()
+
+    def test_rule_that_goes_with_its_targets(self, prod: Prod) -> None:
+        """That a rule goes is told once."""
+        rule = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
+        for address in prod.addresses:
+            if address == rule or "aws_cloudwatch_event_target" in address:
+                prod.change(address, "delete")
+        assert prod.told() == [("sweep-paused", rule)]
 
     def test_each_instance(self, prod: Prod) -> None:
         """Of two sweeps, each is judged."""
@@ -378,6 +406,15 @@ class TestLifecycle:
         prod.change(LIFECYCLE, rule=...)
         assert prod.told() == [("retention-shortened", LIFECYCLE)]
 
+    def test_missing(self, prod: Prod) -> None:
+        """Rules that somebody deleted come back; that they forget what was deleted is as it has to be."""
+        prod.lose(LIFECYCLE)
+        assert prod.told() == []
+
+    def test_first(self) -> None:
+        """On a first apply, rules are what the configuration says."""
+        assert find_dangers(changed("first", LIFECYCLE, after={"rule": [self.rule()]})) == []
+
     def test_longer(self, prod: Prod) -> None:
         """What was deleted may be kept for longer, or forever."""
         prod.change(LIFECYCLE, rule=[self.NOW[0] | {"noncurrent_version_expiration": [{"noncurrent_days": 60}]}])
@@ -409,6 +446,12 @@ class TestGuards:
         """What has to stay off, and is not known yet, may be on."""
         prod.change(SWEEP, layers=...)
         assert prod.told() == [("function-foreign-code", SWEEP)]
+
+    def test_replaced_dead_letter_queue(self, prod: Prod) -> None:
+        """If the dead-letter queue is replaced, that the delayer queue follows it is no news."""
+        prod.change(DEAD_LETTERS, "delete", "create", arn=...)
+        prod.change(QUEUE, redrive_policy=...)
+        assert prod.told() == [("dead-letter-queue-destroyed", DEAD_LETTERS)]
 
     def test_used_already(self, prod: Prod) -> None:
         """Another of what is in use already is an everyday change."""
