@@ -311,6 +311,13 @@ class TestCalls:
         prod.change(POLICY, "delete")
         assert prod.told() == [("access-unknown", again)]
 
+    def test_policy_beside_one_that_is_not_known(self, prod: Prod) -> None:
+        """One that is there already takes nobody's place, known or not."""
+        beside = "aws_iam_role_policy.stream_mapping"
+        prod.change(beside, policy=...)
+        prod.change(POLICY, "delete")
+        assert prod.told() == [("call-refused", POLICY), ("access-unknown", beside)]
+
     def test_policy_that_allows_less(self, prod: Prod) -> None:
         """What the new one doesn't allow is told."""
         prod.copy(POLICY, "again", policy='{"Statement": []}')

@@ -55,11 +55,11 @@ def call_dangers(plan: Plan) -> Iterator[Danger]:
         if change.action != "destroy" or role in roles:
             continue
         others = [other for other in policies if other is not change and at(other.after, "role") in (role, UNKNOWN)]
-        allowed = [_statements(plan, other) for other in others]
-        # Of one that is not known, another rule says so.
-        if None in allowed:
+        allowed = {other.address: _statements(plan, other) for other in others}
+        # Of a new one that is not known, another rule says so.
+        if any(not other.exists and allowed[other.address] is None for other in others):
             continue
-        known = [statement for statements in allowed for statement in statements or ()]
+        known = [statement for statements in allowed.values() for statement in statements or ()]
         lost = gained(known, policy_statements(at(change.before, "policy")) or ())
         if lost:
             told = "; ".join(quoted(str(statement), WHOLE) for statement in lost)
