@@ -345,10 +345,19 @@ class TestSweep:
             'module.delayer["eu"].module.task_1minute_enqueuer',
         ],
     )
-    def test_instances_of_modules(self, prod: Prod, module: str) -> None:
+    @pytest.mark.parametrize("handler", ["task_1minute_enqueuer.main.handler", "main.handler"])
+    def test_instances_of_modules(self, prod: Prod, module: str, handler: str) -> None:
         """A module with an instance key, or in another module, is that of the same function."""
+        prod.set(SWEEP, handler=handler)
         prod.move("module.task_1minute_enqueuer", module)
         sweep = f"{module}.aws_lambda_function.this"
+        prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
+        assert ("shards-unswept", sweep) in prod.told()
+
+    def test_renamed_module(self, prod: Prod) -> None:
+        """A function is known by its handler, whatever its module is called."""
+        prod.move("module.task_1minute_enqueuer", "module.sweep")
+        sweep = "module.sweep.aws_lambda_function.this"
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert ("shards-unswept", sweep) in prod.told()
 

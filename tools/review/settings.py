@@ -10,14 +10,17 @@ from tools.review.plan import UNKNOWN, Change, Plan, at
 
 __all__ = ["FAST_TRACK", "POST", "SWEEP", "function_of", "is_same_function", "planned_setting", "setting"]
 
-#: The modules of the functions.
+#: The functions' packages, after which their modules are named.
 FAST_TRACK = "stream_dynamodb_fasttrack_enqueuer"
 POST = "api_schedule_post"
 SWEEP = "task_1minute_enqueuer"
 
 
 def function_of(change: Change) -> str:
-    """The function that a resource belongs to: the name of its module, whichever instance and wherever that is."""
+    """Which function this is: what its handler is in, or else its module's name, whichever instance of it."""
+    package = str(at(change.before or change.after, "handler")).partition(".")[0]
+    if package in (FAST_TRACK, POST, SWEEP):
+        return package
     return re.sub(r'\[("(\\.|[^"\\])*"|\d+)\]$', "", change.module).rpartition("module.")[2]
 
 
