@@ -67,7 +67,7 @@ class Planner:
         state = folder / "terraform.tfstate"
         state.unlink(missing_ok=True)
         if scenario.applied != "nothing":
-            state.write_text(json.dumps(_applied(scenario.applied)))
+            state.write_text(json.dumps(_applied(scenario.applied, scenario.missing)))
         (folder / "further.tfvars.json").write_text(json.dumps(scenario.variables))
         self._workspace.read(
             "plan", "-input=false", "-refresh=false", "-var-file=environments/prod.tfvars",
@@ -92,16 +92,10 @@ def lay_out(folder: Path, scenario: Scenario) -> None:
         elif path.is_dir() and path.name != ".terraform":
             shutil.rmtree(path)
     shutil.copytree(CONFIGURATION, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform", "bootstrap"))
-    # What a file of overrides adds is no override; it goes into a file of its own.
     for module, text in scenario.overrides.items():
-        added = re.findall(
-            r'^(?:resource "aws_iam_role_policy_attachment"|output "topic").*?^}\n', text, re.MULTILINE | re.DOTALL
-        )
-        kept = text
-        for block in added:
-            kept = kept.replace(block, "")
-        (folder / module / "review_override.tf").write_text(kept)
-        (folder / module / "review_added.tf").write_text("\n".join(added))
+        (folder / module / "review_override.tf").write_text(text)
+    for module, text in scenario.added.items():
+        (folder / module / "review_added.tf").write_text(text)
     for module, addresses in scenario.removed.items():
         for address in addresses:
             _remove(folder / module / "main.tf", address)
@@ -116,12 +110,13 @@ def _remove(path: Path, address: str) -> None:
     path.write_text(text)
 
 
-def _applied(name: str) -> dict[str, Any]:
-    """A state: prod's, with those resources in the place of its own that the named one keeps."""
+def _applied(name: str, missing: tuple[str, ...]) -> dict[str, Any]:
+    """A state: prod's, with those resources in the place of its own that the named one keeps, and without some."""
     state: dict[str, Any] = json.loads((_APPLIED / "prod.json").read_text())
     if name != "prod":
         others = json.loads((_APPLIED / f"{name}.json").read_text())
         state["resources"] = [*(found for found in state["resources"] if _key(found) not in map(_key, others)), *others]
+    state["resources"] = [found for found in state["resources"] if ".".join(_key(found)) not in missing]
     return state
 
 

@@ -25,20 +25,24 @@ MONITORING = "modules/monitoring"
 class Scenario:
     """What differs from what is applied.
 
-    `overrides` and `removed` are by the configuration's folder; `packages` names functions with other code. `applied`
-    is the state that is planned against: prod, prod with tokens (jwt), prod with a topic for its alarms (topic), or
-    nothing.
+    `overrides`, `added` and `removed` are by the configuration's folder; `packages` names functions with other code.
+    `applied` is the state that is planned against: prod, prod with tokens (jwt), prod with a topic for its alarms
+    (topic), or nothing; `missing` is not in it, as if somebody had deleted it by hand.
     """
 
     variables: dict[str, object] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
+    added: dict[str, str] = field(default_factory=dict)
     removed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     applied: str = "prod"
+    missing: tuple[str, ...] = ()
 
 
 _JWT = {"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"]}
+
+_ANOTHER = "arn:aws:lambda:eu-west-1:777788889999:function:another"
 
 _MAPPING = """
 resource "aws_lambda_event_source_mapping" "stream" {{
@@ -110,6 +114,14 @@ resource "aws_dynamodb_table" "schedules" {
     "shards_lowered": Scenario({"shard_count": 16}),
     "period_lowered": Scenario({"delayer_period_seconds": 600}),
     "access_grows": Scenario(
+        added={
+            ".": """
+resource "aws_iam_role_policy_attachment" "further" {
+  policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+  role       = module.api_schedule_post.role.name
+}
+"""
+        },
         overrides={
             ".": """
 data "aws_iam_policy_document" "api_schedule_post" {
@@ -132,11 +144,6 @@ data "aws_iam_policy_document" "task_1minute_enqueuer" {
     resources = [module.schedule_table.table.arn]
   }
 }
-
-resource "aws_iam_role_policy_attachment" "further" {
-  policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-  role       = module.api_schedule_post.role.name
-}
 """,
             FUNCTION: """
 data "aws_iam_policy_document" "assume" {
@@ -150,7 +157,7 @@ data "aws_iam_policy_document" "assume" {
   }
 }
 """,
-        }
+        },
     ),
     "access_wildcard": Scenario(
         overrides={
@@ -431,16 +438,214 @@ resource "aws_lambda_function" "this" {
 """
         }
     ),
+    "mapping_elsewhere": Scenario(overrides={".": _MAPPING.format(f'function_name = "{_ANOTHER}"')}),
+    "mapping_sooner": Scenario(overrides={".": _MAPPING.format("maximum_record_age_in_seconds = 3600")}),
+    # The first mapping is changed too, for what is not changed is not kept.
+    "stream_read_twice": Scenario(
+        overrides={".": _MAPPING.format("batch_size = 500")},
+        added={
+            ".": """
+resource "aws_lambda_event_source_mapping" "again" {
+  event_source_arn  = module.schedule_table.table.stream_arn
+  function_name     = module.stream_dynamodb_fasttrack_enqueuer.function.arn
+  starting_position = "LATEST"
+}
+"""
+        },
+    ),
+    "integration_elsewhere": Scenario(
+        overrides={
+            API: """
+resource "aws_apigatewayv2_integration" "function" {
+  integration_method = "POST"
+  integration_type   = "HTTP_PROXY"
+  integration_uri    = "https://another.example/schedules"
+}
+"""
+        }
+    ),
+    "route_elsewhere": Scenario(
+        overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  target = "integrations/another"\n}\n'}
+    ),
+    "route_unthrottled": Scenario(
+        overrides={
+            API: """
+resource "aws_apigatewayv2_stage" "this" {
+  route_settings {
+    route_key              = var.route
+    throttling_burst_limit = 2000
+    throttling_rate_limit  = 10000
+  }
+}
+"""
+        }
+    ),
+    "endpoint_off": Scenario(
+        overrides={
+            API: """
+resource "aws_apigatewayv2_api" "this" {
+  disable_execute_api_endpoint = true
+}
+
+resource "aws_apigatewayv2_stage" "this" {
+  name = "v1"
+}
+"""
+        }
+    ),
+    "authorizer_renamed": Scenario(
+        {"authorization": _JWT | {"issuer": "https://other.example"}},
+        overrides={
+            API: 'resource "aws_apigatewayv2_authorizer" "jwt" {\n  for_each = { again = var.authorization }\n}\n'
+        },
+        applied="jwt",
+    ),
+    "targets_removed": Scenario(
+        overrides={MINUTE: 'resource "aws_cloudwatch_event_target" "worker" {\n  for_each = {}\n}\n'}
+    ),
+    "callers_refused": Scenario(
+        overrides={
+            API: 'resource "aws_lambda_permission" "api" {\n  count = 0\n}\n',
+            MINUTE: 'resource "aws_lambda_permission" "minute" {\n  for_each = {}\n}\n',
+        }
+    ),
+    "caller_elsewhere": Scenario(
+        overrides={API: 'resource "aws_lambda_permission" "api" {\n  function_name = "another"\n}\n'}
+    ),
+    "calls_refused": Scenario(
+        overrides={".": 'resource "aws_iam_role_policy" "stream_dynamodb_fasttrack_enqueuer" {\n  count = 0\n}\n'}
+    ),
+    "role_policies": Scenario(
+        overrides={
+            FUNCTION: """
+resource "aws_iam_role" "this" {
+  managed_policy_arns = ["arn:aws:iam::aws:policy/ReadOnlyAccess"]
+
+  inline_policy {
+    name = "further"
+    policy = jsonencode({
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Action = "sqs:ReceiveMessage", Resource = "arn:aws:sqs:eu-west-1:1:another" }]
+    })
+  }
+}
+"""
+        }
+    ),
+    "functions_shrunk": Scenario(
+        overrides={
+            FUNCTION: """
+resource "aws_lambda_function" "this" {
+  layers      = ["arn:aws:lambda:eu-west-1:111122223333:layer:another:1"]
+  memory_size = 128
+  timeout     = 3
+
+  vpc_config {
+    security_group_ids = ["sg-11112222333344445"]
+    subnet_ids         = ["subnet-11112222333344445"]
+  }
+}
+"""
+        }
+    ),
+    "table_settings": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  on_demand_throughput {
+    max_read_request_units  = 10
+    max_write_request_units = 10
+  }
+
+  replica {
+    region_name = "eu-central-1"
+  }
+
+  ttl {
+    attribute_name = "pointInTime"
+    enabled        = true
+  }
+}
+"""
+        }
+    ),
+    "table_provisioned": Scenario(
+        overrides={
+            TABLE: """
+resource "aws_dynamodb_table" "schedules" {
+  billing_mode   = "PROVISIONED"
+  read_capacity  = 10
+  write_capacity = 10
+}
+"""
+        }
+    ),
+    "queue_narrowed": Scenario(
+        overrides={
+            QUEUE: """
+resource "aws_sqs_queue" "delayer" {
+  max_message_size           = 65536
+  visibility_timeout_seconds = 5
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = "arn:aws:sqs:eu-west-1:777788889999:another"
+    maxReceiveCount     = 5
+  })
+}
+"""
+        }
+    ),
+    "records_expire": Scenario(
+        overrides={
+            BUCKET: """
+resource "aws_s3_bucket_lifecycle_configuration" "failures" {
+  rule {
+    id     = "forget-what-was-deleted"
+    status = "Enabled"
+    filter {}
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+  }
+  rule {
+    id     = "forget-all"
+    status = "Enabled"
+    filter {}
+    expiration {
+      date = "2027-01-01T00:00:00Z"
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+}
+"""
+        }
+    ),
+    "alarms_elsewhere": Scenario(
+        overrides={MONITORING: 'resource "aws_cloudwatch_metric_alarm" "metric" {\n  metric_name = "Invocations"\n}\n'}
+    ),
+    "stranger": Scenario(added={".": 'resource "aws_sns_topic" "further" {\n  name = "delayer-prod-further"\n}\n'}),
+    "forgotten": Scenario(
+        added={
+            QUEUE: """
+removed {
+  from = aws_sqs_queue_policy.delayer
+  lifecycle {
+    destroy = false
+  }
+}
+"""
+        },
+        removed={QUEUE: ("aws_sqs_queue_policy.delayer",)},
+    ),
+    "queue_missing": Scenario(missing=("module.delayer_queue.aws_sqs_queue.dead_letter",)),
     "sensitive": Scenario(
         {"alarm_topic_arn": f"arn:aws:sns:eu-west-1:777788889999:{SECRET}"},
+        added={".": 'output "topic" {\n  value     = var.alarm_topic_arn\n  sensitive = true\n}\n'},
         overrides={
             ".": f"""
 variable "alarm_topic_arn" {{
-  sensitive = true
-}}
-
-output "topic" {{
-  value     = var.alarm_topic_arn
   sensitive = true
 }}
 

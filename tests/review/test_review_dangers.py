@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +12,9 @@ from tests.review.conftest import ReadScenario, changed
 from tests.review.real_plans import PLANS, kept_plan
 from tests.review.scenarios import SCENARIOS
 from tools.review.dangers import DANGERS, find_dangers
+from tools.review.inventory import KNOWN_TYPES
 from tools.review.plan import read_plan
+from tools.terraform import CONFIGURATION
 
 POST = "module.api_schedule_post.aws_lambda_function.this"
 SWEEP = "module.task_1minute_enqueuer.aws_lambda_function.this"
@@ -27,6 +31,9 @@ TARGET = 'module.minute_schedule.aws_cloudwatch_event_target.worker["1"]'
 RULE = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
 LOGS = "{}aws_cloudwatch_log_group.{}"
 ROUTE = "module.http_api.aws_apigatewayv2_route.this"
+LIFECYCLE = "module.failure_bucket.aws_s3_bucket_lifecycle_configuration.failures"
+PERMISSION = "module.http_api.aws_lambda_permission.api"
+AGAIN = "aws_lambda_event_source_mapping.again"
 STAGE = "module.http_api.aws_apigatewayv2_stage.this"
 FUNCTIONS = (POST, SWEEP, FAST_TRACK)
 
@@ -255,6 +262,89 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
             ("function-runtime-changed", "on `python3.12` instead of `python3.13`"),
         )
     ],
+    "mapping_elsewhere": [
+        ("stream-mapping-elsewhere", MAPPING, "whatever it doesn't send to the delayer queue is lost")
+    ],
+    "mapping_sooner": [("stream-mapping-loses", MAPPING, "after `3600` s instead of `82800` s")],
+    # A new mapping for which nothing is said also retries until the stream has dropped the record.
+    "stream_read_twice": [
+        ("stream-read-twice", AGAIN, "Every message would be sent twice"),
+        ("stream-mapping-loses", AGAIN, "What can't be sent for a day would be lost"),
+    ],
+    "integration_elsewhere": [
+        ("route-elsewhere", INTEGRATION, "go to `https://another.example/schedules` (`HTTP_PROXY`)")
+    ],
+    "route_elsewhere": [("route-elsewhere", ROUTE, "What clients post would go to `integrations/another` instead of")],
+    "route_unthrottled": [("throttling-loosened", STAGE, "`10000` requests a second to `POST /schedules`, whatever")],
+    "endpoint_off": [
+        ("route-destroyed", API, "would not answer there, but only at a domain of its own"),
+        ("route-destroyed", STAGE, "the API would have no stage `$default`"),
+    ],
+    "authorizer_renamed": [
+        (
+            "authorization-changed",
+            'module.http_api.aws_apigatewayv2_authorizer.jwt["again"]',
+            "issued by `https://other.example` would be accepted, and no longer those issued by `https://issuer.example`",
+        )
+    ],
+    "targets_removed": [
+        ("sweep-paused", TARGET.replace("1", "0"), "No sweep would run: the minute's rule would stay, and call nothing")
+    ],
+    "callers_refused": [
+        ("caller-refused", f"{PERMISSION}[0]", "Every post would get a 500"),
+        ("caller-refused", 'module.minute_schedule.aws_lambda_permission.minute["0"]', "Nothing would be swept"),
+    ],
+    "caller_elsewhere": [
+        ("caller-refused", PERMISSION, "could no longer call `delayer-prod-api-schedule-post`"),
+        ("access-grows", PERMISSION, "`apigateway.amazonaws.com` could newly call `another`"),
+    ],
+    "calls_refused": [
+        (
+            "call-refused",
+            "aws_iam_role_policy.stream_dynamodb_fasttrack_enqueuer[0]",
+            "would no longer have `Allow dynamodb:BatchWriteItem on",
+        )
+    ],
+    "role_policies": [
+        ("access-grows", function.replace("aws_lambda_function", "aws_iam_role"), words)
+        for function in FUNCTIONS
+        for words in ("`arn:aws:iam::aws:policy/ReadOnlyAccess`", "`Allow sqs:ReceiveMessage on arn:")
+    ],
+    "functions_shrunk": [
+        (danger, function, words)
+        for function in FUNCTIONS
+        for danger, words in (
+            ("function-shrunk", "takes longer than `3` s would be ended in the middle"),
+            ("function-shrunk", "when it needs more than `128` MB"),
+            ("function-network-changed", "unless its network leads to DynamoDB, SQS and S3"),
+            ("function-foreign-code", "Code that this project didn't build would run in"),
+        )
+    ],
+    "table_settings": [
+        ("table-expires", TABLE, "the fast track sends whatever is deleted"),
+        ("table-copied", TABLE, "would also be kept in another region"),
+        ("table-throttled", TABLE, '"max_write_request_units": 10'),
+    ],
+    "table_provisioned": [("table-throttled", TABLE, "it would be billed as `PROVISIONED`")],
+    "queue_narrowed": [
+        ("queue-narrowed", QUEUE, "would take `65536` bytes at most instead of `262144`"),
+        ("queue-narrowed", QUEUE, "while the first is still at it"),
+        ("dead-letter-queue-elsewhere", QUEUE, "would go to `arn:aws:sqs:eu-west-1:777788889999:another` instead of"),
+    ],
+    "records_expire": [
+        ("retention-shortened", LIFECYCLE, "would be deleted from `2027-01-01T00:00:00Z` on"),
+        ("retention-shortened", LIFECYCLE, "for `1` days only"),
+    ],
+    "alarms_elsewhere": [("alarms-silenced", MONITORING, "would be put on something else than now")],
+    "stranger": [("type-unknown", "aws_sns_topic.further", "knows nothing of the type `aws_sns_topic`")],
+    "forgotten": [
+        ("forgotten", "module.delayer_queue.aws_sqs_queue_policy.delayer", "it stays as it is, and nobody plans")
+    ],
+    # What denies requests without TLS names the new queue, whose address is not known yet.
+    "queue_missing": [
+        ("store-created", DEAD_LETTERS, "every message that was in it is lost already"),
+        ("access-unknown", "module.delayer_queue.aws_sqs_queue_policy.dead_letter", "still deny"),
+    ],
     "sensitive": [("access-unknown", "aws_iam_role_policy.api_schedule_post", "only that it is (sensitive)")],
 }
 
@@ -312,6 +402,12 @@ def test_every_scenario_is_looked_at() -> None:
 def test_every_danger_is_shown_by_a_real_plan() -> None:
     """There is no danger that no scenario causes."""
     assert {danger for found in EXPECTED.values() for danger, _, _ in found} == set(DANGERS)
+
+
+def test_every_type_is_known() -> None:
+    """The types of which the review knows something are those that an environment is made of, and no others."""
+    files = [path for path in CONFIGURATION.rglob("*.tf") if not {"bootstrap", ".terraform"} & set(path.parts)]
+    assert set(re.findall(r'^resource "(\w+)"', "\n".join(map(Path.read_text, files)), re.MULTILINE)) == KNOWN_TYPES
 
 
 def test_a_queue_that_goes_hides_nothing_of_another() -> None:

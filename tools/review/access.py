@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tools.review.danger import WHOLE, Danger, quoted
+from tools.review.inventory import KNOWN_TYPES
 from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank
 from tools.review.statements import (
     Statement,
@@ -32,8 +33,6 @@ def access_dangers(plan: Plan) -> Iterator[Danger]:
     """What somebody could do that they can't now, and what can't be judged."""
     own_prefix = f"delayer-{plan.environment}"
     for change in plan.changes:
-        if change.action == "forget":
-            continue
         for attribute in sorted({*change.before, *change.after}):
             yield from _policy(plan, change, attribute)
         if change.type == "aws_lambda_permission" and change.action != "destroy":
@@ -46,7 +45,7 @@ def access_dangers(plan: Plan) -> Iterator[Danger]:
                 "allows, which this plan doesn't show.",
             )
         if change.type == "aws_iam_role":
-            yield from _role(change)
+            yield from _role(plan, change)
     judged = {document.address for document in plan.documents.values()}
     for document in plan.resources:
         if document.type == "aws_iam_policy_document" and document.action == "read" and document.address not in judged:
@@ -62,7 +61,8 @@ def _policy(plan: Plan, change: Change, attribute: str) -> Iterator[Danger]:
     after = document_statements(document.after) if document and new is UNKNOWN else policy_statements(new)
     before = policy_statements(old)
     if after is None and (new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)):
-        if attribute in POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED and not plan.is_first:
+        is_own = attribute in POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED
+        if is_own and change.type in KNOWN_TYPES and not plan.is_first:
             hidden = new if new is UNKNOWN else Sensitive(None)
             yield Danger(
                 "access-unknown",
@@ -150,9 +150,9 @@ def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
                 "behalf of any account, for no source is named.",
             )
         return
-    widened = [name for name in ("principal", "action", *_PERMISSION_LIMITS) if change.differs(name)]
-    if widened and not is_first:
-        is_unknown = change.exists and UNKNOWN in limits
+    told = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
+    if any(change.differs(name) for name in told) and not is_first:
+        is_unknown = change.exists and UNKNOWN in (*limits, at(change.after, "function_name"))
         yield Danger(
             "access-unknown" if is_unknown else "access-grows",
             change.address,
@@ -161,7 +161,7 @@ def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
         )
 
 
-def _role(change: Change) -> Iterator[Danger]:
+def _role(plan: Plan, change: Change) -> Iterator[Danger]:
     boundary = at(change.before, "permissions_boundary")
     if not is_blank(boundary) and change.action != "destroy" and change.differs("permissions_boundary"):
         yield Danger(
@@ -179,6 +179,18 @@ def _role(change: Change) -> Iterator[Danger]:
                 change.address,
                 f"{quoted(_holder(change))} would get all that these policies allow, which this plan doesn't show: "
                 f"{', '.join(map(quoted, new))}.",
+            )
+    inline = [at(values, "inline_policy") or [] for values in (change.before, change.after)]
+    if inline[0] != inline[1] and all(isinstance(blocks, list) for blocks in inline):
+        texts = [[at(block, "policy") for block in blocks] for blocks in inline]
+        before, after = ([s for text in each for s in policy_statements(text) or ()] for each in texts)
+        yield from _gained(plan, change, tuple(before), tuple(after))
+        if any(not is_blank(text) and policy_statements(text) is None for text in texts[1]) and not plan.is_first:
+            yield Danger(
+                "access-unknown",
+                change.address,
+                f"What {quoted(_holder(change))} would have can't be judged: a policy in its `inline_policy` can't be "
+                "read in this plan.",
             )
 
 

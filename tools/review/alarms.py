@@ -1,4 +1,7 @@
-"""The alarms: without them nobody is told that schedules are late, lost or not handed over."""
+"""The alarms: without them nobody is told that schedules are late, lost or not handed over.
+
+A threshold is not judged: most are 0, of which no raise is small or large, and the others are there to be tuned.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ __all__ = ["alarm_dangers"]
 _GONE = "destroyed"
 _DISABLED = "left with their actions disabled"
 _WITHOUT_ACTIONS = "left without any action"
+_ELSEWHERE = "put on something else than now"
 
-_METRIC = ("namespace", "metric_name", "dimensions", "statistic", "extended_statistic", "comparison_operator")
-_QUERY = ("id", "expression", "metric.namespace", "metric.metric_name", "metric.dimensions")
+_METRIC = ("namespace", "metric_name", "statistic", "extended_statistic", "comparison_operator")
+_QUERY = ("id", "expression", "metric.namespace", "metric.metric_name")
 
 
 def alarm_dangers(plan: Plan) -> Iterator[Danger]:
@@ -24,7 +28,7 @@ def alarm_dangers(plan: Plan) -> Iterator[Danger]:
     for module in dict.fromkeys(change.module for change, _ in silent):
         found = [(change, kind) for change, kind in silent if change.module == module]
         told = []
-        for kind in (_GONE, _DISABLED, _WITHOUT_ACTIONS):
+        for kind in (_GONE, _DISABLED, _WITHOUT_ACTIONS, _ELSEWHERE):
             names = [name_of(change) for change, its in found if its == kind]
             if names:
                 told.append(f"{', '.join(names)} would be {kind}")
@@ -39,7 +43,7 @@ def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
     """The alarms that tell now, and would not, with what becomes of them."""
     created = [change.after for change in alarms if not change.exists]
     for change in alarms:
-        if not change.exists or change.action == "forget":
+        if not change.exists:
             continue
         after = change.after
         if change.action == "destroy":
@@ -47,7 +51,7 @@ def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
             after = successors[0] if successors else {}
             # One that is created takes the place of one.
             created = [other for other in created if other is not after]
-        found = _silence(change.before, after)
+        found = _silence(change.before, after) or (None if _measured(after) == _measured(change.before) else _ELSEWHERE)
         if found:
             yield change, found
 
@@ -70,8 +74,17 @@ def _has_actions(alarm: Mapping[str, Any]) -> bool:
 def _watched(alarm: Mapping[str, Any]) -> list[Any]:
     """What an alarm is on. One that differs in nothing of this is the same with another name or threshold."""
     queries = at(alarm, "metric_query")
+    dimensions = [at(query, "metric.dimensions") for query in queries] if isinstance(queries, list) else []
+    return [_measured(alarm), at(alarm, "dimensions") or None, dimensions]
+
+
+def _measured(alarm: Mapping[str, Any]) -> list[Any]:
+    """What an alarm compares, of whichever function or queue: that one is replaced may change its name."""
+    queries = at(alarm, "metric_query")
     return [
         # Terraform says null of what is not set where the provider says "".
         [at(alarm, attribute) or None for attribute in _METRIC],
-        [[at(query, attribute) for attribute in _QUERY] for query in queries] if isinstance(queries, list) else queries,
+        [[at(query, attribute) or None for attribute in _QUERY] for query in queries]
+        if isinstance(queries, list)
+        else queries,
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tools.review.danger import Danger, name_of, new_value, old_value, quoted
-from tools.review.plan import UNKNOWN, Plan, at
+from tools.review.plan import UNKNOWN, Change, Plan, at
 from tools.review.settings import FAST_TRACK, POST, SWEEP, function_of, planned_setting, setting
 
 __all__ = ["direction_dangers", "function_dangers", "lateness_dangers", "standstill_dangers"]
@@ -25,7 +25,7 @@ def direction_dangers(plan: Plan) -> Iterator[Danger]:
             if new is None:
                 told = f"{name_of(change)} would not start: its setting `{name}` would be gone."
                 yield Danger("function-elsewhere", change.address, told)
-            elif not _is_renewed(plan, name, new):
+            elif not _is_renewed(plan, name, new) and not (new is UNKNOWN and _misses_something(plan, change)):
                 yield Danger("function-elsewhere", change.address, text.format(old=quoted(old), new=quoted(new)))
 
 
@@ -49,6 +49,16 @@ def _is_renewed(plan: Plan, name: str, new: Any) -> bool:
         )
     kind, attribute = _NAMED[name]
     return any(change.action == "replace" and at(change.after, attribute) == new for change in plan.of_type(kind))
+
+
+def _misses_something(plan: Plan, function: Change) -> bool:
+    """Whether something that a function is told of is not there any more, and would be made: that is told."""
+    return any(
+        any(change.action == "create" for change in plan.of_type(kind))
+        and all(at(change.before, attribute) != old for change in plan.resources if change.type == kind)
+        for name, (kind, attribute) in _NAMED.items()
+        if (old := setting(function.before, name)) is not None
+    )
 
 
 _DIRECTIONS = (

@@ -1,4 +1,7 @@
-"""How what is stored is kept: for how long, with which key, and what becomes of what nobody could handle."""
+"""How what is stored is kept: for how long, with which key, and what becomes of what nobody could handle.
+
+The failure bucket's rules are judged in lifecycle.py.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,7 @@ def retention_dangers(plan: Plan) -> Iterator[Danger]:
                 f"A message that no consumer can handle would come again and again, and be deleted when it is too old: "
                 f"{name_of(change)} would have no dead-letter queue.",
             )
+        yield from _other_dead_letters(plan, change)
         old, new = _tries(change.before), _tries(change.after)
         if old is not None and new is not None and new < old:
             yield Danger(
@@ -53,28 +57,28 @@ def retention_dangers(plan: Plan) -> Iterator[Danger]:
                 f"Logs in {name_of(change)} that are older than {new_value(change, 'retention_in_days')} days would be "
                 f"deleted; today they are kept for {old_value(change, 'retention_in_days')}.",
             )
-    for change in plan.of_type("aws_s3_bucket_lifecycle_configuration"):
-        days = _expirations(change.after)
-        if change.exists and days and days != _expirations(change.before):
-            yield Danger(
-                "retention-shortened",
-                change.address,
-                f"Records in the failure bucket {name_of(change)} would be deleted after {_days(days)} days, whether "
-                "anyone gave them back or not, and their schedules be lost.",
-            )
-        if _is_shorter(change, "rule.noncurrent_version_expiration.noncurrent_days"):
-            yield Danger(
-                "retention-shortened",
-                change.address,
-                "A record that is deleted by mistake could be brought back for "
-                f"{new_value(change, 'rule.noncurrent_version_expiration.noncurrent_days')} days only.",
-            )
 
 
 def _has_dead_letters(queue: Mapping[str, Any]) -> bool:
     """Whether a queue has a dead-letter queue. One that is known only after the apply is one that is made anew."""
     policy = parsed(queue.get("redrive_policy"))
     return policy is UNKNOWN or bool(isinstance(policy, dict) and policy.get("deadLetterTargetArn"))
+
+
+def _other_dead_letters(plan: Plan, change: Change) -> Iterator[Danger]:
+    old, new = (
+        at(parsed(values.get("redrive_policy")), "deadLetterTargetArn") for values in (change.before, change.after)
+    )
+    renewed = [at(queue.before, "arn") for queue in plan.of_type("aws_sqs_queue") if queue.is_gone]
+    # If another queue is made, that is told, and its address is not known yet.
+    is_renewed = old in renewed or (new is UNKNOWN and any(not queue.exists for queue in plan.of_type("aws_sqs_queue")))
+    if old and new and old != new and not is_renewed and not is_lost(change):
+        yield Danger(
+            "dead-letter-queue-elsewhere",
+            change.address,
+            f"What consumers fail to handle would go to {quoted(new)} instead of {quoted(old)}: `make failures` and "
+            "the alarm look into the environment's own dead-letter queue only.",
+        )
 
 
 def _tries(queue: Mapping[str, Any]) -> int | None:
@@ -118,17 +122,6 @@ def _span(values: Mapping[str, Any], path: str) -> str:
     if isinstance(seconds, int) and seconds % _DAY_SECONDS == 0:
         return f"{seconds // _DAY_SECONDS} days"
     return f"{quoted(seconds)} s"
-
-
-def _expirations(values: Mapping[str, Any]) -> list[Any]:
-    """After how many days each rule deletes what is not deleted yet."""
-    rules = values.get("rule")
-    days = [at(rule, "expiration.days") for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
-    return [found for found in days if found]
-
-
-def _days(days: list[Any]) -> str:
-    return " or ".join(map(quoted, days))
 
 
 def encryption_dangers(plan: Plan) -> Iterator[Danger]:

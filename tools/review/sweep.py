@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Any
 
 from tools.review.danger import Danger, new_value, quoted
 from tools.review.losses import is_lost
-from tools.review.plan import UNKNOWN, Plan, at, parsed
-from tools.review.settings import POST, SWEEP, function_of, planned_setting, setting
+from tools.review.plan import Plan, at, parsed
+from tools.review.settings import POST, SWEEP, function_of, is_same_function, planned_setting, setting
 
 __all__ = ["delayer_period_dangers", "shard_dangers", "target_dangers", "worker_dangers"]
 
 
 def shard_dangers(plan: Plan) -> Iterator[Danger]:
     """Shards that hold schedules, or will, are not swept."""
-    counts = {}
+    counts = []
     for change in plan.of_type("aws_lambda_function"):
-        if is_lost(change):
+        if not is_lost(change):
+            old, new = setting(change.before, "SHARD_COUNT"), planned_setting(plan, change, "SHARD_COUNT")
+            counts.append((change, old, new))
+    posted = max((new for change, _, new in counts if function_of(change) == POST and isinstance(new, int)), default=0)
+    for change, old, new in counts:
+        if function_of(change) != SWEEP:
             continue
-        old, new = setting(change.before, "SHARD_COUNT"), planned_setting(plan, change, "SHARD_COUNT")
-        counts[function_of(change)] = (change, old, new)
-    sweep = counts.get(SWEEP)
-    if sweep is None:
-        return
-    change, old, new = sweep
-    if isinstance(old, int) and isinstance(new, int) and new < old:
-        yield Danger("shards-unswept", change.address, f"Pending schedules in {_range(new, old)} would never be swept.")
-    elif old is not None and not isinstance(new, int):
-        yield Danger(
-            "shards-unswept",
-            change.address,
-            f"Which shards are swept can't be told: the sweep's SHARD_COUNT would be {quoted(new)} instead of "
-            f"{quoted(old)}. In a shard that is not swept, pending schedules stay forever.",
-        )
-    posted = counts.get(POST, (change, None, None))[2]
-    if isinstance(new, int) and isinstance(posted, int) and new < posted:
-        yield Danger("shards-unswept", change.address, f"New schedules in {_range(new, posted)} would never be swept.")
+        if old is not None and not isinstance(new, int):
+            yield Danger(
+                "shards-unswept",
+                change.address,
+                f"Which shards are swept can't be told: the sweep's SHARD_COUNT would be {quoted(new)} instead of "
+                f"{quoted(old)}. In a shard that is not swept, pending schedules stay forever.",
+            )
+        if not isinstance(new, int):
+            continue
+        for kind, count in (("Pending", old), ("New", posted)):
+            if isinstance(count, int) and new < count:
+                told = f"{kind} schedules in {_range(new, count)} would never be swept."
+                yield Danger("shards-unswept", change.address, told)
 
 
 def _range(start: int, stop: int) -> str:
@@ -47,44 +47,45 @@ def worker_dangers(plan: Plan) -> Iterator[Danger]:
     """Each worker sweeps its own shards, so all of them have to be called."""
     targets = [change for change in plan.resources if change.type == "aws_cloudwatch_event_target"]
     changed = [change for change in targets if change.exists and change.action != "no-op"]
-    if not changed or all(change.action == "destroy" for change in targets):
+    if not changed:
+        return
+    if all(change.action == "destroy" for change in targets):
+        if not any(change.action == "destroy" for change in plan.of_type("aws_cloudwatch_event_rule")):
+            yield Danger(
+                "sweep-paused",
+                changed[0].address,
+                "No sweep would run: the minute's rule would stay, and call nothing. Schedules further ahead than the "
+                "delayer period stay in the table, and become late.",
+            )
         return
     told = [parsed(change.after.get("input")) for change in targets if change.after]
     if not told or not all(isinstance(event, dict) for event in told):
         return
-    workers = {event.get("workers") for event in told}
-    called = {event.get("worker") for event in told}
-    total = next(iter(workers))
-    if len(workers) > 1 or not isinstance(total, int) or called != set(range(total)):
+    workers = {json.dumps(event.get("workers")) for event in told}
+    called = {json.dumps(event.get("worker")) for event in told}
+    total = told[0].get("workers")
+    if len(workers) > 1 or not isinstance(total, int) or called != set(map(str, range(total))):
         yield Danger(
             "shards-unswept",
             changed[0].address,
-            f"Schedules in some shards would never be swept: the rule would call the workers {sorted(map(str, called))}"
-            f", told to be of {sorted(map(str, workers))}.",
+            f"Schedules in some shards would never be swept: the rule would call the workers {sorted(called)}"
+            f", told to be of {sorted(workers)}.",
         )
 
 
 def target_dangers(plan: Plan) -> Iterator[Danger]:
     """The minute's rule calls something else than the sweep that it calls now."""
     targets = [change for change in plan.resources if change.type == "aws_cloudwatch_event_target"]
-    is_renewed = any(function_of(change) == SWEEP and change.is_gone for change in plan.of_type("aws_lambda_function"))
     for change in targets:
         called = [at(other.before, "arn") for other in targets if other.exists and other.module == change.module]
         new = at(change.after, "arn")
-        if not change.after or not called or (new is UNKNOWN and is_renewed):
-            continue
-        if _function_arn(new) not in map(_function_arn, called):
+        if change.after and called and not is_same_function(plan, new, *called):
             yield Danger(
                 "sweep-elsewhere",
                 change.address,
                 f"Schedules in the shards of the worker {new_value(change, 'input')} would never be swept: the rule "
                 f"would call {quoted(new)} instead of the sweep, {quoted(called[0])}.",
             )
-
-
-def _function_arn(arn: Any) -> str:
-    """A function's ARN without the version or alias that may follow as its eighth part."""
-    return ":".join(str(arn).split(":")[:7])
 
 
 def delayer_period_dangers(plan: Plan) -> Iterator[Danger]:
