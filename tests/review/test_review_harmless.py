@@ -106,6 +106,17 @@ class TestAlarms:
             alarm["before"]["actions_enabled"] = alarm["after"]["actions_enabled"]
         assert told(plan_from(plan, "disabled before")) == []
 
+    def test_measured_for_the_first_time(self) -> None:
+        """An alarm that AWS has without what it measures gets it, which is no loss; to measure something else is one."""
+        plan = document("alarms_disabled")
+        for alarm in self.alarms(plan):
+            alarm["after"]["actions_enabled"] = True
+            alarm["before"] |= {"statistic": "", "metric_query": []}
+        assert told(plan_from(plan, "measured from now on")) == []
+        for alarm in self.alarms(plan):
+            alarm["before"]["metric_name"] = "Another"
+        assert told(plan_from(plan, "elsewhere")) == ["alarms-silenced"]
+
     def test_disabled_without_actions(self) -> None:
         """An alarm that tells nobody can't be made to tell nobody."""
         plan = document("alarms_disabled")

@@ -51,7 +51,7 @@ def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
             after = successors[0] if successors else {}
             # One that is created takes the place of one.
             created = [other for other in created if other is not after]
-        found = _silence(change.before, after) or (None if _measured(after) == _measured(change.before) else _ELSEWHERE)
+        found = _silence(change.before, after) or (_ELSEWHERE if _is_elsewhere(change.before, after) else None)
         if found:
             yield change, found
 
@@ -78,12 +78,17 @@ def _watched(alarm: Mapping[str, Any]) -> list[Any]:
     return [_measured(alarm), at(alarm, "dimensions") or None, dimensions]
 
 
+def _is_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether an alarm compares something else than now. What it doesn't have yet is no loss."""
+    return any(was and was != now for was, now in zip(_measured(before), _measured(after), strict=True))
+
+
 def _measured(alarm: Mapping[str, Any]) -> list[Any]:
     """What an alarm compares, of whichever function or queue: that one is replaced may change its name."""
     queries = at(alarm, "metric_query")
     return [
         # Terraform says null of what is not set where the provider says "".
-        [at(alarm, attribute) or None for attribute in _METRIC],
+        *(at(alarm, attribute) or None for attribute in _METRIC),
         [[at(query, attribute) or None for attribute in _QUERY] for query in queries]
         if isinstance(queries, list)
         else queries,
