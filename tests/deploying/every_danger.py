@@ -41,6 +41,10 @@ _APPLIED: dict[str, Scenario | None] = {
 _ALARMS = ("alarms_disabled", "alarm_topic_removed")
 
 
+#: Ignored by git, and so by the linters.
+_WORK = ROOT / "build" / "work"
+
+
 class Prod:
     """A clone, and the account that it deploys prod to."""
 
@@ -114,7 +118,8 @@ def every_danger(console: Console, names: Sequence[str]) -> bool:
         raise TerraformError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(SCENARIOS)}")
     table = Table("scenario", "dangers", "review", "s", title="Every danger, planned against the state in S3")
     is_good = True
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as made:
+    _WORK.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=_WORK) as made:
         folder = Path(made)
         (folder / "embedded-aws").mkdir()
         stack = start_embedded_aws(folder / "embedded-aws", {})

@@ -28,6 +28,8 @@ from tools.terraform import CONFIGURATION, ROOT, Workspace, open_workspace
 __all__ = ["PLANS", "Planner", "kept_plan", "lay_out"]
 
 PLANS = Path(__file__).parent / "plans"
+#: Ignored by git, and so by the linters.
+_WORK = ROOT / "build" / "work"
 _APPLIED = Path(__file__).parent / "applied"
 
 FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer")
@@ -159,7 +161,7 @@ def _policies(module: Mapping[str, Any]) -> dict[str, Any]:
 
 def _apply() -> None:
     """Apply prod to the embedded AWS, and keep its state: as it is, and what tokens and a topic change."""
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as made, _embedded_aws(Path(made) / "stack") as stack:
+    with tempfile.TemporaryDirectory(dir=_WORK) as made, _embedded_aws(Path(made) / "stack") as stack:
         packages = Path(made) / "packages"
         packages.mkdir()
         write_packages(packages)
@@ -227,11 +229,12 @@ def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
 
 def main(names: list[str]) -> None:
     """Make the plans of these names, or all; with `state`, all, after the state that they are against."""
+    _WORK.mkdir(parents=True, exist_ok=True)
     if names == ["state"]:
         _apply()
         names = []
     PLANS.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
+    with tempfile.TemporaryDirectory(dir=_WORK) as folder:
         planner = Planner(Path(folder))
         for name in names or SCENARIOS:
             plan = planner.plan(SCENARIOS[name])

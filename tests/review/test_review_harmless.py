@@ -107,7 +107,7 @@ class TestAlarms:
         assert told(plan_from(plan, "disabled before")) == []
 
     def test_measured_for_the_first_time(self) -> None:
-        """An alarm that AWS has without what it measures gets it, which is no loss; to measure something else is one."""
+        """An alarm that lacks what it measures gets it, which is no loss; to measure something else is one."""
         plan = document("alarms_disabled")
         for alarm in self.alarms(plan):
             alarm["after"]["actions_enabled"] = True
