@@ -25,9 +25,11 @@ from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import BATCH_SIZE, lane
 from bench.table import Figure, at_most
 from tools.capacity.model import (
+    DELAYER_PERIOD_SECONDS,
     FAST_TRACK_MEMORY_MB,
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
+    TIMING,
     handover_seconds,
     processors,
 )
@@ -42,17 +44,17 @@ _PICTURE = ROOT / "docs" / "bursts.svg"
 
 #: 2026-11-22T09:00:00Z, when the minute's rule ticks.
 _TICK = 1_795_338_000
-#: How long after the tick all is due, with a delayer period of 840 s: it entered the period 59 s before.
-DUE_AFTER_TICK = 781
+#: How long after the tick all is due: it entered the delayer period 59 s before.
+DUE_AFTER_TICK = DELAYER_PERIOD_SECONDS - 59
 
 #: How much faster a function's clock goes than this machine's, for it has but a part of a processor.
 _SWEEP_PACE, _FAST_TRACK_PACE = 1 / processors(SWEEP_MEMORY_MB), 1 / processors(FAST_TRACK_MEMORY_MB)
 _MOST_MEMORY_BYTES = 256 * 2**20
 #: One DynamoDB partition's (Amazon DynamoDB developer guide, "partitions"), and what a call takes inside a region.
 _WRITES_PER_SECOND = 1_000
-_LATENCY_SECONDS = 0.010
+_LATENCY_SECONDS = TIMING.call_seconds
 #: Lambda asks a shard of a stream four times a second (AWS Lambda developer guide, "DynamoDB").
-_POLL_SECONDS = 0.25
+_POLL_SECONDS = TIMING.poll_seconds
 #: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
 _FAST_TRACK_TIMEOUT_SECONDS = 60
 #: A sweep after these would come too late.

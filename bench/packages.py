@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zipfile import ZipFile
 
 from bench.canned_aws import STREAM_ARN, TABLE
+from tools.capacity.model import DELAYER_PERIOD_SECONDS
 
 __all__ = ["FAST_TRACK", "FUNCTIONS", "POST", "PYTHON", "ROOT", "SWEEP", "Function", "environment", "unpack"]
 
@@ -51,7 +52,7 @@ def environment(endpoint: str = "http://127.0.0.1:9", shards: int = 16) -> Mappi
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_SECRET_ACCESS_KEY": "secret",
-        "DELAYER_PERIOD_SECONDS": "840",
+        "DELAYER_PERIOD_SECONDS": str(DELAYER_PERIOD_SECONDS),
         "FAILURE_BUCKET_NAME": "failures",
         "HORIZON_SECONDS": str(3_653 * 86_400),
         "METRICS_NAMESPACE": "delayer",

@@ -14,6 +14,7 @@ from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most
+from tools.capacity.model import DELAYER_PERIOD_SECONDS
 
 __all__ = ["BURST", "PENDING", "burst_figures", "measure", "post_event", "trickle_figures"]
 
@@ -28,7 +29,6 @@ _PAYLOAD_BYTES = (100, 20_000)
 _KINDS = ("PutItem", "DescribeTable", "Query", "BatchWriteItem", "SendMessageBatch")
 
 _TRICKLE = 600
-_PERIOD = 840
 #: A new on-demand table has so many partitions (Amazon DynamoDB developer guide, "on-demand capacity mode": 4,000 write
 #: units a second at once, of 1,000 each).
 _STREAM_SHARDS = 4
@@ -110,7 +110,7 @@ def _burst(aws: CannedAws, delayer: _Delayer, pending: int, stream_shards: int |
     payloads = ("x" * chance.randint(*_PAYLOAD_BYTES) for _ in range(BURST))
     delayer.invoke(POST, (post_event(number, due, payload) for number, payload in enumerate(payloads)), NOW)
     delayer.run_stream(NOW)
-    tick = due - _PERIOD
+    tick = due - DELAYER_PERIOD_SECONDS
     delayer.invoke(SWEEP, [{}], tick)
     delayer.run_stream(tick, stream_shards)
     return aws.do("counted")
@@ -118,12 +118,12 @@ def _burst(aws: CannedAws, delayer: _Delayer, pending: int, stream_shards: int |
 
 def _trickle(aws: CannedAws, delayer: _Delayer, due_in: int) -> Document:
     aws.do("reset", now=NOW)
-    for second in range(NOW, NOW + _TRICKLE + max(0, due_in - _PERIOD) + 60):
+    for second in range(NOW, NOW + _TRICKLE + max(0, due_in - DELAYER_PERIOD_SECONDS) + 60):
         if second < NOW + _TRICKLE:
             delayer.invoke(POST, [post_event(second, second + due_in, "x" * 300)], second)
             delayer.run_stream(second, _STREAM_SHARDS)
         # Only the ticks that something is due at: a quiet one is a query a shard, however many there are.
-        if second % 60 == 0 and second > NOW + due_in - _PERIOD:
+        if second % 60 == 0 and second > NOW + due_in - DELAYER_PERIOD_SECONDS:
             delayer.invoke(SWEEP, [{}], second)
             delayer.run_stream(second, _STREAM_SHARDS)
     return aws.do("counted")

@@ -22,6 +22,7 @@ from tools.explanations import explain, is_missing_bucket
 __all__ = [
     "CONFIGURATION",
     "ENVIRONMENTS",
+    "LOCAL_STATE",
     "ROOT",
     "NoStateBucketError",
     "TerraformError",
@@ -44,7 +45,7 @@ _PROVIDER = f"{_REGISTRY}/hashicorp/aws"
 _ADD_ON_PACKAGES = (Path("/opt"), Path("/srv"))
 
 #: No S3 backend, and no question asked of AWS: for plans without an account, and for the embedded AWS.
-_LOCAL_STATE = """\
+LOCAL_STATE = """\
 terraform {
   backend "local" {}
 }
@@ -176,7 +177,7 @@ def open_workspace(
         if path.suffix in (".tf", ".hcl") or path.name in ("environments", "modules"):
             (configuration / path.name).symlink_to(path)
     if has_local_state:
-        (configuration / "local_override.tf").write_text(_LOCAL_STATE)
+        (configuration / "local_override.tf").write_text(LOCAL_STATE)
     build = folder / "build"
     build.mkdir(exist_ok=True)
     (build / "dist").unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.plan.planned import of_type
 from tools.deploy import NO_CREDENTIALS
-from tools.terraform import CONFIGURATION, TerraformError, Workspace, process_variables
+from tools.terraform import CONFIGURATION, LOCAL_STATE, TerraformError, Workspace, process_variables
 
 ACCOUNT = "111122223333"
 VARIABLES = {
@@ -33,26 +33,13 @@ MANY = {f"environment{letter}": "ap-southeast-2" for letter in "abcd"}
 #: and for a managed policy, without white space.
 LARGEST_INLINE, LARGEST_MANAGED = 10_240, 6_144
 
-_OVERRIDE = """\
-terraform {
-  backend "local" {}
-}
-
-provider "aws" {
-  allowed_account_ids         = []
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-}
-"""
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The configuration, ready to plan without an account."""
     folder = tmp_path_factory.mktemp("bootstrap") / "bootstrap"
     shutil.copytree(CONFIGURATION / "bootstrap", folder, ignore=shutil.ignore_patterns(".terraform", "*.tfvars"))
-    (folder / "local_override.tf").write_text(_OVERRIDE)
+    (folder / "local_override.tf").write_text(LOCAL_STATE)
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "TF_VAR_")):

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tools.deploy import NO_CREDENTIALS
-from tools.terraform import CONFIGURATION, Workspace, process_variables
+from tools.terraform import CONFIGURATION, LOCAL_STATE, Workspace, process_variables
 
 __all__ = ["BOOTSTRAP_PLAN"]
 
@@ -28,25 +28,12 @@ _VARIABLES = {
     "state_bucket": "orders-terraform-state",
 }
 
-_OVERRIDE = """\
-terraform {
-  backend "local" {}
-}
-
-provider "aws" {
-  allowed_account_ids         = []
-  skip_credentials_validation = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
-}
-"""
-
 
 def _make() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "bootstrap"
         shutil.copytree(CONFIGURATION / "bootstrap", folder, ignore=shutil.ignore_patterns(".terraform", "*.tfvars"))
-        (folder / "local_override.tf").write_text(_OVERRIDE)
+        (folder / "local_override.tf").write_text(LOCAL_STATE)
         (folder / "dev.tfvars.json").write_text(json.dumps(_VARIABLES))
         workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS))
         workspace.init()

@@ -18,6 +18,7 @@ from tools.capacity.book import limits
 
 __all__ = [
     "BATCH_RECORDS",
+    "DELAYER_PERIOD_SECONDS",
     "MAX_WORKERS",
     "MINUTE_SECONDS",
     "PEAK_SECONDS",
