@@ -1,0 +1,178 @@
+"""Start processes. Nothing in build/, tools/ or bench/ starts one in another way.
+
+A program reads more than its arguments: variables, configuration files, the disposition of signals. Here all of that
+gets the value that our programs expect, so that a command does the same whatever shell it is called from. Only the
+standard library is used, because the toolchain that builds packages and the workflows' bare Python use this module too.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+__all__ = ["DEVNULL", "PIPE", "STDOUT", "Done", "Process", "environment", "git", "hear_interrupts", "run", "start"]
+
+DEVNULL, PIPE, STDOUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
+
+type Process = subprocess.Popen[str]
+
+#: Variables that change what Python, pip, git, make, Terraform or a shell does, instead of where it finds things. Those of
+#: make are among them because a child make would take its parent's flags and variables for its own.
+_CHANGES_BEHAVIOUR = re.compile(
+    r"PYTHON.+|PIP_.+|GIT_.+|TF_(?:CLI_ARGS|DATA_DIR|INPUT|REATTACH_PROVIDERS|VAR|WORKSPACE).*"
+    r"|MAKE(?:FILES|FLAGS|LEVEL|OVERRIDES)|MFLAGS|BASH_ENV|CDPATH|CLICOLOR_FORCE|FORCE_COLOR|PY_COLORS"
+)
+
+#: Those of them that say where packages come from and how to get there, and further arguments for Terraform's actions
+#: (a plan without the state's lock, say), which only a user who means them sets.
+_KEPT = re.compile(
+    r"PIP_(?:CACHE_DIR|CERT|CLIENT_CERT|CONFIG_FILE|DEFAULT_TIMEOUT|EXTRA_INDEX_URL|FIND_LINKS|INDEX_URL"
+    r"|KEYRING_PROVIDER|NO_CACHE_DIR|NO_INDEX|PROXY|RETRIES|TIMEOUT|TRUSTED_HOST)"
+    r"|PYTHONUNBUFFERED|TF_CLI_ARGS_(?:apply|destroy|init|plan)"
+)
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+#: Settings that win over those of the repository; the user's and the machine's files are not read. Trusting the folder
+#: adds nothing: whoever runs these commands in it runs its code anyway.
+_GIT_SETTINGS = {
+    "color.ui": "false",
+    "core.autocrlf": "false",
+    "core.eol": "lf",
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.quotePath": "false",
+    "log.showSignature": "false",
+    "safe.directory": "*",
+}
+
+
+class Done(NamedTuple):
+    """A process that has ended: its exit status (negative: the signal that ended it), and what it printed."""
+
+    status: int
+    output: str
+    errors: str
+
+
+def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str] = ()) -> dict[str, str]:
+    """Return the environment variables for a child process.
+
+    They are this process's without those that would change what a program does, and without those whose names begin
+    with one of `without`; `added` comes last. Loopback addresses are never reached through a proxy.
+    """
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if (_KEPT.fullmatch(name) or not _CHANGES_BEHAVIOUR.fullmatch(name)) and not name.startswith(tuple(without))
+    }
+    # Python, curl and Go disagree on which spelling wins.
+    direct = ",".join(filter(None, (variables.get("no_proxy"), variables.get("NO_PROXY"))))
+    variables["no_proxy"] = variables["NO_PROXY"] = ",".join(
+        dict.fromkeys([*filter(None, direct.split(",")), *_LOOPBACK])
+    )
+    if not _has_home(variables):
+        # pip would make a folder called ~ where it stands, and Terraform would end.
+        home = Path(__file__).resolve().parents[1] / "build" / "cache" / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        variables["HOME"] = str(home)
+    return variables | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(added or {})
+
+
+def _has_home(variables: Mapping[str, str]) -> bool:
+    if variables.get("HOME"):
+        return True
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        return False
+    return True
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    variables: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    said: str | None = None,
+    is_shown: bool = False,
+) -> Done:
+    """Run a command to its end, whatever that is.
+
+    Args:
+        command: the program and its arguments.
+        variables: its environment; `environment()` unless it is given.
+        folder: where it runs; here unless it is given.
+        said: what it reads; nothing unless it is given.
+        is_shown: let it print to our own output and errors, which are then empty in the answer.
+
+    Raises:
+        OSError: the program is not there or can't be started.
+    """
+    done = subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        cwd=folder,
+        encoding="utf-8",
+        env=dict(environment() if variables is None else variables),
+        errors="replace",
+        stderr=None if is_shown else PIPE,
+        stdout=None if is_shown else PIPE,
+        input=said or "",
+    )
+    return Done(done.returncode, done.stdout or "", done.stderr or "")
+
+
+def start(
+    command: Sequence[str | Path],
+    *,
+    variables: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    stdin: int | None = DEVNULL,
+    stdout: int | IO[bytes] | None = PIPE,
+    stderr: int | IO[bytes] | None = STDOUT,
+    is_apart: bool = True,
+) -> Process:
+    """Start a command and answer its process, whose pipes carry UTF-8 text.
+
+    `is_apart`: give it a session of its own, so that Ctrl-C and a closed terminal reach us alone, and `os.killpg` ends
+    it with its children. Raises OSError if it can't be started.
+    """
+    return subprocess.Popen(
+        [str(part) for part in command],
+        cwd=folder,
+        encoding="utf-8",
+        env=dict(environment() if variables is None else variables),
+        errors="replace",
+        start_new_session=is_apart,
+        stderr=stderr,
+        stdin=stdin,
+        stdout=stdout,
+    )
+
+
+def git(folder: Path, *arguments: str) -> Done:
+    """Run git in a folder, with its own defaults instead of anybody's settings. Raises OSError if there is no git."""
+    settings = [part for name, value in _GIT_SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    variables = environment({"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"})
+    return run(["git", "-C", folder, *settings, *arguments], variables=variables)
+
+
+def hear_interrupts() -> None:
+    """Let Ctrl-C raise KeyboardInterrupt here and in children, also where the caller has it ignored.
+
+    A shell without job control starts its background commands with SIGINT ignored, and Python then never raises.
+    """
+    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    sys.exit("This is a module: make uses it in every command.")
