@@ -23,8 +23,8 @@ DEVNULL, PIPE, STDOUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
 
 type Process = subprocess.Popen[str]
 
-#: Variables that change what Python, pip, git, make, Terraform or a shell does, instead of where it finds things. Those of
-#: make are among them because a child make would take its parent's flags and variables for its own.
+#: Variables that change what Python, pip, git, make, Terraform or a shell does, instead of where it finds things. Those
+#: of make are among them because a child make would take its parent's flags and variables for its own.
 _CHANGES_BEHAVIOUR = re.compile(
     r"PYTHON.+|PIP_.+|GIT_.+|TF_(?:CLI_ARGS|DATA_DIR|INPUT|REATTACH_PROVIDERS|VAR|WORKSPACE).*"
     r"|MAKE(?:FILES|FLAGS|LEVEL|OVERRIDES)|MFLAGS|BASH_ENV|CDPATH|CLICOLOR_FORCE|FORCE_COLOR|PY_COLORS"
