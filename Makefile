@@ -1,7 +1,8 @@
 # The delayer's commands. `make` alone lists them.
 #
-# Tools are installed once, from locks with hashes, each set in an environment of its own under .venv/: they disagree
-# about botocore. A target installs just what it needs.
+# Tools are installed once, from locks with hashes, each set in an environment of its own under .venv/, because they
+# disagree about botocore. A target installs just what it needs. No script of an environment is run, only its Python: a
+# script names the folder that it was installed in, and a checkout may be moved.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,9 +12,25 @@ MAKEFLAGS += --no-print-directory
 
 # The Lambda functions' Python; bytecode of another version would be useless to them.
 PYTHON ?= python3.13
+# What the caller's shell sets for its own Pythons and shells is not for ours; tools/processes.py does the same for their
+# children. Command-line variables still reach a make that is called here.
+unexport $(filter-out PYTHON PYTHONUNBUFFERED,$(filter PYTHON%,$(.VARIABLES))) BASH_ENV CDPATH
 # Nothing is written beside the sources, so that nothing there has to be ignored or cleaned.
 export PYTHONDONTWRITEBYTECODE := 1
 
+# $(call switch,NAME,--option): the option if the variable says yes, nothing if it says no; anything else ends make.
+YES := 1 y yes Yes YES t true True TRUE on On ON
+NO := 0 n no No NO f false False FALSE off Off OFF
+switch = $(if $(word 2,$($1))$(filter-out $(YES) $(NO),$($1)),$(error $1=$($1) is neither yes (1, true, yes, on) \
+nor no (0, false, no, off, or nothing)),$(if $(filter $(YES),$($1)),$2))
+
+# A misspelt variable would be ignored: DRYRUN=1 would redrive for real.
+VARIABLES := AHEAD DEPLOYED DRY_RUN ENV FORMAT OFFLINE ONLY PEAK PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE
+given = $(foreach name,$(.VARIABLES),$(if $(filter command-line,$(subst $() ,-,$(origin $(name)))),$(name)))
+unknown := $(filter-out $(VARIABLES) MAKE% -*- SHELL,$(given))
+$(if $(unknown),$(error There is no variable $(unknown). There are $(VARIABLES)))
+
+# A set of locked tools is installed where it is missing or its lock has changed. A bare Python does it.
 LOCK_build := build/requirements.txt
 LOCK_tools := tools/requirements.txt
 LOCK_ministack := tools/ministack.txt
@@ -26,20 +43,13 @@ ENVIRONMENTS := build tools ministack terraform tests scan chaos
 define ENVIRONMENT_RULE
 .venv/$(1)/.installed: $$(LOCK_$(1))
 	@$$(MAKE) --silent require-python
-	@printf 'Installing the tools of $(LOCK_$(1)) into .venv/$(1), once:\n'
-	@rm -rf .venv/$(1)
-	@"$$(PYTHON)" -m venv .venv/$(1)
-	@.venv/$(1)/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-	  --requirement $$(LOCK_$(1)) \
-	  || { echo "The tools could not be installed. This needs PyPI (or the mirror that pip is configured for), once;" \
-	    "run the same command again when it is reached." >&2; rm -rf .venv/$(1); exit 1; }
-	@touch $$@
+	@"$$(PYTHON)" -S -m tools.install $(1) $$(LOCK_$(1))
 endef
 $(foreach environment,$(ENVIRONMENTS),$(eval $(call ENVIRONMENT_RULE,$(environment))))
 
 .PHONY: require-python
 require-python:
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
+	@"$(PYTHON)" -S -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || { \
 	  echo "Python 3.13 is needed, the version that the Lambda functions run on, and '$(PYTHON)' is not it." \
 	    "Install it (pyenv install 3.13, or your system's package), or name it: make PYTHON=/path/to/python3.13 …" >&2; \
 	  exit 1; }
@@ -71,23 +81,23 @@ bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account
 .PHONY: plan
 plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
 	@.venv/tools/bin/python -m tools.package_commits
-	@.venv/tools/bin/python -m tools.deploy plan "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+	@.venv/tools/bin/python -m tools.deploy plan "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: review
 review: .venv/tools/.installed require-terraform ## Review that plan on a page, dangers first; fails if one is not accepted
-	@.venv/tools/bin/python -m tools.review --environment "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+	@.venv/tools/bin/python -m tools.review --environment "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: apply
 apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that was written
-	@.venv/tools/bin/python -m tools.deploy apply "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+	@.venv/tools/bin/python -m tools.deploy apply "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: destroy
 destroy: package .venv/tools/.installed require-terraform ## Destroy the environment, after a question
-	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(if $(filter 1,$(OFFLINE)),--offline)
+	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: rollback
 rollback: .venv/build/.installed .venv/tools/.installed require-terraform ## Plan an earlier commit's code, TO=<commit>, for make apply; OFFLINE=1
-	@.venv/tools/bin/python -m tools.rollback "$(ENV)" "$(TO)" $(if $(filter 1,$(OFFLINE)),--offline)
+	@.venv/tools/bin/python -m tools.rollback "$(ENV)" "$(TO)" $(call switch,OFFLINE,--offline)
 
 .PHONY: environments
 environments: .venv/tools/.installed require-terraform ## Show side by side where dev, staging and prod differ, and why
@@ -99,7 +109,7 @@ failures: .venv/tools/.installed require-terraform ## List what could not be han
 
 .PHONY: redrive
 redrive: .venv/tools/.installed require-terraform ## Give the failure bucket back to the fast track; SINCE=2026-11-22, DRY_RUN=1
-	@.venv/tools/bin/python -m tools.redrive "$(ENV)" --since "$(SINCE)" $(if $(filter 1,$(DRY_RUN)),--dry-run)
+	@.venv/tools/bin/python -m tools.redrive "$(ENV)" --since "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
 
 .PHONY: status
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
@@ -116,17 +126,9 @@ require-terraform:
 package: .venv/build/.installed ## Build build/dist/<function>.zip for every function
 	@.venv/build/bin/python build/package.py
 
-# In this order: some constrain the next. A lock's header names this target, and no machine's settings get in.
-LOCKS := requirements build/requirements tools/requirements tools/ministack tools/terraform tools/chaos tests/requirements tests/scan
-
 .PHONY: lock
 lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything
-	@for lock in $(LOCKS); do \
-	  printf 'Locking %s.txt\n' "$$lock"; \
-	  env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND='make lock' \
-	    .venv/build/bin/pip-compile --quiet --no-config --no-emit-index-url --no-emit-find-links --generate-hashes \
-	    --strip-extras --allow-unsafe $(if $(UPGRADE),--upgrade) -o "$$lock.txt" "$$lock.in"; \
-	done
+	@.venv/build/bin/python -m tools.lock $(call switch,UPGRADE,--upgrade)
 
 .PHONY: upgrade
 upgrade: ## Upgrade the locks and Terraform, and lock the AWS provider that versions.tf asks for; see docs/operations/upgrading.md
@@ -135,13 +137,8 @@ upgrade: ## Upgrade the locks and Terraform, and lock the AWS provider that vers
 	@TERRAFORM=locked .venv/tools/bin/python -m tools.upgrade
 
 .PHONY: package-twice
-package-twice: package ## Build the committed code again, in a clone with a toolchain of its own, and compare the zips
-	@rm -rf build/work/twice
-	@git clone --quiet --no-hardlinks . build/work/twice
-	@$(MAKE) -C build/work/twice package
-	@for zip in build/dist/*.zip; do cmp "$$zip" "build/work/twice/$$zip"; done
-	@rm -rf build/work/twice
-	@echo "Both builds gave the same bytes."
+package-twice: package .venv/tools/.installed ## Build the committed code again, in a clone with a toolchain of its own, and compare the zips
+	@.venv/tools/bin/python -m tools.package_twice
 
 ##@ Steps of the workflows in .github/workflows
 
@@ -151,11 +148,11 @@ ci-pack: .venv/tools/.installed ## Put the plan, its review, the zips and the co
 
 .PHONY: ci-comment
 ci-comment: require-python ## Put every environment's review into one comment of the pull request
-	@"$(PYTHON)" -m tools.github comment
+	@"$(PYTHON)" -S -m tools.github comment
 
 .PHONY: ci-fetch
 ci-fetch: require-python ## Get the plan of ENV that was reviewed before this commit was merged
-	@"$(PYTHON)" -m tools.github fetch "$(ENV)"
+	@"$(PYTHON)" -S -m tools.github fetch "$(ENV)"
 
 .PHONY: ci-apply
 ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is still true; else plan again, and stop if the review differs
@@ -163,7 +160,7 @@ ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is 
 
 .PHONY: ci-deployed
 ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
-	@"$(PYTHON)" -m tools.github deployed "$(ENV)"
+	@"$(PYTHON)" -S -m tools.github deployed "$(ENV)"
 
 .PHONY: ci-note
 ci-note: .venv/tools/.installed .venv/build/.installed ## Build the packages of the commit DEPLOYED, so that a review can name it
@@ -175,7 +172,7 @@ ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is 
 
 .PHONY: ci-issue
 ci-issue: require-python ## Open, update or close the one issue of drift
-	@"$(PYTHON)" -m tools.github issue
+	@"$(PYTHON)" -S -m tools.github issue
 
 ##@ Work on it
 
@@ -185,14 +182,14 @@ test: lint scan package .venv/tools/.installed .venv/ministack/.installed requir
 
 .PHONY: scan
 scan: .venv/scan/.installed ## Scan the Terraform and the workflows for what is known to be unsafe
-	@.venv/scan/bin/checkov --config-file .checkov.yaml
-	@.venv/scan/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/scan/bin/python -m checkov.main --config-file .checkov.yaml
+	@.venv/scan/bin/python -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/scan/bin/zizmor --offline --quiet --no-progress --pedantic .github
 
 .PHONY: audit
 audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabilities of the locked dependencies
-	@for lock in $(LOCKS:%=%.txt); do echo "$$lock"; \
-	  .venv/scan/bin/pip-audit --strict --progress-spinner off --disable-pip --no-deps --requirement "$$lock" || { \
+	@for lock in $(wildcard *.txt build/*.txt tools/*.txt tests/*.txt); do echo "$$lock"; \
+	  .venv/scan/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --no-deps --requirement "$$lock" || { \
 	  echo "Not every dependency could be judged, or one is known to be vulnerable; see above." >&2; exit 1; }; done
 
 .PHONY: soak
@@ -215,7 +212,7 @@ bench: package .venv/tools/.installed .venv/ministack/.installed require-terrafo
 lint: .venv/tests/.installed ## Check format, lint and types
 	@.venv/tests/bin/ruff format --check --quiet . || { echo "Not formatted: run 'make format'." >&2; exit 1; }
 	@.venv/tests/bin/ruff check --quiet .
-	@.venv/tests/bin/mypy
+	@.venv/tests/bin/python -m mypy
 
 .PHONY: format
 format: .venv/tests/.installed ## Format the code, and mend what ruff can mend

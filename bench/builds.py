@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from bench.packages import FUNCTIONS, POST, ROOT, Function
 from bench.processes import BenchError
 from bench.startup import make_plain_package
 from bench.table import Figure, at_most, judged
+from tools.processes import run
 
 __all__ = ["change_dependency", "measure", "size_figures"]
 
@@ -116,9 +116,9 @@ def _times(before: Callable[[], None], work: Callable[[], None], runs: int) -> l
 
 
 def _run(*command: str) -> None:
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BenchError(f"{re.sub(r'.*/', '', command[1])}: {run.stderr[-500:]}")
+    done = run(command)
+    if done.status:
+        raise BenchError(f"{re.sub(r'.*/', '', command[1])}: {done.errors[-500:]}")
 
 
 def _zip(folder: Path, path: Path) -> None:

@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 from bench.canned_aws import STREAM_ARN, TABLE
 from tools.capacity.model import DELAYER_PERIOD_SECONDS
+from tools.processes import bare_environment
 
 __all__ = ["FAST_TRACK", "FUNCTIONS", "POST", "PYTHON", "ROOT", "SWEEP", "Function", "environment", "unpack"]
 
@@ -46,8 +47,8 @@ def unpack(folder: Path) -> dict[Function, Path]:
 
 
 def environment(endpoint: str = "http://127.0.0.1:9", shards: int = 16) -> Mapping[str, str]:
-    """Every variable that Terraform sets, for any function, and an account."""
-    return {
+    """Return every variable that Terraform sets, for any function, and an account."""
+    variables = {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": endpoint,
@@ -61,3 +62,4 @@ def environment(endpoint: str = "http://127.0.0.1:9", shards: int = 16) -> Mappi
         "STREAM_ARN": STREAM_ARN,
         "TABLE_NAME": TABLE,
     }
+    return bare_environment(variables)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
 
 from bench.canned_aws import STREAM_ARN
 from bench.packages import PYTHON, ROOT, Function, environment
+from tools.processes import PIPE, bare_environment, start
 
 __all__ = ["BenchError", "CannedAws", "FunctionProcess", "stream_record"]
 
@@ -23,11 +24,9 @@ class BenchError(Exception):
 class _Process:
     """A Python of ours that ends when its standard input does."""
 
-    def __init__(self, command: list[str], variables: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [PYTHON, "-S", "-B", *command],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=variables,
-            start_new_session=True,  # Ctrl-C is for us
+    def __init__(self, command: list[str], variables: Mapping[str, str]) -> None:
+        self._process = start(
+            [PYTHON, "-S", "-B", *command], variables=variables, folder=ROOT, stdin=PIPE, stderr=None
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -52,7 +51,7 @@ class CannedAws(_Process):
     """`bench.canned_aws`, running."""
 
     def __init__(self) -> None:
-        super().__init__(["-m", "bench.canned_aws"], {})
+        super().__init__(["-m", "bench.canned_aws"], bare_environment({}))
         self._port = int(self._read())
         self.endpoint = f"http://127.0.0.1:{self._port}"
         self._connection = HTTPConnection("127.0.0.1", self._port)
@@ -74,7 +73,7 @@ class FunctionProcess(_Process):
     def __init__(self, function: Function, folder: Path, endpoint: str, *, source: str, shards: int = 16) -> None:
         program = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]; import bench.runtime as r; r.main"
         super().__init__(
-            ["-I", "-c", f"{program}({function.package + '.main'!r}, {source!r})"], dict(environment(endpoint, shards))
+            ["-I", "-c", f"{program}({function.package + '.main'!r}, {source!r})"], environment(endpoint, shards)
         )
         self._function = function
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from bench.packages import FAST_TRACK, FUNCTIONS, POST, PYTHON, ROOT, Function, environment
 from bench.processes import BenchError
 from bench.table import Figure, at_most, judged
+from tools.processes import Done, run
 
 __all__ = ["Start", "figures", "instructions_in", "make_plain_package", "measure"]
 
@@ -55,9 +55,9 @@ def make_plain_package(folder: Path) -> None:
     lock = ROOT / "requirements.txt"
     command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps", "--no-compile"]
     command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(lock), "--target", str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BenchError(f"pip could not make a plain package: {run.stderr[-500:]}")
+    done = run(command)
+    if done.status:
+        raise BenchError(f"pip could not make a plain package: {done.errors[-500:]}")
     shutil.copytree(ROOT / "src", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 
@@ -84,8 +84,8 @@ def figures(function: Function, start: Start, plain: Start) -> Iterator[Figure]:
 def _instructions(function: Function, folder: Path) -> int | None:
     if shutil.which("valgrind") is None:
         return None
-    run = _run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], function, folder)
-    return instructions_in(run.stderr)
+    done = _start(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], function, folder)
+    return instructions_in(done.errors)
 
 
 def instructions_in(text: str) -> int:
@@ -100,21 +100,18 @@ def _times_and_memory(function: Function, folder: Path) -> tuple[list[float], in
     seconds = []
     for _ in range(_STARTS):
         begun = time.perf_counter()
-        run = _run([], function, folder)
+        done = _start([], function, folder)
         seconds.append(time.perf_counter() - begun)
-    return seconds, int(run.stdout) * 1024
+    return seconds, int(done.output) * 1024
 
 
-def _run(before: Sequence[str], function: Function, folder: Path) -> subprocess.CompletedProcess[str]:
+def _start(before: Sequence[str], function: Function, folder: Path) -> Done:
     program = (
         f"import sys; sys.path.insert(0, {str(folder)!r}); from {function.package}.main import handler;"
         # ru_maxrss may be that of the process that started it.
         " print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')])"
     )
-    run = subprocess.run(
-        [*before, PYTHON, "-I", "-S", "-B", "-c", program],
-        env=dict(environment()), capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if run.returncode:
-        raise BenchError(f"{function.name} does not start from {folder}: {run.stderr[-500:]}")
-    return run
+    done = run([*before, PYTHON, "-I", "-S", "-B", "-c", program], variables=environment())
+    if done.status:
+        raise BenchError(f"{function.name} does not start from {folder}: {done.errors[-500:]}")
+    return done

@@ -109,7 +109,7 @@ def _workspace(environment: str, account: Account) -> Workspace:
         "TF_VAR_region": account.bucket_region,
         "TF_VAR_state_bucket": account.bucket,
     }
-    return Workspace(environment, folder, backend, process_variables(variables))
+    return Workspace(environment, folder, backend, process_variables(variables, is_on_aws=True))
 
 
 def _has_bucket(workspace: Workspace) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tools.packages import other_commit
+from tools.processes import run
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
@@ -75,7 +74,7 @@ def apply(environment: str, *, is_offline: bool) -> None:
     if not path.exists():
         raise TerraformError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
     workspace = _workspace(environment, is_offline=False)
-    planned = json.loads(workspace.read("show", "-json", str(path)))
+    planned = workspace.read_json("show", "-json", str(path))
     planned_for = planned["variables"]["environment"]["value"]
     if planned_for != environment:
         raise TerraformError(f"the plan is for environment {planned_for}, not {environment}: run make plan again")
@@ -97,7 +96,7 @@ def destroy(environment: str, *, is_offline: bool) -> None:
     if is_offline:
         raise TerraformError("there is nothing to destroy offline")
     workspace = _workspace(environment, is_offline=False)
-    for table in resources(json.loads(workspace.read("show", "-json")).get("values", {}), "aws_dynamodb_table"):
+    for table in resources(workspace.read_json("show", "-json").get("values", {}), "aws_dynamodb_table"):
         if table["deletion_protection_enabled"]:
             raise TerraformError(
                 f"{environment} is protected, and its schedules and messages would be lost: if that is meant, set "
@@ -131,24 +130,21 @@ def digest_path(environment: str, *, is_offline: bool) -> Path:
 def read_plan(environment: str, *, is_offline: bool) -> Any:
     """The plan that `plan` wrote, as Terraform shows it to programs. Raises TerraformError."""
     workspace = _workspace(environment, is_offline=is_offline)
-    return json.loads(workspace.read("show", "-json", str(plan_path(environment, is_offline=is_offline))))
+    return workspace.read_json("show", "-json", str(plan_path(environment, is_offline=is_offline)))
 
 
 def read_state(environment: str) -> Any:
     """An environment's state as Terraform keeps it; None if there is none yet. Raises TerraformError."""
-    said = _workspace(environment, is_offline=False).read("state", "pull")
-    return json.loads(said) if said.strip() else None
+    return _workspace(environment, is_offline=False).read_json("state", "pull")
 
 
 def _check_packages(remedy: str) -> None:
     """Raise TerraformError if a zip is not what the sources would make now, by their content."""
     own = ROOT / ".venv" / "build" / "bin" / "python"
     python = own if own.exists() else Path(sys.executable)
-    done = subprocess.run(
-        [str(python), str(ROOT / "build" / "package.py"), "--check"], check=False, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise TerraformError(f"{done.stderr.strip()}: {remedy}")
+    done = run([python, ROOT / "build" / "package.py", "--check"])
+    if done.status:
+        raise TerraformError(f"{done.errors.strip()}: {remedy}")
 
 
 def check_packages(environment: str, plan: Any, *, is_offline: bool) -> None:

@@ -7,10 +7,8 @@ the file; it holds for what follows, up to the next blank line or comment.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +19,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tools.terminal import run
+from tools import terminal
+from tools.processes import run
 from tools.terraform import CONFIGURATION, TerraformError, plain_text, terraform_command
 
 __all__ = ["DEPLOYED", "Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
@@ -65,22 +64,18 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     # A folder with nothing but the variables needs no provider, no state and no network.
     with tempfile.TemporaryDirectory() as folder:
         shutil.copyfile(declarations, Path(folder, declarations.name))
-        done = subprocess.run(
-            [
-                *(*terraform_command(), f"-chdir={folder}", "console"),
-                f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}",
-            ],
-            input=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
-            env={name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")},
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-    # Of a value that a variable refuses, the console tells, and goes on.
-    if done.returncode or "Error: " in done.stderr:
+        command = [*terraform_command(), f"-chdir={folder}", "console"]
+        done = run(
+            [*command, f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}"],
+            said=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
+        )
+    # The console reports a value that a variable refuses, and goes on.
+    if done.status or "Error: " in done.errors:
         raise TerraformError(
-            f"terraform can't evaluate terraform/environments/{environment}.tfvars:\n{plain_text(done.stderr)}"
+            f"terraform can't evaluate terraform/environments/{environment}.tfvars:\n{plain_text(done.errors)}"
         )
     # The console quotes a text as a Terraform expression: JSON's escapes, and two of its own.
-    text = json.loads(done.stdout.strip().splitlines()[-1]).replace("$${", "${").replace("%%{", "%{")
+    text = json.loads(done.output.strip().splitlines()[-1]).replace("$${", "${").replace("%%{", "%{")
     values: dict[str, Any] = json.loads(text)
     return values
 
@@ -145,4 +140,4 @@ def main(console: Console) -> bool:
 
 
 if __name__ == "__main__":
-    run("make environments", main)
+    terminal.run("make environments", main)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tools.processes import run
 
 __all__ = [
     "ENVIRONMENTS",
@@ -210,12 +211,12 @@ def _gh_api(method: str, path: str, fields: Mapping[str, str] | None = None) -> 
 
 def _gh(*arguments: str, said: str | None = None) -> str:
     try:
-        done = subprocess.run(["gh", *arguments], input=said, check=False, capture_output=True, text=True)  # noqa: S607
+        done = run(["gh", *arguments], said=said)
     except FileNotFoundError as error:
         raise GitHubError("there is no gh program on PATH: the workflows' machines have one") from error
-    if done.returncode:
-        raise GitHubError(f"gh {' '.join(arguments[:4])} failed: {done.stderr.strip()}")
-    return done.stdout
+    if done.status:
+        raise GitHubError(f"gh {' '.join(arguments[:4])} failed: {done.errors.strip()}")
+    return done.output
 
 
 # The commands.

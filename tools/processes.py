@@ -15,9 +15,21 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, NoReturn
 
-__all__ = ["DEVNULL", "PIPE", "STDOUT", "Done", "Process", "environment", "git", "hear_interrupts", "run", "start"]
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "Done",
+    "Process",
+    "bare_environment",
+    "environment",
+    "git",
+    "hear_interrupts",
+    "run",
+    "start",
+]
 
 DEVNULL, PIPE, STDOUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
 
@@ -37,6 +49,9 @@ _KEPT = re.compile(
     r"|KEYRING_PROVIDER|NO_CACHE_DIR|NO_INDEX|PROXY|RETRIES|TIMEOUT|TRUSTED_HOST)"
     r"|PYTHONUNBUFFERED|TF_CLI_ARGS_(?:apply|destroy|init|plan)"
 )
+
+#: Where the loader finds shared libraries: some Pythons don't start without.
+_LOADER = re.compile(r"(?:LD|DYLD)_(?:FALLBACK_)?LIBRARY_PATH")
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -84,6 +99,11 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
         home.mkdir(parents=True, exist_ok=True)
         variables["HOME"] = str(home)
     return variables | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(added or {})
+
+
+def bare_environment(added: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment that holds nothing of the caller's, except where shared libraries are."""
+    return {name: value for name, value in os.environ.items() if _LOADER.fullmatch(name)} | dict(added)
 
 
 def _has_home(variables: Mapping[str, str]) -> bool:
@@ -166,12 +186,18 @@ def git(folder: Path, *arguments: str) -> Done:
 
 
 def hear_interrupts() -> None:
-    """Let Ctrl-C raise KeyboardInterrupt here and in children, also where the caller has it ignored.
+    """Let Ctrl-C, SIGTERM and a closed terminal raise KeyboardInterrupt, in whatever way the caller left them.
 
-    A shell without job control starts its background commands with SIGINT ignored, and Python then never raises.
+    A shell without job control starts its background commands with SIGINT ignored, and Python then never raises. A
+    closed terminal stays ignored where it is: nohup asks for that.
     """
-    if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupt(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 if __name__ == "__main__":

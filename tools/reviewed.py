@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,9 @@ from zipfile import BadZipFile, ZipFile
 
 from tools import deploy
 from tools.package_commits import Checkout, note_checkout
+from tools.processes import git
 from tools.review.__main__ import accepted_file
+from tools.review.__main__ import main as review
 from tools.review.accepted import judge, read_accepted
 from tools.review.dangers import find_dangers
 from tools.review.plan import PlanError, plan_from
@@ -31,6 +32,9 @@ __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state",
 FOLDER = ROOT / "build" / "plans" / "reviewed"
 
 _DIST = ROOT / "build" / "dist"
+#: git's name for the project's own folder as HEAD has it, wherever in the repository it is.
+_TREE = "HEAD:./"
+
 _CHANGES, _COMMIT, _PLAN, _REVIEW = "changes.sha256", "commit.json", "plan.tfplan", "review.md"
 
 
@@ -55,7 +59,7 @@ def pack(environment: str) -> None:
     shutil.copyfile(changes, folder / _CHANGES)
     for package in _DIST.glob("*.zip"):
         shutil.copyfile(package, folder / package.name)
-    names = {"commit": _git("HEAD"), "tree": _git("HEAD^{tree}")}
+    names = {"commit": _git("HEAD"), "tree": _git(_TREE)}
     (folder / _COMMIT).write_text(json.dumps(names), encoding="utf-8")
 
 
@@ -64,7 +68,7 @@ def apply(environment: str) -> None:
     folder = FOLDER / environment
     if not (folder / _PLAN).exists():
         raise TerraformError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
-    reason = reason_to_plan_again(folder, _git("HEAD^{tree}"), _DIST, current_state(environment))
+    reason = reason_to_plan_again(folder, _git(_TREE), _DIST, current_state(environment))
     plan = deploy.plan_path(environment, is_offline=False)
     if reason is None:
         print(f"The reviewed plan of {environment} is still true.", flush=True)
@@ -133,8 +137,8 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
     plan, *now = _paths(environment)
     for path in now:
         path.unlink(missing_ok=True)
-    # Its exit status tells of danger, which is in its text as well.
-    subprocess.run(["make", "--silent", "review", f"ENV={environment}"], cwd=ROOT, check=False)  # noqa: S607
+    # Its exit status says whether there is danger, and so does its text.
+    review(["--environment", environment])
     new_page, new_changes = (path.read_text(encoding="utf-8") if path.exists() else "" for path in now)
     if (new_page, new_changes) == (page, changes):
         print("It says what was reviewed.", flush=True)
@@ -162,11 +166,10 @@ def _paths(environment: str) -> tuple[Path, Path, Path]:
 
 
 def _git(revision: str) -> str:
-    command = ["git", "-C", str(ROOT), "rev-parse", revision]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise TerraformError(f"git knows no {revision}: {done.stderr.strip()}")
-    return done.stdout.strip()
+    done = git(ROOT, "rev-parse", revision)
+    if done.status:
+        raise TerraformError(f"git knows no {revision}: {done.errors.strip()}")
+    return done.output.strip()
 
 
 def main(arguments: list[str]) -> int:

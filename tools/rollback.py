@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from zipfile import ZipFile
 from tools import deploy
 from tools.package_commits import Checkout, note_packages
 from tools.packages import build_packages, find_commit, note_commit
+from tools.processes import run
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["check_function", "install_packages", "other_changes", "planned_functions", "rollback"]
@@ -112,11 +112,11 @@ def check_function(package: Path, handler: str, variables: Mapping[str, str] | N
     if variables is None:
         return
     command = [sys.executable, "-I", "-S", "-c", _READ_SETTINGS, str(package), handler.partition(".")[0]]
-    done = subprocess.run([*command, json.dumps(variables)], check=False, capture_output=True, text=True)
-    if done.returncode:
+    done = run([*command, json.dumps(variables)])
+    if done.status:
         raise TerraformError(
             f"{package.name} of {commit[:12]} would not start with what this checkout's Terraform tells it: "
-            f"{done.stderr.strip().splitlines()[-1]}"
+            f"{done.errors.strip().splitlines()[-1]}"
         )
 
 

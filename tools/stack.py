@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +23,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
+from tools import processes
+from tools.processes import environment
 from tools.terraform import ROOT, TerraformError, Workspace, open_workspace
 
 __all__ = [
@@ -82,7 +83,9 @@ class Stack:
             "AWS_REGION": REGION,
             "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
             "AWS_SESSION_TOKEN": "",
+            # Both: where a caller has set one, the other is not looked at.
             "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
         }
 
     @property
@@ -199,25 +202,23 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
     for _ in range(_STARTS):
         port = free_port()
         endpoint = f"http://127.0.0.1:{port}"
-        variables = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))},
-            "AWS_ENDPOINT_URL": endpoint,
-            "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": str(port),
-            "IOT_MTLS_ENABLED": "0",
-            "LOG_LEVEL": "WARNING",
-            "NO_PROXY": "127.0.0.1",
-            "TMPDIR": str(temporary),
-            **added,
-        }
+        variables = environment(
+            {
+                "AWS_ENDPOINT_URL": endpoint,
+                "BIND_HOST": "127.0.0.1",
+                "GATEWAY_PORT": str(port),
+                "IOT_MTLS_ENABLED": "0",
+                "LOG_LEVEL": "WARNING",
+                "TMPDIR": str(temporary),
+                **added,
+            },
+            without=("AWS_",),
+        )
         with log.open("ab") as output:
             # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
-            process = subprocess.Popen(
-                # No script: it would name the folder that it was installed in, and the checkout may have been moved.
-                [python, "-B", "-m", "tools.embedded_aws"],
-                cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True,
-            )  # fmt: skip
+            # No script: it would name the folder that it was installed in, and the checkout may have been moved.
+            command = [str(python), "-B", "-m", "tools.embedded_aws"]
+            process = processes.start(command, variables=variables, folder=ROOT, stdout=output, stderr=output)
         stack = Stack(endpoint, folder, process.pid)
         try:
             while time.monotonic() < deadline and process.poll() is None:
@@ -245,11 +246,9 @@ def _run(
     action: str, workspace: Workspace, *arguments: str, report: Callable[[int], None] | None = None
 ) -> list[dict[str, Any]]:
     """Run Terraform with machine-readable output; the messages it gave. Raises TerraformError with its errors."""
-    process = subprocess.Popen(
-        workspace.command(action, "-input=false", "-json", *arguments),
-        env=workspace.variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    process = processes.start(
+        workspace.command(action, "-input=false", "-json", *arguments), variables=workspace.variables
+    )
     messages: list[dict[str, Any]] = []
     created = 0
     try:

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.explanations import explain, is_missing_bucket
+from tools.processes import PIPE, environment, run, start
 
 __all__ = [
     "CONFIGURATION",
@@ -27,6 +27,7 @@ __all__ = [
     "NoStateBucketError",
     "TerraformError",
     "Workspace",
+    "document_in",
     "open_workspace",
     "plain_text",
     "planned_packages",
@@ -88,9 +89,9 @@ class Workspace:
         """
         action, *rest = arguments
         plain = [] if sys.stdout.isatty() else ["-no-color"]
-        process = subprocess.Popen(
-            self.command(action, *plain, *rest), env=self.variables,
-            stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+        process = start(
+            self.command(action, *plain, *rest), variables=self.variables,
+            stdin=None, stdout=None, stderr=PIPE, is_apart=False,
         )  # fmt: skip
         received: list[int] = []
 
@@ -116,15 +117,16 @@ class Workspace:
             raise TerraformError(f"terraform {action} failed for environment {self.environment}; see above")
 
     def read(self, *arguments: str) -> str:
-        """What Terraform prints. Raises TerraformError with what it said if it fails."""
-        done = subprocess.run(
-            self.command(*arguments), env=self.variables, check=False,
-            capture_output=True, encoding="utf-8", errors="replace",
-        )  # fmt: skip
-        if done.returncode:
-            self._raise_if_known(done.stderr)
-            raise TerraformError(f"terraform {arguments[0]} failed:\n{done.stderr.strip()}")
-        return done.stdout
+        """Return what Terraform prints. Raises TerraformError with its errors if it fails."""
+        done = run(self.command(*arguments), variables=self.variables)
+        if done.status:
+            self._raise_if_known(done.errors)
+            raise TerraformError(f"terraform {arguments[0]} failed:\n{done.errors.strip()}")
+        return done.output
+
+    def read_json(self, *arguments: str) -> Any:
+        """Return the document that Terraform prints, or None if it prints none. Raises TerraformError if it fails."""
+        return document_in(self.read(*arguments))
 
     def _raise_if_known(self, said: str) -> None:
         folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
@@ -152,7 +154,7 @@ class Workspace:
 
     def outputs(self) -> dict[str, Any]:
         """The root outputs' values."""
-        return {name: output["value"] for name, output in json.loads(self.read("output", "-json")).items()}
+        return {name: output["value"] for name, output in self.read_json("output", "-json").items()}
 
 
 def open_workspace(
@@ -165,8 +167,8 @@ def open_workspace(
 ) -> Workspace:
     """Lay out a folder for an environment's Terraform, and get it ready. Raises TerraformError.
 
-    `has_local_state`: the state is a file in the folder, and AWS is not asked who we are. `variables` are added to the
-    process's environment, for Terraform.
+    `has_local_state`: the state is a file in the folder, and nothing of the caller's AWS settings is used. `variables`
+    are added to the process's environment, for Terraform.
     """
     configuration = folder / "terraform"
     configuration.mkdir(parents=True, exist_ok=True)
@@ -188,19 +190,35 @@ def open_workspace(
         account_id = setting(f"environments/{environment}.tfvars", "account_id")
         # The provider checks the account as well, but only when the state has been read.
         backend = (f"environments/{environment}.s3.tfbackend", f'allowed_account_ids=["{account_id}"]')
-    workspace = Workspace(environment, configuration, backend, process_variables(variables or {}))
+    workspace = Workspace(
+        environment, configuration, backend, process_variables(variables or {}, is_on_aws=not has_local_state)
+    )
     workspace.init()
     return workspace
 
 
-def process_variables(added: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment variables that Terraform is run with: the caller's, ours, and those added."""
-    process = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **added}
+def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[str, str]:
+    """Return the environment variables for Terraform, `added` among them.
+
+    `is_on_aws`: the caller's AWS settings are used. A profile that isn't there would end even a plan that asks nothing.
+    """
+    process = environment({"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}, without=() if is_on_aws else ("AWS_",))
     if "TF_PLUGIN_CACHE_DIR" not in process:
         cache = ROOT / "build" / "cache" / "terraform-plugins"
         cache.mkdir(parents=True, exist_ok=True)
         process["TF_PLUGIN_CACHE_DIR"] = str(cache)
-    return process
+    return process | dict(added)
+
+
+def document_in(printed: str) -> Any:
+    """Return the JSON document in what Terraform printed, or None if there is none.
+
+    Version managers put a program of their own in Terraform's place, and some print a line before.
+    """
+    lines = printed.splitlines(keepends=True)
+    first = next((number for number, line in enumerate(lines) if line.startswith(("{", "["))), len(lines))
+    text = "".join(lines[first:])
+    return json.loads(text) if text else None
 
 
 def setting(file: str, name: str) -> str:
@@ -284,7 +302,8 @@ def _provider_version() -> str:
 
 def _mirror_roots() -> Iterator[Path]:
     """Where a mirror usually is: the user's plugin folders, the shared data folders, add-on packages."""
-    home = Path.home()
+    # Without a home, this stays as it is, and is no folder.
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 -- pathlib's raises
     data = os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))
     shared = os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
     for root in (home / ".terraform.d", Path(data) / "terraform", *(Path(path) / "terraform" for path in shared)):

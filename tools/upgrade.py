@@ -5,13 +5,11 @@ The provider's own version is a choice, made in versions.tf; Terraform's is that
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from tools.terraform import CONFIGURATION, ROOT, TerraformError, plain_text, terraform_command
+from tools.processes import environment, run
+from tools.terraform import CONFIGURATION, ROOT, TerraformError, document_in, plain_text, terraform_command
 
 __all__ = ["PLATFORMS", "lock_provider", "lock_terraform", "locked_roots"]
 
@@ -48,20 +46,17 @@ def lock_provider(root: Path) -> None:
 
 def lock_terraform(path: Path) -> str:
     """Write the locked Terraform's version for version managers, and return it. Raises TerraformError."""
-    version: str = json.loads(_run(ROOT, ROOT, "version", "-json"))["terraform_version"]
+    version: str = document_in(_run(ROOT, ROOT, "version", "-json"))["terraform_version"]
     path.write_text(f"{version}\n", encoding="utf-8")
     return version
 
 
 def _run(root: Path, notes: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [*terraform_command(), f"-chdir={root}", *arguments],
-        env={**os.environ, "TF_DATA_DIR": str(notes), "CHECKPOINT_DISABLE": "1"},
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        raise TerraformError(f"terraform {' '.join(arguments[:2])} failed:\n{plain_text(done.stderr)}")
-    return done.stdout
+    variables = environment({"TF_DATA_DIR": str(notes), "CHECKPOINT_DISABLE": "1"})
+    done = run([*terraform_command(), f"-chdir={root}", *arguments], variables=variables)
+    if done.status:
+        raise TerraformError(f"terraform {' '.join(arguments[:2])} failed:\n{plain_text(done.errors)}")
+    return done.output
 
 
 def main() -> int:

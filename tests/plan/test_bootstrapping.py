@@ -44,7 +44,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in list(os.environ):
             if name.startswith(("AWS_", "TF_VAR_")):
                 patch.delenv(name)
-        workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS))
+        workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS, is_on_aws=False))
     workspace.init()
     return folder
 
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bootstrap(folder: Path) -> Bootstrap:
     """Plans with these variables: what each resource would be, by address."""
-    workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS))
+    workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS, is_on_aws=False))
 
     def plan(**variables: Any) -> dict[str, Any]:
         (folder / "test.auto.tfvars.json").write_text(json.dumps(VARIABLES | variables))

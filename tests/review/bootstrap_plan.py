@@ -35,7 +35,7 @@ def _make() -> None:
         shutil.copytree(CONFIGURATION / "bootstrap", folder, ignore=shutil.ignore_patterns(".terraform", "*.tfvars"))
         (folder / "local_override.tf").write_text(LOCAL_STATE)
         (folder / "dev.tfvars.json").write_text(json.dumps(_VARIABLES))
-        workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS))
+        workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS, is_on_aws=False))
         workspace.init()
         workspace.read("plan", "-input=false", "-refresh=false", "-var-file=dev.tfvars.json", "-out=bootstrap.tfplan")
         plan = json.loads(workspace.read("show", "-json", "bootstrap.tfplan"))

@@ -67,5 +67,5 @@ class TestInstallation:
         )  # fmt: skip
         lines = [line for line in done.stderr.splitlines() if not line.startswith("make")]
         assert done.returncode == 2
-        assert lines[-1].startswith("The tools could not be installed. This needs PyPI")
+        assert lines[-1].startswith("The tools of build/requirements.txt could not be installed. This needs PyPI")
         assert not (checkout / ".venv" / "build").exists()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
+import shutil
 import subprocess
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,12 +15,12 @@ from zipfile import ZipFile
 import pytest
 
 from tests.review.real_plans import kept_plan
-from tests.tools.checkouts import clean_environment, write_program
+from tests.tools.checkouts import clean_environment
 from tests.tools.conftest import FakeTerraform
 from tools import deploy, drift, reviewed
 from tools.package_commits import Checkout, commit_of
 from tools.reviewed import State, current_state, main, planned_state, reason_to_plan_again
-from tools.terraform import TerraformError, terraform_command
+from tools.terraform import TerraformError, Workspace
 
 STATE = State("a lineage", 4)
 TREE = "1" * 40
@@ -33,19 +33,9 @@ def write_plan(path: Path, state: State = STATE) -> None:
         archive.writestr("tfstate", json.dumps({"version": 4, "lineage": state.lineage, "serial": state.serial}))
 
 
-class Folder:
-    """Terraform in a folder, as far as it is asked here."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def read(self, *arguments: str) -> str:
-        """What Terraform prints. Raises TerraformError if it fails."""
-        command = [*terraform_command(), f"-chdir={self.folder}", *arguments]
-        done = subprocess.run(command, env=clean_environment(), check=False, capture_output=True, text=True)  # noqa: S603
-        if done.returncode:
-            raise TerraformError(done.stderr)
-        return done.stdout
+def folder_of_terraform(folder: Path) -> Workspace:
+    """Terraform in a folder of the test's own."""
+    return Workspace("dev", folder, (), clean_environment())
 
 
 @pytest.fixture
@@ -65,15 +55,15 @@ class TestState:
     """Told by the real Terraform, which state a plan starts from, and which there is."""
 
     @pytest.fixture
-    def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
         """A configuration of one resource that needs no provider."""
         (tmp_path / "main.tf").write_text('variable "x" {}\nresource "terraform_data" "x" {\n  input = var.x\n}\n')
-        workspace = Folder(tmp_path)
+        workspace = folder_of_terraform(tmp_path)
         workspace.read("init", "-input=false")
         monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: workspace)
         return workspace
 
-    def test_before_and_after_changes(self, workspace: Folder, tmp_path: Path) -> None:
+    def test_before_and_after_changes(self, workspace: Workspace, tmp_path: Path) -> None:
         """A plan is of the state that it was made from: none, one that still is, one that was changed since."""
         assert current_state("dev") == State("", 0)
         workspace.read("plan", "-var=x=1", f"-out={tmp_path / 'first'}")
@@ -85,7 +75,7 @@ class TestState:
         workspace.read("apply", "-auto-approve", "-var=x=3")
         assert planned_state(tmp_path / "second").lineage == current_state("dev").lineage
         assert planned_state(tmp_path / "second").serial < current_state("dev").serial
-        with pytest.raises(TerraformError, match="Saved plan is stale"):
+        with pytest.raises(TerraformError, match="has changed since the plan was made"):
             workspace.read("apply", "-no-color", str(tmp_path / "second"))
 
 
@@ -168,7 +158,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(deploy, "ROOT", root)
     monkeypatch.setattr(deploy, "plan", job.plan)
     monkeypatch.setattr(deploy, "apply", job.apply)
-    monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: Folder(root))
+    monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
     fake_terraform.says("show", kept_plan("sweep_paused"))
     job.plan("dev", is_offline=False)
@@ -189,16 +179,15 @@ def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     A second file, review.digests, is the digest of the plan's changes.
     """
     said = tmp_path / "review.says"
-    (tmp_path / "review.digests").write_text("a digest\n")
-    program = write_program(
-        tmp_path / "make" / "make",
-        f"import pathlib, sys\nassert sys.argv[1:] == ['--silent', 'review', 'ENV=dev']\n"
-        f"said = pathlib.Path({str(said)!r})\n"
-        "pathlib.Path('build/plans/dev.review.md').write_text(said.read_text())\n"
-        "pathlib.Path('build/plans/dev.changes.sha256').write_text(said.with_suffix('.digests').read_text())\n"
-        "sys.exit(2)\n",
-    )
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    said.with_suffix(".digests").write_text("a digest\n")
+
+    def review(arguments: list[str]) -> int:
+        assert arguments == ["--environment", "dev"]
+        shutil.copy(said, deploy.review_path("dev", is_offline=False))
+        shutil.copy(said.with_suffix(".digests"), deploy.digest_path("dev", is_offline=False))
+        return 2
+
+    monkeypatch.setattr("tools.reviewed.review", review)
     return said
 
 

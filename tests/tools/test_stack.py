@@ -266,5 +266,5 @@ class TestRunningStack:
 def test_variables_reach_no_proxy() -> None:
     """What talks to this stack is told not to ask a proxy for it, nor the machine for credentials."""
     variables = Stack("http://127.0.0.1:1", Path(), 1).variables
-    assert variables["NO_PROXY"] == "127.0.0.1"
+    assert variables["NO_PROXY"] == variables["no_proxy"] == "127.0.0.1"
     assert variables["AWS_EC2_METADATA_DISABLED"] == "true"

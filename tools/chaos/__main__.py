@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tools import processes
 from tools.chaos.journal import read_journal
 from tools.chaos.outcome import (
     BURST,
@@ -74,13 +74,7 @@ class Proxy:
         rules.write_text(json.dumps({"rules": _RULES}))
         self._log = (folder / "proxy.log").open("wb")
         command = [sys.executable, "-B", "-m", "microburst", "--upstream", upstream, "--port", str(port)]
-        self._process = subprocess.Popen(
-            [*command, "--config", str(rules)],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-            start_new_session=True,
-        )
+        self._process = processes.start([*command, "--config", rules], stdout=self._log, stderr=self._log)
         self.fired: list[dict[str, Any]] = []
 
     def wait_until_ready(self) -> None:

@@ -1,0 +1,184 @@
+"""Install one set of locked tools into .venv/<name>. make runs this with a bare Python, before all else."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.processes import PIPE, environment, hear_interrupts, run, start
+
+__all__ = ["InstallError", "install"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+_EVERY_SECONDS = 4
+
+#: Prints the distributions that an environment holds, a line each, as a lock names them.
+_LIST = "from importlib.metadata import distributions as d; print(*(f'{x.name}=={x.version}' for x in d()), sep='\\n')"
+
+
+class InstallError(Exception):
+    """The tools could not be installed. The message says why, and what to do."""
+
+
+def install(lock: Path, venv: Path) -> None:
+    """Make the environment `venv` hold just what `lock` pins, unless it does already. A lock is pip-compile's.
+
+    An environment is whole or not there: its `.installed` is written last. Another install of the same environment is
+    waited for.
+
+    Raises:
+        InstallError: Python or pip failed, or pip's configuration sent the packages elsewhere.
+        KeyboardInterrupt: interrupted; nothing is left.
+    """
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    installed = venv / ".installed"
+    with _only_one(venv):
+        if installed.is_file() and installed.read_text(encoding="utf-8") == wanted:
+            installed.touch()
+            return
+        shutil.rmtree(venv, ignore_errors=True)
+        try:
+            _make_venv(venv)
+            _pip(lock, venv)
+            _check(lock, venv)
+        except BaseException:
+            shutil.rmtree(venv, ignore_errors=True)
+            raise
+        installed.write_text(wanted, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _only_one(venv: Path) -> Iterator[None]:
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with venv.with_name(f"{venv.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another command is installing {_shown(venv)}: waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_venv(venv: Path) -> None:
+    made = run([sys.executable, "-I", "-m", "venv", venv])
+    if made.status:
+        raise InstallError(f"Python could not make an environment: {made.errors.strip() or made.output.strip()}")
+
+
+def _pip(lock: Path, venv: Path) -> None:
+    # pip unpacks there, and leaves nothing where it is killed.
+    temporary = venv / "tmp"
+    temporary.mkdir()
+    command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar=off", f"--requirement={lock}"]
+    pip = start(command, variables=environment({"TMPDIR": str(temporary)}), stderr=PIPE)
+    progress = _Progress(f"Installing {len(_pinned(lock))} packages of {_shown(lock)} into {_shown(venv)}, once")
+    said: list[str] = []
+    assert pip.stdout is not None
+    assert pip.stderr is not None
+    errors = pip.stderr
+    # Read beside the output: a full pipe would stop pip.
+    reader = threading.Thread(target=lambda: said.extend(errors), daemon=True)
+    reader.start()
+    try:
+        with progress:
+            for line in pip.stdout:
+                progress.done += line.startswith("Collecting ")
+        status = pip.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pip.pid, signal.SIGKILL)
+        pip.wait()
+        raise
+    reader.join()
+    shutil.rmtree(temporary, ignore_errors=True)
+    if status:
+        last = [line.strip() for line in said if line.startswith("ERROR: ")] or [line.strip() for line in said[-3:]]
+        raise InstallError(
+            "\n".join(last[-3:])
+            + f"\nThe tools of {_shown(lock)} could not be installed. This needs PyPI (or the mirror that pip is"
+            " configured for), once; run the same command again when it is reached."
+        )
+
+
+def _check(lock: Path, venv: Path) -> None:
+    """Raise InstallError if pip has put the packages elsewhere, or nowhere, as its configuration files can make it."""
+    found = {_normalized(line) for line in run([venv / "bin" / "python", "-I", "-c", _LIST]).output.splitlines()}
+    missing = [pin for pin in _pinned(lock) if _normalized(pin) not in found]
+    if missing:
+        raise InstallError(
+            f"pip reported success, and {', '.join(missing[:3])} is not in {_shown(venv)}. Look for target, prefix, "
+            "root, user or dry-run in 'pip config list', and take it out."
+        )
+
+
+def _pinned(lock: Path) -> list[str]:
+    return re.findall(r"^[\w.-]+==[^\s;\\]+", lock.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _normalized(pin: str) -> str:
+    name, _, version = pin.partition("==")
+    return re.sub(r"[-_.]+", "-", name).lower() + "==" + version
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+class _Progress:
+    """One line on a terminal, written over; elsewhere a line at the start and one every few seconds."""
+
+    def __init__(self, title: str) -> None:
+        self.done = 0
+        self._title = title
+        self._begun = time.monotonic()
+        self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._report, daemon=True)
+
+    def __enter__(self) -> None:
+        print(self._title, end="" if self._is_terminal else "\n", flush=True)
+        self._thread.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+        if self._is_terminal:
+            print(flush=True)
+
+    def _report(self) -> None:
+        while not self._is_over.wait(1 if self._is_terminal else _EVERY_SECONDS):
+            line = f"{self.done} read, {time.monotonic() - self._begun:.0f} s"
+            if self._is_terminal:
+                print(f"\r{self._title}: {line}", end="", flush=True)
+            else:
+                print(f"  {line}", flush=True)
+
+
+def main(name: str, lock: str) -> int:
+    """Install the environment `name` from the file `lock`; return the exit status."""
+    hear_interrupts()
+    try:
+        install(ROOT / lock, ROOT / ".venv" / name)
+    except (InstallError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted: nothing of .venv/{name} is left. Run the same command again.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
