@@ -10,12 +10,13 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.processes import PIPE, environment, hear_interrupts, run, start
+from tools.processes import environment, hear_interrupts, run, start
 
 __all__ = ["InstallError", "install"]
 
@@ -49,8 +50,9 @@ def install(lock: Path, venv: Path) -> None:
             return
         shutil.rmtree(venv, ignore_errors=True)
         try:
-            _make_venv(venv)
-            _pip(lock, venv)
+            with tempfile.TemporaryDirectory(prefix=f"{venv.name}-", dir=venv.parent) as temporary:
+                _make_venv(venv, Path(temporary))
+                _pip(lock, venv, Path(temporary))
             _check(lock, venv)
         except BaseException:
             shutil.rmtree(venv, ignore_errors=True)
@@ -70,46 +72,46 @@ def _only_one(venv: Path) -> Iterator[None]:
         yield
 
 
-def _make_venv(venv: Path) -> None:
-    made = run([sys.executable, "-I", "-m", "venv", venv])
-    if made.status:
-        raise InstallError(f"Python could not make an environment: {made.errors.strip() or made.output.strip()}")
+def _make_venv(venv: Path, temporary: Path) -> None:
+    status, output = _wait_for([sys.executable, "-I", "-m", "venv", str(venv)], temporary, lambda _: None)
+    if status:
+        raise InstallError(f"Python could not make an environment: {output.strip()}")
 
 
-def _pip(lock: Path, venv: Path) -> None:
-    # pip unpacks there, and leaves nothing where it is killed.
-    temporary = venv / "tmp"
-    temporary.mkdir()
+def _pip(lock: Path, venv: Path, temporary: Path) -> None:
     command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar=off", f"--requirement={lock}"]
-    pip = start(command, variables=environment({"TMPDIR": str(temporary)}), stderr=PIPE)
     progress = _Progress(f"Installing {len(_pinned(lock))} packages of {_shown(lock)} into {_shown(venv)}, once")
-    said: list[str] = []
-    assert pip.stdout is not None
-    assert pip.stderr is not None
-    errors = pip.stderr
-    # Read beside the output: a full pipe would stop pip.
-    reader = threading.Thread(target=lambda: said.extend(errors), daemon=True)
-    reader.start()
-    try:
-        with progress:
-            for line in pip.stdout:
-                progress.done += line.startswith("Collecting ")
-        status = pip.wait()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pip.pid, signal.SIGKILL)
-        pip.wait()
-        raise
-    reader.join()
-    shutil.rmtree(temporary, ignore_errors=True)
+    with progress:
+        status, output = _wait_for(command, temporary, progress.count)
     if status:
-        last = [line.strip() for line in said if line.startswith("ERROR: ")] or [line.strip() for line in said[-3:]]
+        lines = [line.strip() for line in output.splitlines()]
+        errors = [line for line in lines if line.startswith("ERROR: ")] or lines
         raise InstallError(
-            "\n".join(last[-3:])
+            "\n".join(errors[-3:])
             + f"\nThe tools of {_shown(lock)} could not be installed. This needs PyPI (or the mirror that pip is"
             " configured for), once; run the same command again when it is reached."
         )
+
+
+def _wait_for(command: list[str], temporary: Path, hear: Callable[[str], None]) -> tuple[int, str]:
+    """Run a command, and let `hear` have its lines as they come; return its exit status and what it printed.
+
+    Interrupted, it is ended with its children, whose temporary files are below `temporary`.
+    """
+    process = start(command, variables=environment({"TMPDIR": str(temporary)}))
+    assert process.stdout is not None
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            hear(line)
+        return process.wait(), "".join(lines)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def _check(lock: Path, venv: Path) -> None:
@@ -140,7 +142,7 @@ class _Progress:
     """One line on a terminal, written over; elsewhere a line at the start and one every few seconds."""
 
     def __init__(self, title: str) -> None:
-        self.done = 0
+        self._read = 0
         self._title = title
         self._begun = time.monotonic()
         self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -157,9 +159,13 @@ class _Progress:
         if self._is_terminal:
             print(flush=True)
 
+    def count(self, line: str) -> None:
+        """Count a line of pip's that begins with another package."""
+        self._read += line.startswith("Collecting ")
+
     def _report(self) -> None:
         while not self._is_over.wait(1 if self._is_terminal else _EVERY_SECONDS):
-            line = f"{self.done} read, {time.monotonic() - self._begun:.0f} s"
+            line = f"{self._read} read, {time.monotonic() - self._begun:.0f} s"
             if self._is_terminal:
                 print(f"\r{self._title}: {line}", end="", flush=True)
             else:

@@ -69,3 +69,58 @@ class TestInstallation:
         assert done.returncode == 2
         assert lines[-1].startswith("The tools of build/requirements.txt could not be installed. This needs PyPI")
         assert not (checkout / ".venv" / "build").exists()
+
+
+class TestVariables:
+    """What a target is told by variables."""
+
+    @pytest.mark.parametrize("said", ["1", "y", "yes", "YES", "t", "true", "True", "TRUE", "on", "ON"])
+    @pytest.mark.parametrize(
+        ("target", "switch", "option"),
+        [
+            ("redrive", "DRY_RUN", "--dry-run"), ("plan", "OFFLINE", "--offline"), ("review", "OFFLINE", "--offline"),
+            ("apply", "OFFLINE", "--offline"), ("destroy", "OFFLINE", "--offline"),
+            ("rollback", "OFFLINE", "--offline"), ("lock", "UPGRADE", "--upgrade"),
+        ],
+    )  # fmt: skip
+    def test_switch_that_says_yes_gives_the_option(self, target: str, switch: str, option: str, said: str) -> None:
+        """Every usual spelling of yes means yes: DRY_RUN=true must not redrive for real."""
+        assert make(ROOT, "--dry-run", target, f"{switch}={said}").stdout.count(f" {option}\n") == 1
+
+    @pytest.mark.parametrize("said", ["", "0", "n", "no", "No", "f", "false", "FALSE", "off", "OFF"])
+    def test_switch_that_says_no_gives_nothing(self, said: str) -> None:
+        """Every usual spelling of no means no, and so does nothing at all."""
+        assert "--dry-run" not in make(ROOT, "--dry-run", "redrive", f"DRY_RUN={said}").stdout
+        assert "--dry-run" not in make(ROOT, "--dry-run", "redrive", DRY_RUN=said).stdout
+
+    @pytest.mark.parametrize("said", ["maybe", "2", "yes please", "1 0", "-1"])
+    def test_switch_that_says_neither_is_refused(self, said: str) -> None:
+        """Anything else ends make in one line, from the command line as from the environment."""
+        for done in (
+            make(ROOT, "--dry-run", "redrive", f"DRY_RUN={said}"), make(ROOT, "--dry-run", "redrive", DRY_RUN=said)
+        ):  # fmt: skip
+            (line,) = done.stderr.splitlines()
+            assert done.returncode == 2
+            assert f"DRY_RUN={said} is neither yes (1, true, yes, on) nor no (0, false, no, off, or nothing)" in line
+
+    @pytest.mark.parametrize("name", ["DRYRUN", "dry_run", "OFLINE", "ENVIRONMENT"])
+    def test_misspelt_variable_is_refused(self, name: str) -> None:
+        """A variable that no target reads would be ignored, and the target would do something else than is meant."""
+        done = make(ROOT, "--dry-run", "redrive", f"{name}=1")
+        (line,) = done.stderr.splitlines()
+        assert done.returncode == 2
+        assert f"There is no variable {name}. There are " in line
+        assert "DRY_RUN" in line
+
+    def test_every_variable_is_read_by_a_target(self) -> None:
+        """The Makefile lists the variables that its targets read, and no other."""
+        text = (ROOT / "Makefile").read_text()
+        (listed,) = re.findall(r"^VARIABLES := (.+)$", text, re.MULTILINE)
+        read = set(re.findall(r"\$\((?:call switch,|or \$\()?([A-Z_]{2,})[),]", text)) & set(listed.split())
+        assert read == set(listed.split())
+
+    @pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONSAFEPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "BASH_ENV"])
+    def test_callers_python_settings_reach_no_recipe(self, tmp_path: Path, name: str) -> None:
+        """Recipes run without the variables that a shell has for its own Pythons and scripts."""
+        (tmp_path / "Makefile").write_text(f'include {ROOT}/Makefile\nprint:\n\t@echo "$${name}."\n')
+        assert make(tmp_path, "print", **{name: "/elsewhere"}).stdout == "unset\n"

@@ -16,7 +16,7 @@ import pytest
 from tests.tools.checkouts import write_program
 from tests.tools.conftest import FakeTerraform
 from tools import terraform
-from tools.terraform import TerraformError, Workspace, open_workspace, planned_packages, terraform_command
+from tools.terraform import TerraformError, Workspace, document_in, open_workspace, planned_packages, terraform_command
 
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 _VERSION = "5.100.0"
@@ -220,6 +220,28 @@ class TestWorkspace:
         tfvars.write_text(tfvars.read_text().replace("account_id", "account"))
         with pytest.raises(TerraformError, match=r"^terraform/environments/dev\.tfvars has to say: account_id = "):
             open_dev(root)
+
+    def test_line_before_the_document_is_skipped(self, root: Path, fake_terraform: FakeTerraform) -> None:
+        """A version manager's program in Terraform's place may print a line before JSON."""
+        fake_terraform.says("output", 'Using Terraform 1.11.4\n{"api_url": {"value": "https://api"}}\n')
+        assert open_dev(root).outputs() == {"api_url": "https://api"}
+
+    @pytest.mark.parametrize(
+        ("printed", "document"),
+        [("", None), ("a line\n", None), ('{"a": 1}', {"a": 1}), ("[1]\n", [1]), ('x\ny\n{\n"a": 1\n}\n', {"a": 1})],
+    )
+    def test_document_in_what_is_printed(self, printed: str, document: object) -> None:
+        """The document begins at the first line that can begin one; where there is none, there is None."""
+        assert document_in(printed) == document
+
+    @pytest.mark.usefixtures("fake_terraform")
+    def test_offline_workspace_has_none_of_the_callers_aws_settings(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where AWS is not asked, a profile that isn't there is in nobody's way; where it is, it counts."""
+        monkeypatch.setenv("AWS_PROFILE", "gone")
+        assert "AWS_PROFILE" not in open_dev(root, has_local_state=True).variables
+        assert open_dev(root).variables["AWS_PROFILE"] == "gone"
 
     @pytest.mark.usefixtures("fake_terraform")
     def test_own_plugin_cache(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
