@@ -122,5 +122,5 @@ class TestVariables:
     @pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONSAFEPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "BASH_ENV"])
     def test_callers_python_settings_reach_no_recipe(self, tmp_path: Path, name: str) -> None:
         """Recipes run without the variables that a shell has for its own Pythons and scripts."""
-        (tmp_path / "Makefile").write_text(f'include {ROOT}/Makefile\nprint:\n\t@echo "$${name}."\n')
+        (tmp_path / "Makefile").write_text(f'include {ROOT}/Makefile\nprint:\n\t@echo $${{{name}-unset}}\n')
         assert make(tmp_path, "print", **{name: "/elsewhere"}).stdout == "unset\n"
