@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.interrupts import hear_interrupts
 from tools.packages import other_commit
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
@@ -186,6 +187,7 @@ def _workspace(environment: str, *, is_offline: bool) -> Workspace:
 
 def main(arguments: list[str]) -> int:
     """The command line: an action, an environment, and offline or not."""
+    hear_interrupts()
     actions: dict[str, Callable[..., None]] = {"plan": plan_checkout, "apply": apply, "destroy": destroy}
     parser = argparse.ArgumentParser(prog="deploy", description=__doc__)
     parser.add_argument("action", choices=actions)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.interrupts import hear_interrupts
 from tools.packages import build_packages, find_commit
 from tools.terraform import ROOT, TerraformError
 
@@ -98,6 +99,7 @@ def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """The command line: nothing, for what was just built here; or a commit, whose packages are built for it."""
+    hear_interrupts()
     if not arguments:
         note_checkout(Checkout(ROOT), ROOT / "build" / "dist")
         return 0

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from tools import deploy
+from tools.interrupts import hear_interrupts
 from tools.package_commits import Checkout, note_checkout
 from tools.review.__main__ import accepted_file
 from tools.review.accepted import judge, read_accepted
@@ -171,6 +172,7 @@ def _git(revision: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line: pack or apply, and an environment."""
+    hear_interrupts()
     actions = {"pack": pack, "apply": apply}
     match arguments:
         case ["pack" | "apply" as action, environment]:

@@ -17,6 +17,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from tools import deploy
+from tools.interrupts import hear_interrupts
 from tools.package_commits import Checkout, note_packages
 from tools.packages import build_packages, find_commit, note_commit
 from tools.terraform import ROOT, TerraformError
@@ -127,6 +128,7 @@ def _some(addresses: list[str]) -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line: an environment, a commit, and offline or not."""
+    hear_interrupts()
     parser = argparse.ArgumentParser(prog="rollback", description=__doc__)
     parser.add_argument("environment")
     parser.add_argument("commit")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.interrupts import hear_interrupts
 from tools.terraform import CONFIGURATION, ROOT, TerraformError, plain_text, terraform_command
 
 __all__ = ["PLATFORMS", "lock_provider", "lock_terraform", "locked_roots"]
@@ -66,6 +67,7 @@ def _run(root: Path, notes: Path, *arguments: str) -> str:
 
 def main() -> int:
     """Lock Terraform's version, then every provider; returns the exit status."""
+    hear_interrupts()
     try:
         print(f"Terraform {lock_terraform(ROOT / '.terraform-version')}")
         for root in locked_roots(CONFIGURATION):
