@@ -180,6 +180,10 @@ ci-issue: require-python ## Open, update or close the one issue of drift
 test: lint scan package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
 	@.venv/tests/bin/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
+.PHONY: check
+check: lint ## Check format, lint, types, logic and handlers, in under a minute
+	@.venv/tests/bin/python -m pytest --quiet --numprocesses 2 --dist loadscope tests/logic tests/handlers
+
 .PHONY: scan
 scan: .venv/scan/.installed ## Scan the Terraform and the workflows for what is known to be unsafe
 	@.venv/scan/bin/python -m checkov.main --config-file .checkov.yaml

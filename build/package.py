@@ -12,6 +12,7 @@ import importlib.util
 import marshal
 import os
 import shutil
+import signal
 import sys
 import time
 import tomllib
@@ -236,6 +237,8 @@ def _zips(functions: list[str]) -> str:
 
 def main() -> int:
     """Build what has changed, or only look; returns the exit status."""
+    # SIGINT is ignored from the start in a background job of a shell without job control.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser(description="Build build/dist/<function>.zip for every function.")
     parser.add_argument("--project", type=Path, default=_TOOLCHAIN.parent, help="the checkout to build (default: this)")
     parser.add_argument("--check", action="store_true", help="build nothing; fail if a zip is missing or out of date")

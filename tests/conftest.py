@@ -1,10 +1,12 @@
-"""How processes share the tests, and what is printed at the end."""
+"""How processes share the tests, how signals reach them, and what is printed at the end."""
 
 from __future__ import annotations
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tools.processes import hear_interrupts
 
 #: Folders whose tests share what takes long to set up: each is run by one process. Of the others, each file is. They
 #: come first, in this order: two of them apply, and wait most of the time.
@@ -21,6 +23,11 @@ class _Schedule(LoadScopeScheduling):  # type: ignore[misc]  # xdist ships no ty
 
     def _split_scope(self, nodeid: str) -> str:
         return _scope(nodeid)
+
+
+def pytest_configure() -> None:
+    """Let SIGINT end the tests and the processes that they start, even if the test run is a background job."""
+    hear_interrupts()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

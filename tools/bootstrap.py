@@ -11,6 +11,7 @@ import json
 import sys
 from dataclasses import dataclass
 
+from tools.processes import hear_interrupts
 from tools.terraform import (
     CONFIGURATION,
     ENVIRONMENTS,
@@ -122,6 +123,7 @@ def _has_bucket(workspace: Workspace) -> bool:
 
 def main(arguments: list[str]) -> int:
     """The command line: an environment."""
+    hear_interrupts()
     parser = argparse.ArgumentParser(prog="bootstrap", description=__doc__)
     parser.add_argument("environment", nargs="?", default="")
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.packages import other_commit
-from tools.processes import run
+from tools.processes import hear_interrupts, run
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
@@ -182,6 +182,7 @@ def _workspace(environment: str, *, is_offline: bool) -> Workspace:
 
 def main(arguments: list[str]) -> int:
     """The command line: an action, an environment, and offline or not."""
+    hear_interrupts()
     actions: dict[str, Callable[..., None]] = {"plan": plan_checkout, "apply": apply, "destroy": destroy}
     parser = argparse.ArgumentParser(prog="deploy", description=__doc__)
     parser.add_argument("action", choices=actions)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tools import deploy
+from tools.processes import hear_interrupts
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["drift_of", "write_drift"]
@@ -35,6 +36,7 @@ def write_drift(environment: str) -> None:
 
 def main(environment: str) -> int:
     """The command line: an environment; returns the exit status."""
+    hear_interrupts()
     try:
         deploy.check_environment(environment)
         write_drift(environment)

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.environments import Environment, find_environment
+from tools.processes import hear_interrupts
 from tools.terraform import TerraformError
 
 __all__ = [
@@ -242,6 +243,7 @@ def _time(at: datetime) -> str:
 
 def run(command: str, action: Callable[[Console], bool]) -> NoReturn:
     """Run a command to its exit status: 0 if it answers True, 1 if not or if it failed, 130 if it was interrupted."""
+    hear_interrupts()
     console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     try:
         sys.exit(0 if action(console) else 1)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.processes import run
+from tools.processes import hear_interrupts, run
 
 __all__ = [
     "ENVIRONMENTS",
@@ -268,6 +268,7 @@ def _read(path: Path) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """The command line: a command, and for some an environment; returns the exit status."""
+    hear_interrupts()
     command, *rest = arguments
     commands: dict[str, Callable[..., bool]] = {
         "comment": comment, "deployed": deployed, "fetch": fetch, "issue": issue,

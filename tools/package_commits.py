@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.packages import build_packages, find_commit
+from tools.processes import hear_interrupts
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["NOTES", "Checkout", "commit_of", "note_checkout", "note_packages"]
@@ -98,6 +99,7 @@ def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """The command line: nothing, for what was just built here; or a commit, whose packages are built for it."""
+    hear_interrupts()
     if not arguments:
         note_checkout(Checkout(ROOT), ROOT / "build" / "dist")
         return 0

@@ -186,17 +186,19 @@ def git(folder: Path, *arguments: str) -> Done:
 
 
 def hear_interrupts() -> None:
-    """Let Ctrl-C, SIGTERM and a closed terminal raise KeyboardInterrupt, in whatever way the caller left them.
+    """Let SIGINT, SIGTERM and a closed terminal raise KeyboardInterrupt, unless the process handles them already.
 
-    A shell without job control starts its background commands with SIGINT ignored, and Python then never raises. A
-    closed terminal stays ignored where it is: nohup asks for that.
+    A shell without job control starts its background commands with SIGINT ignored, and so do some CI runners; Python
+    and every child then ignore it too. Ctrl-C does not reach such a command, and a `kill -INT` is meant for it. nohup
+    ignores the closed terminal, and that stays so. Call this first in every command's main.
     """
 
     def interrupt(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+        handler = signal.getsignal(number)
+        if handler == signal.SIG_DFL or (handler == signal.SIG_IGN and number != signal.SIGHUP):
             signal.signal(number, interrupt)
 
 

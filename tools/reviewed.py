@@ -18,7 +18,7 @@ from zipfile import BadZipFile, ZipFile
 
 from tools import deploy
 from tools.package_commits import Checkout, note_checkout
-from tools.processes import git
+from tools.processes import git, hear_interrupts
 from tools.review.__main__ import accepted_file
 from tools.review.__main__ import main as review
 from tools.review.accepted import judge, read_accepted
@@ -174,6 +174,7 @@ def _git(revision: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line: pack or apply, and an environment."""
+    hear_interrupts()
     actions = {"pack": pack, "apply": apply}
     match arguments:
         case ["pack" | "apply" as action, environment]:

@@ -18,7 +18,7 @@ from zipfile import ZipFile
 from tools import deploy
 from tools.package_commits import Checkout, note_packages
 from tools.packages import build_packages, find_commit, note_commit
-from tools.processes import run
+from tools.processes import hear_interrupts, run
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["check_function", "install_packages", "other_changes", "planned_functions", "rollback"]
@@ -127,6 +127,7 @@ def _some(addresses: list[str]) -> str:
 
 def main(arguments: list[str]) -> int:
     """The command line: an environment, a commit, and offline or not."""
+    hear_interrupts()
     parser = argparse.ArgumentParser(prog="rollback", description=__doc__)
     parser.add_argument("environment")
     parser.add_argument("commit")

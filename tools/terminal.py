@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tools.processes import hear_interrupts
 from tools.terraform import TerraformError
 
 __all__ = ["apply_progress", "run"]
@@ -41,6 +42,7 @@ def run(command: str, action: Callable[[Console], bool]) -> NoReturn:
     def terminated(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
 
+    hear_interrupts()
     # A closed terminal ends us too, and what we started has no terminal that would tell it.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, terminated)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.processes import environment, run
+from tools.processes import environment, hear_interrupts, run
 from tools.terraform import CONFIGURATION, ROOT, TerraformError, document_in, plain_text, terraform_command
 
 __all__ = ["PLATFORMS", "lock_provider", "lock_terraform", "locked_roots"]
@@ -61,6 +61,7 @@ def _run(root: Path, notes: Path, *arguments: str) -> str:
 
 def main() -> int:
     """Lock Terraform's version, then every provider; returns the exit status."""
+    hear_interrupts()
     try:
         print(f"Terraform {lock_terraform(ROOT / '.terraform-version')}")
         for root in locked_roots(CONFIGURATION):

@@ -12,9 +12,8 @@ import contextlib
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,16 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.support.waiting import comes_true
 from tests.tools.checkouts import ROOT, clean_environment
 from tools.stack import start_embedded_aws, stop
 
 #: dev's, as its files have it. The embedded AWS takes an account's number as the key of its root user.
 ACCOUNT, REGION, BUCKET = "111122223333", "eu-west-1", "delayer-dev-terraform-state"
 REPOSITORY = "orders/delayer"
+
+#: Where Terraform locks dev's state.
+LOCK = {"Bucket": BUCKET, "Key": "delayer/dev.tfstate.tflock"}
 
 PLAN_ROLE, APPLY_ROLE = "terraform-delayer-plan", "terraform-delayer-apply-dev"
 
@@ -96,7 +99,8 @@ class Account:
         return subprocess.run(  # noqa: S603 -- our own command
             ["make", *arguments],  # noqa: S607 -- the user's make
             cwd=self.checkout, env=clean_environment(**variables), input=answer,
-            check=False, capture_output=True, text=True,
+            # Below the time limit of a test, which can't end what a thread waits for.
+            check=False, capture_output=True, text=True, timeout=900,
         )  # fmt: skip
 
 
@@ -173,10 +177,15 @@ def history(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Histo
         wait_for_roles(account)
         must("plan", "plan", "ENV=dev", variables=job)
         applying = pool.submit(must, "apply", "apply", "ENV=dev", variables=job)
+        lock = lock_of(account, applying)
         bootstrapping.result()
         do("bootstrap again", other, "bootstrap", "ENV=dev", variables=person)
-        do("plan while another applies", other, "plan", "ENV=dev", variables=person)
         applying.result()
+    # The apply's own lock, put back: on a slow machine the apply could end before the plan begins.
+    s3 = account.client("s3")
+    s3.put_object(**LOCK, Body=lock)
+    do("plan while another applies", other, "plan", "ENV=dev", variables=person)
+    s3.delete_object(**LOCK)
     without_lock = account.variables(PLAN_ROLE, PULL_REQUEST) | {"TF_CLI_ARGS_plan": "-lock=false"}
     must("second plan", "plan", "ENV=dev", variables=without_lock)
     must("review of the second plan", "review", "ENV=dev", variables=without_lock)
@@ -197,17 +206,34 @@ def history(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Histo
 def wait_for_roles(account: Account) -> None:
     """Wait for all that a bootstrap makes, but not for the minute that the provider watches the bucket's lifecycle."""
     iam, s3 = account.client("iam"), account.client("s3")
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ClientError):
+
+    def is_made() -> bool:
+        try:
             iam.get_role_policy(RoleName=APPLY_ROLE, PolicyName="read")
             iam.get_role_policy(RoleName=APPLY_ROLE, PolicyName="write")
             iam.get_role_policy(RoleName=PLAN_ROLE, PolicyName="read")
             s3.get_bucket_policy(Bucket=BUCKET)
             s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)
-            return
-        time.sleep(0.2)
-    pytest.fail("the bootstrap made no roles")
+        except ClientError:
+            return False
+        return True
+
+    assert comes_true(is_made), "the bootstrap made no roles"
+
+
+def lock_of(account: Account, applying: Future[None]) -> bytes:
+    """Wait for the lock that an apply takes on the state; its content."""
+    s3 = account.client("s3")
+    found: list[bytes] = []
+
+    def is_locked() -> bool:
+        with contextlib.suppress(ClientError):
+            found.append(s3.get_object(**LOCK)["Body"].read())
+        return bool(found) or applying.done()
+
+    assert comes_true(is_locked)
+    assert found, "the apply ended without a lock on the state"
+    return found[0]
 
 
 def change_state(account: Account) -> None:

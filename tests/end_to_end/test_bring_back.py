@@ -14,6 +14,7 @@ from rich.console import Console
 from delayer.schedules import Schedule, due_key
 from tests.end_to_end.conftest import Scenario
 from tests.support.stream_records import StreamRecords
+from tests.support.waiting import comes_true
 from tools.environments import Environment
 from tools.failures import show
 from tools.redrive import redrive
@@ -61,12 +62,15 @@ def redriven(scenario: Scenario, stack: Stack) -> Redriven:
         is_all_done,
         s3.list_object_versions(Bucket=bucket).get("Versions", []),
     )
-    deadline = time.time() + 20
-    while not result.messages and time.time() < deadline:
+
+    def is_received() -> bool:
         answer = queue.receive_message(QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=2)
         for message in answer.get("Messages", []):
             result.messages.append(message)
             queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bool(result.messages)
+
+    comes_true(is_received)
     return result
 
 

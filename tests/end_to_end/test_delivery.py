@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from tests.end_to_end.conftest import Scenario
+from tests.end_to_end.conftest import NOT_DUE, Scenario
 from tools.stack import Stack
 
 FAST_TRACK = "stream-dynamodb-fasttrack_enqueuer"
@@ -15,14 +15,13 @@ SWEEP = "task-1minute-enqueuer"
 def test_every_due_schedule_arrives_once(scenario: Scenario) -> None:
     """Each was received exactly once, however it was posted and whatever path it took."""
     times = {name: len(scenario.received(name)) for name in scenario.due}
-    # The same request again is the same schedule.
-    assert {name for name, count in times.items() if count != 1} == {"far", "cancelled"}
-    assert len(scenario.messages) == len(scenario.due) - len({"far", "cancelled", "repeated again"})
+    assert times == {name: 0 if name in NOT_DUE else 1 for name in scenario.due}
+    assert len(scenario.messages) == sum(times.values())
 
 
 def test_nothing_arrives_early(scenario: Scenario) -> None:
     """Every message is received at or after its pointInTime, by the clock of the machine that sent it."""
-    for name in set(scenario.due) - {"far", "cancelled"}:
+    for name in set(scenario.due) - NOT_DUE:
         (message,) = scenario.received(name)
         assert message.at >= scenario.due[name], name
 
@@ -53,21 +52,22 @@ def test_a_burst_at_one_second_arrives_in_that_second(scenario: Scenario) -> Non
 
 
 def test_inside_the_delayer_period_the_fast_track_hands_over(scenario: Scenario) -> None:
-    """What is due soon is deleted by the fast track itself, without waiting for a minute's sweep."""
+    """What is due soon is deleted by the fast track itself; a minute's sweep that comes in between deletes it too."""
     for name in ("overdue", "soon", "large", "burst 0", "burst 99"):
-        assert scenario.handed_over_by[scenario.schedule_id(name)] == FAST_TRACK
+        assert FAST_TRACK in scenario.handed_over_by[scenario.schedule_id(name)]
 
 
 def test_beyond_it_the_minutes_sweep_hands_over(scenario: Scenario) -> None:
-    """What is due later than the delayer period is deleted by the sweep that the rule runs."""
+    """What is due later than the delayer period is deleted by the sweep that the rule runs: the stream was not read."""
     for number in range(3):
-        assert scenario.handed_over_by[scenario.schedule_id(f"swept {number}")] == SWEEP
+        assert SWEEP in scenario.handed_over_by[scenario.schedule_id(f"swept {number}")]
 
 
 def test_what_is_not_due_stays_in_the_table(scenario: Scenario, stack: Stack) -> None:
-    """After sweeps and fast track only the schedule that is due in an hour is left."""
+    """After sweeps and fast track only the schedules that are due in an hour are left, each once."""
     left = stack.client("dynamodb").scan(TableName=stack.outputs["table_name"])["Items"]
-    assert [item["payload"]["S"] for item in left] == [scenario.payloads["far"]]
+    expected = [scenario.payloads[name] for name in ("far", "repeated")]
+    assert sorted(item["payload"]["S"] for item in left) == sorted(expected)
 
 
 def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
@@ -77,7 +77,7 @@ def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
 
 
 def test_the_same_request_again_is_the_same_schedule(scenario: Scenario) -> None:
-    """With an Idempotency-Key a post repeated before the hand-over gets the first one's id, and one delivery."""
+    """With an Idempotency-Key a post repeated before the hand-over gets the first one's id."""
     assert scenario.schedule_id("repeated again") == scenario.schedule_id("repeated")
 
 
@@ -99,7 +99,8 @@ def test_every_schedule_is_counted(scenario: Scenario) -> None:
     # On a slow machine others may have been late as well.
     assert scenario.counted["SchedulesEnqueuedLate"] >= 1
     assert scenario.counted["SchedulesFailed"] == 1
-    assert scenario.counted["SchedulesSwept"] == 4
+    swept = sum(SWEEP in functions for functions in scenario.handed_over_by.values())
+    assert scenario.counted["SchedulesSwept"] == swept >= 3
     assert scenario.counted["SchedulesLeft"] == 0
 
 

@@ -6,10 +6,11 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.end_to_end.test_requests import count
+from tests.support.property_tests import UNCHECKED
 
 if TYPE_CHECKING:
     from tools.stack import Stack
@@ -51,9 +52,7 @@ HEADERS = st.fixed_dictionaries(
 
 
 @pytest.mark.usefixtures("scenario")  # which counts what was posted, and is over by then
-@settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=UNCHECKED)
 @given(body=BODIES, headers=HEADERS)
 @example(body=GOOD, headers={})
 def test_whatever_is_posted_is_accepted_or_refused(stack: Stack, body: bytes, headers: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from delayer.retries import error_code
 from tests.end_to_end.conftest import Scenario
+from tests.support.waiting import comes_true
 from tools.stack import Stack
 
 POST, SWEEP, FAST_TRACK = "api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer"
@@ -119,6 +120,12 @@ def test_a_functions_policy_allows_its_calls_and_no_other(
     assert set(said.values()) == {None, "AccessDenied", "AccessDeniedException"}
 
 
+def post_due_soon(stack: Stack, payload: int) -> str:
+    """Post a schedule that is due in two seconds; its scheduleId."""
+    due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
+    return str(stack.post(f'{{"pointInTime": "{due}", "payload": {payload}}}'.encode()).body["scheduleId"])
+
+
 def test_without_permission_to_send_nothing_is_lost(stack: Stack, scenario: Scenario) -> None:
     """GIVEN a fast track that may not send WHEN it may again THEN what became due meanwhile arrives, each once."""
     assert scenario.messages
@@ -127,22 +134,19 @@ def test_without_permission_to_send_nothing_is_lost(stack: Stack, scenario: Scen
     without = policy | {"Statement": [each for each in policy["Statement"] if each["Sid"] != "Enqueue"]}
     iam.put_role_policy(RoleName=role, PolicyName="calls", PolicyDocument=json.dumps(without))
     try:
-        due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
-        bodies = [f'{{"pointInTime": "{due}", "payload": {number}}}'.encode() for number in range(5)]
-        posted = {stack.post(body).body["scheduleId"] for body in bodies}
+        posted = {post_due_soon(stack, number) for number in range(5)}
         group = stack.outputs["log_group_names"][FAST_TRACK]
-        deadline = time.time() + 30
-        denied: list[str] = []
-        while not denied and time.time() < deadline:
-            time.sleep(0.5)
+
+        def is_denied() -> bool:
             events = logs.filter_log_events(logGroupName=group, filterPattern="AccessDenied")["events"]
-            denied = [event["message"] for event in events if any(each in event["message"] for each in posted)]
-        assert denied, "the fast track never met the missing permission"
+            return any(each in event["message"] for event in events for each in posted)
+
+        assert comes_true(is_denied), "the fast track never met the missing permission"
     finally:
         iam.put_role_policy(RoleName=role, PolicyName="calls", PolicyDocument=json.dumps(policy))
     received: list[str] = []
-    deadline = time.time() + 30
-    while not posted <= set(received) and time.time() < deadline:
+
+    def is_received() -> bool:
         answer = sqs.receive_message(
             QueueUrl=stack.outputs["delayer_queue_url"], MessageAttributeNames=["All"], WaitTimeSeconds=2,
             MaxNumberOfMessages=10,
@@ -150,4 +154,7 @@ def test_without_permission_to_send_nothing_is_lost(stack: Stack, scenario: Scen
         for message in answer.get("Messages", []):
             received.append(message["MessageAttributes"]["scheduleId"]["StringValue"])
             sqs.delete_message(QueueUrl=stack.outputs["delayer_queue_url"], ReceiptHandle=message["ReceiptHandle"])
+        return posted <= set(received)
+
+    comes_true(is_received)
     assert sorted(received) == sorted(posted)

@@ -15,6 +15,10 @@ from tools.stack import Stack
 class RealTime:
     """The clock of this machine, for the embedded AWS."""
 
+    def __call__(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time()
+
     def wait(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.clock import NOW, utc
@@ -193,7 +193,7 @@ def test_no_payload_is_logged(delayer: Delayer, printed: ReadPrinted, body: str)
     | st.integers().map(lambda number: body_text(IN_AN_HOUR, number)),
     headers=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_no_request_gives_a_5xx(delayer: Delayer, *, body: bytes | str | None, headers: dict[str, str]) -> None:
     """Any bytes and any headers are answered with 201 and a record, or with a 4xx and none."""
     before = len(delayer.records())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delayer.schedules import MAX_MESSAGE_BYTES, Schedule
@@ -665,7 +665,7 @@ class TestMetrics:
 
 
 @given(data=st.data())
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 def test_at_least_once_whatever_fails(delayer: Delayer, data: st.DataObject) -> None:
     """GIVEN any mix of refused entries, refused calls and lost answers WHEN all is done THEN each schedule is there.
 

@@ -129,7 +129,7 @@ class TestCalls:
         def meet(_parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
             arrived.append(None)
             if len(arrived) <= CALLS_IN_FLIGHT:
-                meeting.wait(timeout=30)  # broken if fewer than these ever go at once
+                meeting.wait(timeout=300)  # broken if fewer than these ever go at once
             return go_on()
 
         delayer.calls.behave("BatchWriteItem", meet)

@@ -24,6 +24,9 @@ TABLE = "schedules"
 class Time(Protocol):
     """What goes by between the calls."""
 
+    def __call__(self) -> float:
+        """Return the seconds since 1970."""
+
     def wait(self, seconds: float) -> None:
         """Let so many seconds go by."""
 
@@ -37,17 +40,21 @@ class Clients(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How long, in seconds, the sequence's delays are, and how long a received message is hidden."""
+    """How long, in seconds, the sequence's delays are, and how long a received message is hidden.
+
+    A receive may be `margin` late and still gets the same messages.
+    """
 
     short_delay: int
     long_delay: int
     hidden: int
+    margin: int
 
 
 #: For a clock that is moved: as in the real queue.
-SLOW = Pace(short_delay=10, long_delay=900, hidden=30)
+SLOW = Pace(short_delay=10, long_delay=900, hidden=30, margin=1)
 #: For a clock that goes by itself.
-QUICK = Pace(short_delay=4, long_delay=14, hidden=2)
+QUICK = Pace(short_delay=4, long_delay=22, hidden=6, margin=2)
 
 
 def item(shard: int, due: int, payload: str = "1") -> dict[str, Any]:
@@ -130,15 +137,23 @@ def play(clients: Clients, url: str, time: Time, pace: Pace) -> list[Any]:
             Entries=[entry("a", 0, "A"), entry("b", pace.short_delay, "B"), entry("c", pace.long_delay, "C")],
         )
     )
-    hidden = pace.hidden + 1
-    # A second before the short delay's end, at it, when all are visible again, and round the long delay's end.
-    for wait in (0, pace.short_delay - 1, 1, hidden, pace.long_delay - pace.short_delay - hidden - 1, 2):
-        time.wait(wait)
+    sent_at = time()
+
+    def wait_until(seconds: int) -> None:
+        # Counted from the send, so that the calls' own durations do not add up.
+        time.wait(max(0, sent_at + seconds - time()))
+
+    hidden = pace.hidden + pace.margin
+    # Before the short delay's end, at it, when all are visible again, and round the long delay's end.
+    short_end, long_end = pace.short_delay, pace.long_delay
+    after_both = long_end + pace.margin
+    for seconds in (0, short_end - pace.margin, short_end, short_end + hidden, long_end - pace.margin, after_both):
+        wait_until(seconds)
         said.append(answered(sqs.receive_message, QueueUrl=url, MaxNumberOfMessages=10))
-    time.wait(hidden)
+    wait_until(after_both + hidden)
     for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"][:1]:
         said.append(answered(sqs.delete_message, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"]))
-    time.wait(hidden)
+    wait_until(after_both + 2 * hidden)
     said.append(len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]))
     said.append(answered(s3.put_object, Bucket="failures", Key="k", Body=b"text", ContentType="application/json"))
     return said

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 from tests.model.machine import Tally, run
+from tools.processes import hear_interrupts
 
 __all__ = ["Soaked", "soak"]
 
@@ -57,6 +58,7 @@ def _run(runs: int, seed: int) -> Soaked:
 
 def main(runs: str, seed: str) -> None:
     """Run, and print what replays a failure."""
+    hear_interrupts()
     first = int(seed) if seed else random.SystemRandom().randrange(10**9)
     sys.stdout.write(f"{runs} runs from SEED={first}\n")
     sys.stdout.flush()

@@ -81,7 +81,7 @@ class Checkout(NamedTuple):
     def build(self, environment: Mapping[str, str] | None = None, *, before: str = "", umask: int = -1) -> Result:
         """Build, and wait for the end."""
         process = self.start(environment, before=before, umask=umask)
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate()
         return Result(process.returncode, output, errors)
 
     def check(self) -> Result:

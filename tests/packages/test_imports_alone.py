@@ -30,7 +30,7 @@ def _run(folder: Path, statements: str, settings: Mapping[str, str]) -> subproce
     """Run statements in a Python that finds the standard library and the unpacked zip, and nothing else."""
     command = [sys.executable, "-I", "-S", "-B", "-c", f"import sys; sys.path.insert(0, {str(folder)!r}); {statements}"]
     return subprocess.run(  # noqa: S603 -- our own command
-        command, env=dict(settings), capture_output=True, text=True, check=False, timeout=60
+        command, env=dict(settings), capture_output=True, text=True, check=False
     )
 
 

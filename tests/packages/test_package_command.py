@@ -14,6 +14,7 @@ import pytest
 
 from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result
 
+_IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
 
 
@@ -155,19 +156,22 @@ class TestWhatIsRefused:
 class TestInterruptions:
     """A build may end at any moment: no zip is ever half there."""
 
-    def test_interrupted(self, built: Checkout, checkout: Checkout) -> None:
-        """Ctrl-C ends a build with one line and leaves the old zips, and nothing else."""
+    @pytest.mark.parametrize("before", ["", _IGNORE_SIGINT], ids=["foreground", "background"])
+    def test_interrupted(self, built: Checkout, checkout: Checkout, before: str) -> None:
+        """Ctrl-C ends a build with one line and leaves the old zips, and nothing else; so does SIGINT in a background
+        job, which starts with SIGINT ignored.
+        """
         # GIVEN packages that are built, and a change that takes a while to build
         shutil.rmtree(checkout.cache / "prepared")
         main = checkout.source / "api_schedule_post" / "main.py"
         main.write_bytes(main.read_bytes() + b"\n# changed\n")
         # WHEN the build is interrupted in the middle of the work
-        process = checkout.start()
+        process = checkout.start(before=before)
         assert process.stdout is not None
         while "Preparing botocore" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate()
         # THEN
         assert process.returncode == 130
         assert len(errors.splitlines()) == 1
@@ -194,7 +198,7 @@ class TestInterruptions:
         shutil.rmtree(checkout.root / "build" / "dist")
         processes = [checkout.start(), checkout.start()]
         for process in processes:
-            _, errors = process.communicate(timeout=120)
+            _, errors = process.communicate()
             assert process.returncode == 0, errors
         assert checkout.zips() == built.zips()
 

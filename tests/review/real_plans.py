@@ -22,6 +22,7 @@ from typing import Any
 from tests.review.scenarios import SCENARIOS, TOPIC, Scenario
 from tools import stack as local_stack
 from tools.deploy import NO_CREDENTIALS
+from tools.processes import hear_interrupts
 from tools.review.plan import POLICY_ATTRIBUTES
 from tools.terraform import CONFIGURATION, ROOT, Workspace, open_workspace
 
@@ -229,6 +230,7 @@ def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
 
 def main(names: list[str]) -> None:
     """Make the plans of these names, or all; with `state`, all, after the state that they are against."""
+    hear_interrupts()
     _WORK.mkdir(parents=True, exist_ok=True)
     if names == ["state"]:
         _apply()

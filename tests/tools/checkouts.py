@@ -6,9 +6,10 @@ import fcntl
 import os
 import shutil
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
+
+from tests.support.waiting import comes_true
 
 __all__ = [
     "FUNCTIONS",
@@ -77,11 +78,12 @@ def clean_environment(**variables: str) -> Mapping[str, str]:
 def is_ended(lock: Path) -> bool:
     """Whether the process that holds a lock on this file has ended, or does so soon."""
     with lock.open("ab") as file:
-        for _ in range(100):
+
+        def is_free() -> bool:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                time.sleep(0.05)
-            else:
-                return True
-    return False
+                return False
+            return True
+
+        return comes_true(is_free)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from io import StringIO
 
 import pytest
@@ -115,7 +116,7 @@ class TestStatus:
 
     @pytest.fixture(autouse=True)
     def _restore_handlers(self) -> object:
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         yield
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -147,16 +148,23 @@ class TestStatus:
         assert caught.value.code == 1
         assert capsys.readouterr().err == f"make demo: {line}\n"
 
+    @pytest.mark.parametrize("on_entry", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-    def test_interrupted(self, capsys: pytest.CaptureFixture[str], number: signal.Signals) -> None:
-        """Ctrl-C, an ordered end and a closed terminal all let the command clean up, and end it with status 130."""
+    def test_interrupted(
+        self, capsys: pytest.CaptureFixture[str], number: signal.Signals, on_entry: signal.Handlers
+    ) -> None:
+        """Ctrl-C, an ordered end and a closed terminal all let the command clean up, and end it with status 130.
+
+        A background job, which starts with SIGINT ignored, ends the same way.
+        """
+        signal.signal(signal.SIGINT, on_entry)
         is_cleaned_up = False
 
         def wait(_console: Console) -> bool:
             nonlocal is_cleaned_up
             try:
                 os.kill(os.getpid(), number)
-                signal.pause()
+                time.sleep(60)  # interrupted at once; else the command ends with status 0
             finally:
                 is_cleaned_up = True
             return True

@@ -326,7 +326,7 @@ class TestCommandLine:
             os.killpg(process.pid, signal.SIGINT)
         else:
             process.terminate()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate()
         assert (fake.parent / "state").read_text() == "written"
         assert (process.returncode, errors) == (130, "make apply: interrupted\n")
 

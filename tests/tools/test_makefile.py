@@ -41,6 +41,14 @@ class TestList:
         assert not (checkout / ".venv").exists()
 
 
+def test_check_runs_lint_types_and_the_fast_tests() -> None:
+    """Ruff, mypy and the tests of the logic and the handlers are run, and nothing else."""
+    commands = make(ROOT, "--dry-run", "check").stdout
+    found = re.findall(r"^\.venv/tests/bin/(?:python -m )?(\w+(?: format)?)", commands, re.MULTILINE)
+    assert found[-4:] == ["ruff format", "ruff", "mypy", "pytest"]
+    assert commands.splitlines()[-1].endswith(" tests/logic tests/handlers")
+
+
 class TestInstallation:
     """Tools are installed whole or not at all."""
 
@@ -122,5 +130,5 @@ class TestVariables:
     @pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONSAFEPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "BASH_ENV"])
     def test_callers_python_settings_reach_no_recipe(self, tmp_path: Path, name: str) -> None:
         """Recipes run without the variables that a shell has for its own Pythons and scripts."""
-        (tmp_path / "Makefile").write_text(f'include {ROOT}/Makefile\nprint:\n\t@echo $${{{name}-unset}}\n')
+        (tmp_path / "Makefile").write_text(f"include {ROOT}/Makefile\nprint:\n\t@echo $${{{name}-unset}}\n")
         assert make(tmp_path, "print", **{name: "/elsewhere"}).stdout == "unset\n"

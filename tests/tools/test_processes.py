@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.checkouts import ROOT, write_program
-from tools.processes import bare_environment, environment, git, run, start
+from tools.processes import bare_environment, environment, git, run
 
 
 class TestEnvironment:
@@ -102,34 +101,6 @@ class TestRun:
     def test_standard_input_is_empty(self) -> None:
         """A program that asks a question gets no answer instead of waiting for one."""
         assert run([sys.executable, "-c", "import sys; print(repr(sys.stdin.read()))"]).output == "''\n"
-
-
-class TestInterrupts:
-    """SIGINT, SIGTERM and SIGHUP end a command in its own way, whatever its caller did with them."""
-
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-    def test_signal_raises_keyboard_interrupt(self, number: signal.Signals) -> None:
-        """A command started with SIGINT ignored, as a background shell does, hears it all the same."""
-        program = (
-            f"import os, sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from tools.processes import hear_interrupts\n"
-            "hear_interrupts()\n"
-            f"try:\n    os.kill(os.getpid(), {number})\n    print('missed')\n"
-            "except KeyboardInterrupt:\n    print('heard')\n"
-        )
-        process = start([sys.executable, "-c", program], variables=environment())
-        assert process.communicate(timeout=60)[0] == "heard\n"
-        ignoring = ["bash", "-c", f"trap '' INT; exec {sys.executable} -c \"$0\"", program]
-        assert run(ignoring).output == "heard\n"
-
-    def test_ignored_hangup_stays_ignored(self) -> None:
-        """A command under nohup goes on when its terminal closes."""
-        program = (
-            f"import os, signal, sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            "from tools.processes import hear_interrupts\nhear_interrupts()\n"
-            "os.kill(os.getpid(), signal.SIGHUP)\nprint('goes on')\n"
-        )
-        assert run(["bash", "-c", f"trap '' HUP; exec {sys.executable} -c \"$0\"", program]).output == "goes on\n"
 
 
 class TestGit:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tools.capacity.model import CapacityError, Workload, workload
 from tools.capacity.report import markdown, tables
+from tools.processes import hear_interrupts
 
 __all__ = ["main", "parse_number"]
 
@@ -47,6 +48,7 @@ def _workload(rate: str, peak: str, size: str, ahead: str) -> Workload:
 
 def main(arguments: Sequence[str]) -> int:
     """RATE, PEAK, SIZE and AHEAD, or `--table` for docs/scaling.md's; the exit status."""
+    hear_interrupts()
     if list(arguments) == ["--table"]:
         print(markdown(), end="")
         return 0

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from tools import deploy
 from tools.package_commits import Checkout
+from tools.processes import hear_interrupts
 from tools.review.accepted import judge, read_accepted
 from tools.review.code import code_changes
 from tools.review.dangers import find_dangers
@@ -113,6 +114,7 @@ def _print(page: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """The command line: a plan's JSON, or an environment whose plan is in build/plans/."""
+    hear_interrupts()
     parser = _Parser(prog="review", description=__doc__)
     parser.add_argument("plan", nargs="?", type=Path, help="what terraform show -json printed")
     parser.add_argument("--environment", help="instead: the environment whose plan make plan wrote")
