@@ -17,14 +17,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-__all__ = ["DEVNULL", "PIPE", "STDOUT", "Done", "Process", "environment", "git", "hear_interrupts", "run", "start"]
+__all__ = [
+    "DEVNULL",
+    "PIPE",
+    "STDOUT",
+    "Done",
+    "Process",
+    "environment",
+    "exchange",
+    "git",
+    "hear_interrupts",
+    "is_kept",
+    "run",
+    "start",
+]
 
 DEVNULL, PIPE, STDOUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
 
 type Process = subprocess.Popen[str]
 
-#: Variables that change what Python, pip, git, make, Terraform or a shell does, instead of where it finds things. Those of
-#: make are among them because a child make would take its parent's flags and variables for its own.
+#: Variables that change what Python, pip, git, make, Terraform or a shell does, instead of where it finds things. Those
+#: of make are among them because a child make would take its parent's flags and variables for its own.
 _CHANGES_BEHAVIOUR = re.compile(
     r"PYTHON.+|PIP_.+|GIT_.+|TF_(?:CLI_ARGS|DATA_DIR|INPUT|REATTACH_PROVIDERS|VAR|WORKSPACE).*"
     r"|MAKE(?:FILES|FLAGS|LEVEL|OVERRIDES)|MFLAGS|BASH_ENV|CDPATH|CLICOLOR_FORCE|FORCE_COLOR|PY_COLORS"
@@ -44,6 +57,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 #: adds nothing: whoever runs these commands in it runs its code anyway.
 _GIT_SETTINGS = {
     "color.ui": "false",
+    "core.attributesFile": os.devnull,
     "core.autocrlf": "false",
     "core.eol": "lf",
     "core.fsmonitor": "false",
@@ -51,6 +65,15 @@ _GIT_SETTINGS = {
     "core.quotePath": "false",
     "log.showSignature": "false",
     "safe.directory": "*",
+}
+
+#: A name of a commit means that commit, not what somebody's refs/replace/ puts in its place.
+_GIT_VARIABLES = {
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "LC_ALL": "C.UTF-8",
 }
 
 
@@ -84,6 +107,11 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
         home.mkdir(parents=True, exist_ok=True)
         variables["HOME"] = str(home)
     return variables | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(added or {})
+
+
+def is_kept(name: str) -> bool:
+    """Return whether `environment` keeps a variable although it changes what a program does."""
+    return _KEPT.fullmatch(name) is not None
 
 
 def _has_home(variables: Mapping[str, str]) -> bool:
@@ -130,6 +158,23 @@ def run(
     return Done(done.returncode, done.stdout or "", done.stderr or "")
 
 
+def exchange(
+    command: Sequence[str | Path], said: bytes, *, variables: Mapping[str, str] | None = None
+) -> tuple[int, bytes, str]:
+    """Run a command that reads and writes bytes; return its exit status, its output and its errors.
+
+    Raises OSError if it can't be started.
+    """
+    done = subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        capture_output=True,
+        env=dict(environment() if variables is None else variables),
+        input=said,
+    )
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
 def start(
     command: Sequence[str | Path],
     *,
@@ -158,11 +203,13 @@ def start(
     )
 
 
-def git(folder: Path, *arguments: str) -> Done:
-    """Run git in a folder, with its own defaults instead of anybody's settings. Raises OSError if there is no git."""
+def git(folder: Path, *arguments: str, added: Mapping[str, str] | None = None) -> Done:
+    """Run git in a folder, with its own defaults instead of anybody's settings, and with the variables `added`.
+
+    Raises OSError if there is no git.
+    """
     settings = [part for name, value in _GIT_SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    variables = environment({"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"})
-    return run(["git", "-C", folder, *settings, *arguments], variables=variables)
+    return run(["git", "-C", folder, *settings, *arguments], variables=environment(_GIT_VARIABLES | dict(added or {})))
 
 
 def hear_interrupts() -> None:
