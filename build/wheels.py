@@ -6,9 +6,9 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +18,8 @@ from zipfile import ZipFile
 from bytecode import compile_sources
 from deterministic_zip import Entry, compress, decompress
 from errors import BuildError
+
+from tools.processes import environment, is_kept, run
 
 __all__ = ["Requirement", "Wheel", "for_services", "prepare", "read_lock", "wheels"]
 
@@ -45,6 +47,16 @@ _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.!+-]+)(?P<hashes>
 #: Amazon Linux 2023 on arm64 has glibc 2.34. pip takes each tag literally, so one is not enough. No compiled wheel is
 #: accepted (see `_checked`), but one has to be seen to be refused by name.
 _PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
+
+
+#: Prints the settings in pip's configuration files, where later ones win. pip is locked, so its internals may be used.
+_READ_PIP_SETTINGS = """
+import json
+from pip._internal.configuration import Configuration
+configuration = Configuration(isolated=False)
+configuration.load()
+print(json.dumps({name: value for _, settings in configuration.items() for name, value in settings.items()}))
+"""
 
 
 class Requirement(NamedTuple):
@@ -138,13 +150,33 @@ def _fetch(missing: Sequence[Requirement], lock: Path, folder: Path) -> None:
     wanted = folder / "wanted.txt"
     lines = (f"{r} " + " ".join(f"--hash=sha256:{digest}" for digest in sorted(r.sha256)) for r in missing)
     wanted.write_text("\n".join(lines), encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    command = [sys.executable, "-I", "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", "--python-version=3.13", "--implementation=cp"]
     command += [f"--platform={platform}" for platform in _PLATFORMS]
     command += [f"--dest={folder}", f"--requirement={wanted}"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BuildError(_why_not_fetched(run.stderr, missing, lock))
+    # Where pip is killed, what it was working on goes with the folder.
+    done = run(command, variables=_pip_variables() | {"TMPDIR": str(folder)})
+    if done.status:
+        raise BuildError(_why_not_fetched(done.errors, missing, lock))
+
+
+def _pip_variables() -> dict[str, str]:
+    """Return variables that tell pip where packages come from, and make it read no configuration file.
+
+    Of the settings in those files, as of the variables, only those of the index and the way there are kept: others
+    (constraints, platforms, formats) would change what is fetched, or end pip.
+    """
+    read = run([sys.executable, "-I", "-c", _READ_PIP_SETTINGS])
+    if read.status:
+        raise BuildError(f"pip's configuration can't be read ({read.errors.strip().splitlines()[-1]})")
+    settings: dict[str, str] = json.loads(read.output)
+    variables = {}
+    for section in ("global", "download"):
+        for setting, value in settings.items():
+            name = f"PIP_{setting.removeprefix(f'{section}.').upper().replace('-', '_')}"
+            if setting.startswith(f"{section}.") and is_kept(name):
+                variables[name] = value
+    return variables | environment() | {"PIP_CONFIG_FILE": os.devnull}
 
 
 def _why_not_fetched(stderr: str, missing: Sequence[Requirement], lock: Path) -> str:

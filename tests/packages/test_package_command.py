@@ -10,8 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result
 
 _OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
@@ -118,8 +116,7 @@ class TestWhatIsRefused:
 
     def test_name_twice(self, checkout: Checkout) -> None:
         """A package of ours that has a dependency's name is refused."""
-        (checkout.source / "delayer").rename(checkout.source / "urllib3")
-        (checkout.source / "delayer").mkdir()
+        shutil.copytree(checkout.source / "delayer", checkout.source / "urllib3")
         edit(checkout.root / "pyproject.toml", r'package = "task_1minute_enqueuer"', 'package = "urllib3"')
         assert_refused(checkout.build(), "urllib3/__init__.py", "twice")
 
@@ -138,13 +135,6 @@ class TestWhatIsRefused:
         """A Python whose bytecode the functions' Python can't use is refused, even if there is nothing to build."""
         before = r"import importlib.util; importlib.util.MAGIC_NUMBER = b'\x2b\x0e\r\n'"
         assert_refused(checkout.build(before=before), "Python 3.13", "bytecode")
-
-    @pytest.mark.skipif(sys.version_info[:3] != (3, 13, 0), reason="what other versions compile is taken as it is")
-    def test_unknown_bytecode(self, checkout: Checkout) -> None:
-        """What Python 3.13.0 is not known to compile is not rewritten on a guess."""
-        before = "import python_3_13_0 as module; module._STARTS = {(start, 0) for start, _ in module._STARTS}"
-        checkout.zip_path("task-1minute-enqueuer").unlink()
-        assert_refused(checkout.build(before=before), "delayer/delayer_queue.py", "not known")
 
     def test_lock_without_hashes(self, checkout: Checkout) -> None:
         """A lock that does not pin a package with its hashes is refused."""
@@ -208,7 +198,7 @@ def test_make_package_runs_the_tool() -> None:
         text=True,
         check=True,
     ).stdout
-    assert plan.splitlines()[-1] == ".venv/build/bin/python build/package.py"
+    assert re.fullmatch(r"\.venv/build/bin/python( -\w+)* build/package\.py", plan.splitlines()[-1])
 
 
 class TestCheck:
