@@ -53,8 +53,12 @@ _PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014
 _READ_PIP_SETTINGS = """
 import json
 from pip._internal.configuration import Configuration
+from pip._internal.exceptions import PipError
 configuration = Configuration(isolated=False)
-configuration.load()
+try:
+    configuration.load()
+except PipError as error:
+    raise SystemExit(str(error))
 print(json.dumps({name: value for _, settings in configuration.items() for name, value in settings.items()}))
 """
 
@@ -168,15 +172,17 @@ def _pip_variables() -> dict[str, str]:
     """
     read = run([sys.executable, "-I", "-c", _READ_PIP_SETTINGS])
     if read.status:
-        raise BuildError(f"pip's configuration can't be read ({read.errors.strip().splitlines()[-1]})")
+        raise BuildError(f"pip's configuration can't be read: {' '.join(read.errors.split())[-500:]}")
     settings: dict[str, str] = json.loads(read.output)
     variables = {}
     for section in ("global", "download"):
         for setting, value in settings.items():
             name = f"PIP_{setting.removeprefix(f'{section}.').upper().replace('-', '_')}"
-            if setting.startswith(f"{section}.") and is_kept(name):
+            # Like pip, take an empty setting for none.
+            if setting.startswith(f"{section}.") and is_kept(name) and value:
                 variables[name] = value
-    return variables | environment() | {"PIP_CONFIG_FILE": os.devnull}
+    own = {name: value for name, value in environment().items() if value or not is_kept(name)}
+    return variables | own | {"PIP_CONFIG_FILE": os.devnull}
 
 
 def _why_not_fetched(stderr: str, missing: Sequence[Requirement], lock: Path) -> str:

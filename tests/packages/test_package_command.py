@@ -179,10 +179,13 @@ class TestInterruptions:
         assert list(checkout.root.rglob(".unfinished-*")) == [working]
 
     def test_two_builds_at_once(self, built: Checkout, checkout: Checkout) -> None:
-        """Two builds of one checkout at the same time both end well."""
+        """Two first builds of one checkout at the same time both fetch, prepare and build, and end well."""
+        offered = (checkout.cache / "wheels").resolve()
         shutil.rmtree(checkout.cache / "prepared")
-        shutil.rmtree(checkout.root / "build" / "dist")
-        processes = [checkout.start(), checkout.start()]
+        for wheel in own_wheels(checkout).iterdir():
+            wheel.unlink()
+        environment = _OFFLINE | {"PIP_FIND_LINKS": str(offered)}
+        processes = [checkout.start(environment), checkout.start(environment)]
         for process in processes:
             _, errors = process.communicate(timeout=120)
             assert process.returncode == 0, errors
