@@ -153,6 +153,7 @@ class Project:
         return sources
 
     def _zip(self, function: Function, sources: dict[str, bytes]) -> bytes:
+        _require_locked_compressor()
         from bytecode import compile_sources  # noqa: PLC0415 -- only where there is something to build
         from deterministic_zip import compress, zip_bytes  # noqa: PLC0415
         from wheels import for_services  # noqa: PLC0415
@@ -205,6 +206,23 @@ def _require_lambda_bytecode() -> None:
         raise BuildError(
             f"The functions run on Python 3.13, which can't use the bytecode of Python {version}, {sys.executable}:"
             " delete .venv/build and run 'make package PYTHON=python3.13'"
+        )
+
+
+def _require_locked_compressor() -> None:
+    """Raise BuildError if this Python's compressor is not the locked one, which alone writes the same bytes."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 -- slow, seldom needed
+
+    lock = (_TOOLCHAIN / "build" / "requirements.txt").read_text(encoding="utf-8")
+    locked = "".join(re.findall(r"(?m)^deflate==(\S+)", lock))
+    try:
+        found = version("deflate")
+    except PackageNotFoundError:
+        found = "none"
+    if found != locked:
+        raise BuildError(
+            f"build/requirements.txt names deflate {locked}, and {sys.executable} has {found}: run 'make package',"
+            " which uses .venv/build"
         )
 
 

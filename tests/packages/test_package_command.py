@@ -136,6 +136,14 @@ class TestWhatIsRefused:
         before = r"import importlib.util; importlib.util.MAGIC_NUMBER = b'\x2b\x0e\r\n'"
         assert_refused(checkout.build(before=before), "Python 3.13", "bytecode")
 
+    def test_another_compressor(self, built: Checkout, checkout: Checkout) -> None:
+        """A Python with another compressor than the locked one, which would write other bytes, is refused."""
+        checkout.zip_path("task-1minute-enqueuer").unlink()
+        before = "import importlib.metadata as metadata; metadata.version = lambda _: '0.0'"
+        assert_refused(checkout.build(before=before), "deflate", "has 0.0", "make package")
+        assert checkout.build().status == 0
+        assert checkout.zips() == built.zips()
+
     def test_lock_without_hashes(self, checkout: Checkout) -> None:
         """A lock that does not pin a package with its hashes is refused."""
         checkout.lock.write_text("six==1.17.0\n")
