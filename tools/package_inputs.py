@@ -101,13 +101,13 @@ def git_names(content: bytes) -> list[str]:
 
 
 def held(root: Path, commit: str) -> Held | None:
-    """Return what a commit holds of the project in a folder; None if there is no such commit, or nothing in it."""
+    """Return what a commit holds of the project in a folder; None if there is no such commit, or no project in it."""
     try:
         tree = git(root, "ls-tree", "-r", "-z", commit, "--", *_FOLDERS)
         pyproject = git(root, "cat-file", "blob", f"{commit}:./pyproject.toml")
     except OSError:
         return None
-    if tree.status or not tree.output:
+    if tree.status or pyproject.status:
         return None
     files = {}
     for line in filter(None, tree.output.split("\0")):
