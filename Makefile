@@ -124,7 +124,7 @@ require-terraform:
 
 .PHONY: package
 package: .venv/build/.installed ## Build build/dist/<function>.zip for every function
-	@.venv/build/bin/python build/package.py
+	@.venv/build/bin/python -I -B build/package.py
 
 .PHONY: lock
 lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything

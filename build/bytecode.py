@@ -1,8 +1,8 @@
 """Bytecode that Lambda uses as it is: for its Python, with the path it will have, never compared with its source.
 
 The same sources give the same bytes on every machine: Python 3.13.5, 3.13.15 and 3.13.18, on x86-64 and arm64, were
-compared over all our dependencies. The compiler of Python 3.13.0 leaves out an instruction in comprehensions that later
-ones put in; `python_3_13_0.py` adds it.
+compared over all our dependencies. Python 3.13.0 gives others, because its compiler leaves out an instruction in
+comprehensions.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import importlib.util
 import marshal
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from errors import BuildError
-from python_3_13_0 import as_compiled_later
+
+from tools.processes import bare_environment, exchange
 
 __all__ = ["cached_name", "compile_sources"]
 
@@ -53,25 +53,16 @@ def compile_sources(sources: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _compile(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    # Nothing of this machine: no site-packages, no user's or script's folder to import from, no environment.
+    # Nothing of this machine: no site-packages, no user's or script's folder to import from, no variable.
     command = [sys.executable, "-S", "-s", "-P", "-W", "ignore", str(Path(__file__).with_name("compile_clean.py"))]
     request = marshal.dumps([(_TASK_ROOT + name, source) for name, source in sources.items()])
-    run = subprocess.run(command, input=request, capture_output=True, env={"PYTHONHASHSEED": "0"}, check=False)
-    if run.returncode:
-        raise BuildError(f"The compiler ended with status {run.returncode}: {run.stderr.decode().strip()[-500:]}")
+    status, output, errors = exchange(command, request, variables=bare_environment({"PYTHONHASHSEED": "0"}))
+    if status:
+        raise BuildError(f"The compiler ended with status {status}: {' '.join(errors.split())[-500:]}")
     compiled = {}
-    for (name, source), answer in zip(sources.items(), marshal.loads(run.stdout), strict=True):  # noqa: S302 -- our own
+    for (name, source), answer in zip(sources.items(), marshal.loads(output), strict=True):  # noqa: S302 -- our own
         if isinstance(answer, str):
             raise BuildError(f"A source does not compile: {answer.removeprefix(_TASK_ROOT)}")
         header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-        compiled[cached_name(name)] = header + _of_any_patch_version(name, answer)
+        compiled[cached_name(name)] = header + answer
     return compiled
-
-
-def _of_any_patch_version(name: str, marshalled: bytes) -> bytes:
-    if sys.version_info[:3] != (3, 13, 0):
-        return marshalled
-    try:
-        return as_compiled_later(marshalled)
-    except BuildError as error:
-        raise BuildError(f"{name}: {error}") from error

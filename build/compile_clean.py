@@ -2,8 +2,7 @@
 
 What marshal writes depends on the process: a name that other code there has as well can show in the bytes (those of
 typing_extensions differ where typing is loaded). So every file is compiled in a fork of a process that has compiled
-nothing, that has imported nothing but what is here, and that was started with an empty environment and a fixed hash
-seed.
+nothing, that has imported nothing but what is here, and that was started with no locale and a fixed hash seed.
 
 Standard input is a marshalled list of (path, source); standard output the marshalled list of answers in the same
 order: a code object's bytes, or where the source does not compile, a str that says why.

@@ -8,7 +8,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +17,8 @@ from zipfile import ZipFile
 from bytecode import compile_sources
 from deterministic_zip import Entry, compress, decompress
 from errors import BuildError
+
+from tools.processes import pip_environment, run
 
 __all__ = ["Requirement", "Wheel", "for_services", "prepare", "read_lock", "wheels"]
 
@@ -138,13 +139,18 @@ def _fetch(missing: Sequence[Requirement], lock: Path, folder: Path) -> None:
     wanted = folder / "wanted.txt"
     lines = (f"{r} " + " ".join(f"--hash=sha256:{digest}" for digest in sorted(r.sha256)) for r in missing)
     wanted.write_text("\n".join(lines), encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]
+    command = [sys.executable, "-I", "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--no-deps"]
     command += ["--require-hashes", "--only-binary=:all:", "--python-version=3.13", "--implementation=cp"]
     command += [f"--platform={platform}" for platform in _PLATFORMS]
     command += [f"--dest={folder}", f"--requirement={wanted}"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise BuildError(_why_not_fetched(run.stderr, missing, lock))
+    try:
+        variables = pip_environment(sys.executable)
+    except OSError as error:
+        raise BuildError(str(error)) from error
+    # Where pip is killed, what it was working on goes with the folder.
+    done = run(command, variables=variables | {"TMPDIR": str(folder)})
+    if done.status:
+        raise BuildError(_why_not_fetched(done.errors, missing, lock))
 
 
 def _why_not_fetched(stderr: str, missing: Sequence[Requirement], lock: Path) -> str:

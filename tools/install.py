@@ -13,19 +13,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tools.processes import environment, hear_interrupts, run, start
+from tools.processes import environment, hear_interrupts, pip_environment, start
 
 __all__ = ["InstallError", "install"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
 _EVERY_SECONDS = 4
-
-#: Prints the distributions that an environment holds, a line each, as a lock names them.
-_LIST = "from importlib.metadata import distributions as d; print(*(f'{x.name}=={x.version}' for x in d()), sep='\\n')"
 
 
 class InstallError(Exception):
@@ -39,7 +36,8 @@ def install(lock: Path, venv: Path) -> None:
     waited for.
 
     Raises:
-        InstallError: Python or pip failed, or pip's configuration sent the packages elsewhere.
+        InstallError: Python or pip failed.
+        OSError: pip's configuration can't be read, or the disk is full.
         KeyboardInterrupt: interrupted; nothing is left.
     """
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
@@ -53,7 +51,6 @@ def install(lock: Path, venv: Path) -> None:
             with tempfile.TemporaryDirectory(prefix=f"{venv.name}-", dir=venv.parent) as temporary:
                 _make_venv(venv, Path(temporary))
                 _pip(lock, venv, Path(temporary))
-            _check(lock, venv)
         except BaseException:
             shutil.rmtree(venv, ignore_errors=True)
             raise
@@ -73,7 +70,8 @@ def _only_one(venv: Path) -> Iterator[None]:
 
 
 def _make_venv(venv: Path, temporary: Path) -> None:
-    status, output = _wait_for([sys.executable, "-I", "-m", "venv", str(venv)], temporary, lambda _: None)
+    command = [sys.executable, "-I", "-m", "venv", str(venv)]
+    status, output = _wait_for(command, environment(), temporary, lambda _: None)
     if status:
         raise InstallError(f"Python could not make an environment: {output.strip()}")
 
@@ -81,9 +79,10 @@ def _make_venv(venv: Path, temporary: Path) -> None:
 def _pip(lock: Path, venv: Path, temporary: Path) -> None:
     command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar=off", f"--requirement={lock}"]
-    progress = _Progress(f"Installing {len(_pinned(lock))} packages of {_shown(lock)} into {_shown(venv)}, once")
+    count = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    progress = _Progress(f"Installing {count} packages of {_shown(lock)} into {_shown(venv)}, once")
     with progress:
-        status, output = _wait_for(command, temporary, progress.count)
+        status, output = _wait_for(command, pip_environment(command[0]), temporary, progress.count)
     if status:
         lines = [line.strip() for line in output.splitlines()]
         errors = [line for line in lines if line.startswith("ERROR: ")] or lines
@@ -94,12 +93,14 @@ def _pip(lock: Path, venv: Path, temporary: Path) -> None:
         )
 
 
-def _wait_for(command: list[str], temporary: Path, hear: Callable[[str], None]) -> tuple[int, str]:
+def _wait_for(
+    command: list[str], variables: Mapping[str, str], temporary: Path, hear: Callable[[str], None]
+) -> tuple[int, str]:
     """Run a command, and let `hear` have its lines as they come; return its exit status and what it printed.
 
     Interrupted, it is ended with its children, whose temporary files are below `temporary`.
     """
-    process = start(command, variables=environment({"TMPDIR": str(temporary)}))
+    process = start(command, variables={**variables, "TMPDIR": str(temporary)})
     assert process.stdout is not None
     lines = []
     try:
@@ -112,26 +113,6 @@ def _wait_for(command: list[str], temporary: Path, hear: Callable[[str], None]) 
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
-
-
-def _check(lock: Path, venv: Path) -> None:
-    """Raise InstallError if pip has put the packages elsewhere, or nowhere, as its configuration files can make it."""
-    found = {_normalized(line) for line in run([venv / "bin" / "python", "-I", "-c", _LIST]).output.splitlines()}
-    missing = [pin for pin in _pinned(lock) if _normalized(pin) not in found]
-    if missing:
-        raise InstallError(
-            f"pip reported success, and {', '.join(missing[:3])} is not in {_shown(venv)}. Look for target, prefix, "
-            "root, user or dry-run in 'pip config list', and take it out."
-        )
-
-
-def _pinned(lock: Path) -> list[str]:
-    return re.findall(r"^[\w.-]+==[^\s;\\]+", lock.read_text(encoding="utf-8"), re.MULTILINE)
-
-
-def _normalized(pin: str) -> str:
-    name, _, version = pin.partition("==")
-    return re.sub(r"[-_.]+", "-", name).lower() + "==" + version
 
 
 def _shown(path: Path) -> str:

@@ -1,6 +1,6 @@
 """Which commit a package was built from, kept in git notes: docs/adr/0008 says why there.
 
-`make plan` notes it of the packages that it has just built, if all that they are built from is committed. A workflow's
+`make plan` notes it of the packages that it has just built, if HEAD holds all that they were built from. A workflow's
 clone has no notes: `make ci-note` builds the packages of the commit that GitHub says is deployed. If that commit were
 another, the note would still be right, and the review would find none for what is deployed.
 """
@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.package_inputs import Record, held
 from tools.packages import build_packages, find_commit
-from tools.processes import hear_interrupts
+from tools.processes import git, hear_interrupts
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["NOTES", "Checkout", "commit_of", "note_checkout", "note_packages"]
 
 NOTES = "refs/notes/packages"
-
-#: All that packages are built from (build/package.py). What `make` puts below build/ is ignored by git.
-_INPUTS = ("src", "build", "requirements.txt", "pyproject.toml")
 
 #: A note is the machine's, not a person's; git wants a name all the same.
 _NOTED_BY = ("-c", "user.name=make plan", "-c", "user.email=make-plan@localhost")
@@ -36,13 +34,13 @@ class Checkout:
 
     root: Path
 
-    def git(self, *arguments: str) -> str | None:
-        """What git prints, or None if it fails or is not there."""
+    def git(self, *arguments: str, index: Path | None = None) -> str | None:
+        """Return what git prints, with another index if it is given; None if git fails or is not there."""
         try:
-            done = subprocess.run(["git", "-C", str(self.root), *arguments], check=False, capture_output=True)  # noqa: S607
+            done = git(self.root, *arguments, added={"GIT_INDEX_FILE": str(index)} if index else None)
         except OSError:
             return None
-        return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+        return done.output if done.status == 0 else None
 
     def told(self, commit: str) -> str:
         """A commit in a few words: its short name, date and subject."""
@@ -51,25 +49,39 @@ class Checkout:
     def read(self, commit: str | None, path: str) -> str:
         """A file's text, empty if there is none."""
         if commit is not None:
-            return self.git("show", f"{commit}:{path}") or ""
+            return self.git("cat-file", "blob", f"{commit}:./{path}") or ""
         file = self.root / path
         return file.read_text(encoding="utf-8") if file.is_file() else ""
 
     def changed_files(self, old: str, new: str | None, *paths: str) -> Iterator[str]:
-        """The files that differ, with the lines added and removed."""
-        commits = (old,) if new is None else (old, new)
-        for line in (self.git("diff", "--numstat", "--no-renames", *commits, "--", *paths) or "").splitlines():
-            added, removed, path = line.split("\t", 2)
-            yield f"{path} +{added} -{removed}"
-        if new is None:
-            untracked = self.git("ls-files", "--others", "--exclude-standard", "--", *paths) or ""
-            yield from (f"{path} new, not committed" for path in untracked.splitlines())
+        """Yield the files that differ, with the lines added and removed."""
+        with tempfile.TemporaryDirectory() as folder:
+            # The user's index may say of a file that git is not to look whether it was changed. This one does not.
+            index = Path(folder) / "index"
+            self.git("read-tree", "HEAD", index=index)
+            commits = (old,) if new is None else (old, new)
+            numbers = ("--numstat", "--no-renames", "--no-ext-diff", "--no-textconv", "--relative")
+            for line in (self.git("diff", *numbers, *commits, "--", *paths, index=index) or "").splitlines():
+                added, removed, path = line.split("\t", 2)
+                yield f"{path} +{added} -{removed}"
+            if new is None:
+                untracked = self.git("ls-files", "--others", "--exclude-standard", "--", *paths, index=index) or ""
+                yield from (f"{path} new, not committed" for path in untracked.splitlines())
 
 
 def note_checkout(checkout: Checkout, packages: Path) -> None:
-    """Note of HEAD that the packages in a folder were built from it, unless what they are of is not committed."""
-    if checkout.git("status", "--porcelain", "--", *_INPUTS) == "":
-        note_packages(checkout, "HEAD", packages.glob("*.zip"))
+    """Note of HEAD the packages in a folder that were made of nothing but what it holds."""
+    head = (checkout.git("rev-parse", "HEAD") or "").strip()
+    inputs = held(checkout.root, head)
+    if inputs is None:
+        return
+    built = []
+    for package in packages.glob("*.zip"):
+        record = Record.read(checkout.root / "build" / "cache" / f"{package.stem}.built")
+        is_recorded = record and record.zip == hashlib.sha256(package.read_bytes()).hexdigest()
+        if record and is_recorded and not inputs.differences(record):
+            built.append(package)
+    note_packages(checkout, head, built)
 
 
 def note_packages(checkout: Checkout, commit: str, packages: Iterable[Path]) -> None:
@@ -87,7 +99,9 @@ def note_packages(checkout: Checkout, commit: str, packages: Iterable[Path]) -> 
 
 def commit_of(checkout: Checkout, function: str, sha256: str) -> str | None:
     """The newest commit that this package was built from, as far as this clone has it; `sha256` is in base64."""
-    found = checkout.git("grep", "--name-only", "--fixed-strings", "-e", f"{function} {sha256}", NOTES)
+    noted = ("--name-only", "--no-color", "--full-name", "--fixed-strings", "-e", f"{function} {sha256}", NOTES)
+    # The notes are at the top of their tree, wherever the project is in its repository.
+    found = checkout.git("grep", *noted, "--", ":(top)")
     # A note is a file, named by the commit, in folders of its first digits once there are many.
     names = [line.removeprefix(f"{NOTES}:").replace("/", "") for line in (found or "").splitlines()]
     here = [name for name in names if checkout.git("cat-file", "-e", f"{name}^{{commit}}") is not None]

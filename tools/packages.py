@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.package_inputs import git_names, held
+from tools.processes import git, run
 from tools.terraform import ROOT, TerraformError
 
 __all__ = ["build_packages", "find_commit", "note_commit", "other_commit"]
@@ -36,29 +36,32 @@ def find_commit(commit: str) -> str:
     """The full name of a commit whose packages can be built. Raises TerraformError."""
     if not commit:
         raise TerraformError("no commit is named: give TO= the commit whose code is to run again, like TO=HEAD~1")
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
-    if found.returncode:
+    found = git(ROOT, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if found.status:
         raise TerraformError(
             f"there is no commit {commit!r} here; of a shallow clone, git fetch --unshallow gets the rest"
         )
-    name = found.stdout.strip()
-    if _git("cat-file", "-e", f"{name}:build/package.py").returncode:
+    name = found.output.strip()
+    if git(ROOT, "cat-file", "-e", f"{name}:./build/package.py").status:
         raise TerraformError(f"{commit} has no build/package.py: it is older than the packages, and can't be built")
     return name
 
 
 @contextlib.contextmanager
 def build_packages(commit: str) -> Iterator[list[Path]]:
-    """A commit's packages, built in a worktree of its own; they are gone after. Raises TerraformError."""
+    """Build a commit's packages in a worktree, which is removed afterwards. Raises TerraformError."""
     work = ROOT / "build" / "work"
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="packages-", dir=work) as folder:
-        checkout = Path(folder) / "checkout"
-        _git("worktree", "prune")
-        added = _git("worktree", "add", "--quiet", "--detach", str(checkout), commit)
-        if added.returncode:
-            raise TerraformError(f"git could not check {commit[:12]} out:\n{added.stderr.strip()}")
+        worktree = Path(folder) / "checkout"
+        git(ROOT, "worktree", "prune")
+        added = git(ROOT, "worktree", "add", "--quiet", "--detach", str(worktree), commit)
+        if added.status:
+            raise TerraformError(f"git could not check {commit[:12]} out:\n{added.errors.strip()}")
         try:
+            # The project may be a folder of a larger repository.
+            checkout = worktree / git(ROOT, "rev-parse", "--show-prefix").output.removesuffix("\n")
+            _check_worktree(checkout, commit)
             # Kept for all commits: at every build, wheels are compared with the lock's hashes, and what was made of
             # them with all that it was made from.
             for name in ("wheels", "prepared"):
@@ -66,13 +69,21 @@ def build_packages(commit: str) -> Iterator[list[Path]]:
                 cache.mkdir(parents=True, exist_ok=True)
                 (checkout / "build" / "cache").mkdir(exist_ok=True)
                 (checkout / "build" / "cache" / name).symlink_to(cache)
-            environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-            built = subprocess.run(_build_command(checkout), cwd=checkout, env=environment, check=False)
-            if built.returncode:
+            if run(_build_command(checkout), folder=checkout, is_shown=True).status:
                 raise TerraformError(f"the packages of {commit[:12]} were not built; see above")
             yield sorted((checkout / "build" / "dist").glob("*.zip"))
         finally:
-            _git("worktree", "remove", "--force", str(checkout))
+            git(ROOT, "worktree", "remove", "--force", str(worktree))
+
+
+def _check_worktree(checkout: Path, commit: str) -> None:
+    """Raise TerraformError if a file that packages are built from is not what the commit holds."""
+    inputs = held(checkout, commit)
+    for path, name in inputs.files.items() if inputs else ():
+        if name not in git_names((checkout / path).read_bytes()):
+            raise TerraformError(
+                f"git checks {path} out otherwise than {commit[:12]} holds it: look at .git/info/attributes"
+            )
 
 
 def _hashes(packages: Path) -> dict[str, str]:
@@ -80,7 +91,7 @@ def _hashes(packages: Path) -> dict[str, str]:
 
 
 def _build_command(checkout: Path) -> list[str]:
-    """What builds a worktree's packages: its own make; where its toolchain is locked as ours is, ours."""
+    """Return the command that builds a worktree's packages: with our toolchain if it is locked the same, else make."""
     toolchain = ROOT / ".venv" / "build"
     lock = Path("build", "requirements.txt")
     if (toolchain / ".installed").exists() and _same(ROOT / lock, checkout / lock):
@@ -90,7 +101,3 @@ def _build_command(checkout: Path) -> list[str]:
 
 def _same(one: Path, other: Path) -> bool:
     return other.exists() and one.read_bytes() == other.read_bytes()
-
-
-def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=False, capture_output=True, text=True)  # noqa: S607

@@ -7,6 +7,7 @@ standard library is used, because the toolchain that builds packages and the wor
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import re
@@ -25,8 +26,10 @@ __all__ = [
     "Process",
     "bare_environment",
     "environment",
+    "exchange",
     "git",
     "hear_interrupts",
+    "pip_environment",
     "run",
     "start",
 ]
@@ -53,12 +56,30 @@ _KEPT = re.compile(
 #: Where the loader finds shared libraries: some Pythons don't start without.
 _LOADER = re.compile(r"(?:LD|DYLD)_(?:FALLBACK_)?LIBRARY_PATH")
 
+#: Prints the settings in pip's configuration files, where later ones win. `pip config list` sorts the files by name.
+#: The pip that comes with Python 3.13.0 has the settings of all files in one mapping, later ones have a mapping a file.
+_READ_PIP_SETTINGS = """
+import json
+from pip._internal.configuration import Configuration
+from pip._internal.exceptions import PipError
+configuration = Configuration(isolated=False)
+try:
+    configuration.load()
+except PipError as error:
+    raise SystemExit(str(error))
+found = {}
+for name, value in configuration.items():
+    found |= value if isinstance(value, dict) else {name: value}
+print(json.dumps(found))
+"""
+
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 #: Settings that win over those of the repository; the user's and the machine's files are not read. Trusting the folder
 #: adds nothing: whoever runs these commands in it runs its code anyway.
 _GIT_SETTINGS = {
     "color.ui": "false",
+    "core.attributesFile": os.devnull,
     "core.autocrlf": "false",
     "core.eol": "lf",
     "core.fsmonitor": "false",
@@ -66,6 +87,15 @@ _GIT_SETTINGS = {
     "core.quotePath": "false",
     "log.showSignature": "false",
     "safe.directory": "*",
+}
+
+#: A name of a commit means that commit, not what somebody's refs/replace/ puts in its place.
+_GIT_VARIABLES = {
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "LC_ALL": "C.UTF-8",
 }
 
 
@@ -104,6 +134,28 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
 def bare_environment(added: Mapping[str, str]) -> dict[str, str]:
     """Return an environment that holds nothing of the caller's, except where shared libraries are."""
     return {name: value for name, value in os.environ.items() if _LOADER.fullmatch(name)} | dict(added)
+
+
+def pip_environment(python: str | Path) -> dict[str, str]:
+    """Return variables that tell a Python's pip where packages come from, and make it read no configuration file.
+
+    Of the settings in those files, as of the variables, only those of the index and the way there are kept: others (a
+    target, constraints, formats) would change what is installed and where, or end pip. Raises OSError if the files
+    can't be read.
+    """
+    read = run([python, "-I", "-c", _READ_PIP_SETTINGS])
+    if read.status:
+        raise OSError(f"pip's configuration can't be read: {' '.join(read.errors.split())[-500:]}")
+    variables = {}
+    settings = sorted(json.loads(read.output).items(), key=lambda setting: not setting[0].startswith("global."))
+    for setting, value in settings:
+        section, _, name = setting.partition(".")
+        variable = f"PIP_{name.upper().replace('-', '_')}"
+        # Like pip, take an empty setting for none, and a command's own for more than the one for all.
+        if section in ("global", "download", "install") and _KEPT.fullmatch(variable) and value:
+            variables[variable] = value
+    own = {name: value for name, value in environment().items() if value or not _KEPT.fullmatch(name)}
+    return variables | own | {"PIP_CONFIG_FILE": os.devnull}
 
 
 def _has_home(variables: Mapping[str, str]) -> bool:
@@ -150,6 +202,23 @@ def run(
     return Done(done.returncode, done.stdout or "", done.stderr or "")
 
 
+def exchange(
+    command: Sequence[str | Path], said: bytes, *, variables: Mapping[str, str] | None = None
+) -> tuple[int, bytes, str]:
+    """Run a command that reads and writes bytes; return its exit status, its output and its errors.
+
+    Raises OSError if it can't be started.
+    """
+    done = subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        capture_output=True,
+        env=dict(environment() if variables is None else variables),
+        input=said,
+    )
+    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
+
+
 def start(
     command: Sequence[str | Path],
     *,
@@ -178,11 +247,13 @@ def start(
     )
 
 
-def git(folder: Path, *arguments: str) -> Done:
-    """Run git in a folder, with its own defaults instead of anybody's settings. Raises OSError if there is no git."""
+def git(folder: Path, *arguments: str, added: Mapping[str, str] | None = None) -> Done:
+    """Run git in a folder, with its own defaults instead of anybody's settings, and with the variables `added`.
+
+    Raises OSError if there is no git.
+    """
     settings = [part for name, value in _GIT_SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    variables = environment({"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"})
-    return run(["git", "-C", folder, *settings, *arguments], variables=variables)
+    return run(["git", "-C", folder, *settings, *arguments], variables=environment(_GIT_VARIABLES | dict(added or {})))
 
 
 def hear_interrupts() -> None:

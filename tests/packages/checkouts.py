@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 
 class Checkout(NamedTuple):
-    """What `build/package.py` reads and writes, in a folder."""
+    """What `build/package.py` reads and writes, in a folder, and a copy of the tool itself."""
 
     root: Path
 
@@ -60,21 +60,27 @@ class Checkout(NamedTuple):
         return {function: self.zip_path(function).read_bytes() for function in FUNCTIONS}
 
     def start(
-        self, environment: Mapping[str, str] | None = None, *, before: str = "", umask: int = -1
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        before: str = "",
+        preexec: Callable[[], None] | None = None,
+        umask: int = -1,
     ) -> subprocess.Popen[str]:
         """Start a build in the checkout's folder. `before` is a statement for its Python to run first."""
-        toolchain = ROOT / "build"
-        command = [str(_PYTHON), str(toolchain / "package.py"), "--project", str(self.root)]
+        command = [str(_PYTHON), "build/package.py"]
         if before:
-            run = f"import runpy; {before}; runpy.run_path({command[1]!r}, run_name='__main__')"
-            command = [command[0], "-c", run, *command[2:]]
+            path = f"sys.path += [{str(self.root / 'build')!r}, {str(self.root)!r}]"
+            run = f"import runpy, sys; {path}; {before}; runpy.run_path({command[1]!r}, run_name='__main__')"
+            command = [command[0], "-I", "-B", "-c", run]
         return subprocess.Popen(  # noqa: S603 -- our own command
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.root,
-            env=os.environ | {"PYTHONPATH": str(toolchain)} | dict(environment or {}),
+            env=os.environ | dict(environment or {}),
+            preexec_fn=preexec,  # noqa: PLW1509 -- this process has no threads
             umask=umask,
         )
 
@@ -86,7 +92,7 @@ class Checkout(NamedTuple):
 
     def check(self) -> Result:
         """Only look whether the zips are what would be built."""
-        command = [str(_PYTHON), str(ROOT / "build" / "package.py"), "--project", str(self.root), "--check"]
+        command = [str(_PYTHON), str(self.root / "build" / "package.py"), "--check"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own command
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -104,6 +110,9 @@ def make_checkout(root: Path) -> Checkout:
     checkout.cache.mkdir(parents=True)
     (checkout.cache / "wheels").symlink_to(wheels)
     shutil.copytree(ROOT / "src", checkout.source, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "requirements.txt"):
+    (root / "tools").mkdir()
+    toolchain = [path.relative_to(ROOT).as_posix() for path in (ROOT / "build").glob("*.py")]
+    files = ("pyproject.toml", "requirements.txt", "build/requirements.txt", ".gitattributes", ".gitignore")
+    for name in (*toolchain, *files, "tools/package_inputs.py", "tools/processes.py"):
         shutil.copy2(ROOT / name, root / name)
     return checkout

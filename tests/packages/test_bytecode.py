@@ -6,25 +6,14 @@ import importlib.util
 import marshal
 import subprocess
 import sys
-from hashlib import sha256
-from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
-from tests.packages.checkouts import ROOT, Checkout
+from tests.packages.checkouts import Checkout
 
 #: Python 3.13's, from CPython's pycore_magic_number.h.
 _MAGIC = b"\xf3\x0d\x0d\x0a"
-
-#: Comprehensions and generator expressions of all kinds, which Python 3.13.0 compiles otherwise than later ones.
-_COMPREHENSIONS = Path(__file__).with_name("comprehensions.txt").read_bytes()
-
-#: Of the bytes that Python 3.13.5, 3.13.15 and 3.13.18 make of them, each by itself. To see it of such a Python, run
-#: python3.13 -I -S -c "from hashlib import sha256; import marshal, sys; print(sha256(marshal.dumps(compile(
-#: sys.stdin.buffer.read(), '/var/task/delayer/comprehensions.py', 'exec'))).hexdigest())" with the file as its input.
-_COMPREHENSIONS_SHA256 = "85058d93460626d30899f83e1f30bb632aee54a539bd911dd78186cbfe47b5f2"
 
 
 @pytest.fixture
@@ -32,17 +21,6 @@ def files(built: Checkout, function: str) -> dict[str, bytes]:
     """The contents of a function's zip."""
     with ZipFile(built.zip_path(function)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
-
-
-@pytest.fixture(scope="module")
-def comprehensions(built: Checkout, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The marshalled code that the build makes of `_COMPREHENSIONS`."""
-    checkout = built.copy(tmp_path_factory.mktemp("comprehensions") / "checkout")
-    (checkout.source / "delayer" / "comprehensions.py").write_bytes(_COMPREHENSIONS)
-    result = checkout.build()
-    assert result.status == 0, result.errors
-    with ZipFile(checkout.zip_path("api-schedule-post")) as archive:
-        return archive.read("delayer/__pycache__/comprehensions.cpython-313.pyc")[16:]
 
 
 def test_every_source_has_its_bytecode(files: dict[str, bytes]) -> None:
@@ -77,32 +55,12 @@ def test_what_the_build_has_loaded_makes_no_difference(files: dict[str, bytes]) 
     program = """if True:
         import marshal, sys
         made = marshal.dumps(compile(sys.stdin.buffer.read(), "/var/task/typing_extensions.py", "exec"))
-        if sys.version_info[:3] == (3, 13, 0):
-            sys.path.append(sys.argv[1])
-            from python_3_13_0 import as_compiled_later
-            made = as_compiled_later(made)
         sys.stdout.buffer.write(made)
         """
     run = subprocess.run(  # noqa: S603 -- our own command
-        [sys.executable, "-I", "-S", "-c", program, str(ROOT / "build")],
+        [sys.executable, "-I", "-S", "-c", program],
         input=files["typing_extensions.py"],
         capture_output=True,
         check=True,
     )
     assert files["__pycache__/typing_extensions.cpython-313.pyc"][16:] == run.stdout
-
-
-def test_any_patch_version_gives_the_same_bytes(comprehensions: bytes) -> None:
-    """Whichever Python 3.13 has built this, 3.13.0 too, its bytecode is that of 3.13.5 and later."""
-    assert sha256(comprehensions).hexdigest() == _COMPREHENSIONS_SHA256
-
-
-def test_bytecode_does_what_its_source_says(comprehensions: bytes) -> None:
-    """The build's code and what this Python compiles itself have the same results, and errors at the same place."""
-    outcomes: list[dict[str, Any]] = []
-    for code in (marshal.loads(comprehensions), compile(_COMPREHENSIONS, "comprehensions.py", "exec")):  # noqa: S302
-        module: dict[str, Any] = {"__name__": "comprehensions"}
-        exec(code, module)  # noqa: S102 -- our own
-        outcomes.append(module["results"]())
-    assert outcomes[0] == outcomes[1]
-    assert outcomes[0]["raising"] is not None

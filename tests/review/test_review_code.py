@@ -12,6 +12,7 @@ import pytest
 
 from tests.review.conftest import ReadScenario
 from tools.package_commits import Checkout, commit_of, note_checkout
+from tools.package_inputs import Function, Record, git_names, list_sources, packaged
 from tools.packages import note_commit
 from tools.review.code import code_changes
 from tools.review.plan import Plan
@@ -28,7 +29,7 @@ class Repository:
         self.checkout = Checkout(root)
         self.packages = root / "build" / "dist"
         self.git("init", "--quiet", "--initial-branch=main", ".")
-        self.write(".gitignore", "/build/dist/\n")
+        self.write(".gitignore", "/build/cache/\n/build/dist/\n")
         self.write("pyproject.toml", PYPROJECT)
         self.write("requirements.txt", "boto3==1.0 \\\n    --hash=sha256:00\nurllib3==2.0\n")
         self.write("src/api_schedule_post/handler.py", "one\n")
@@ -53,8 +54,16 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
     def build(self, content: str) -> str:
-        """Put a package in place and note it, as make plan does; its hash as a plan has it."""
+        """Put a package in place, with a record of what it was made of, and note it as make plan does.
+
+        Returns its hash as a plan has it.
+        """
         self.write(f"build/dist/{FUNCTION}.zip", content)
+        function = Function(FUNCTION, "api_schedule_post", [])
+        paths = ["requirements.txt", *packaged(list_sources(self.root), function)]
+        files = {path: git_names((self.root / path).read_bytes()) for path in paths}
+        record = Record(files, function, "3.13", hashlib.sha256(content.encode()).hexdigest())
+        self.write(f"build/cache/{FUNCTION}.built", record.text())
         note_checkout(self.checkout, self.packages)
         return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 

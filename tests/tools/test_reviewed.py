@@ -19,6 +19,7 @@ from tests.tools.checkouts import clean_environment
 from tests.tools.conftest import FakeTerraform
 from tools import deploy, drift, reviewed
 from tools.package_commits import Checkout, commit_of
+from tools.package_inputs import Function, Record
 from tools.reviewed import State, current_state, main, planned_state, reason_to_plan_again
 from tools.terraform import TerraformError, Workspace
 
@@ -148,6 +149,12 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     job = Job(root)
     (root / "build" / "dist").mkdir(parents=True)
     (root / "build" / "dist" / "a.zip").write_bytes(b"a")
+    function = Function("a", "a", [])
+    (root / "build" / "cache").mkdir()
+    (root / "build" / "cache" / "a.built").write_text(
+        Record({}, function, "3.13", hashlib.sha256(b"a").hexdigest()).text()
+    )
+    (root / "pyproject.toml").write_text('[tool.delayer.functions.a]\npackage = "a"\nservices = []\n')
     (root / ".gitignore").write_text("build\n")
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "m"]):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
