@@ -26,7 +26,7 @@ variable "environments" {
     error_message = "There has to be at least one environment, each named by 2 to 12 lower-case letters and digits, the first a letter."
   }
   validation {
-    condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", region))])
+    condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", region))])
     error_message = "Each environment's region has to be an AWS region's name, like eu-west-1."
   }
 }
@@ -37,7 +37,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
     error_message = "The region has to be an AWS region's name, like eu-west-1."
   }
 }
