@@ -121,6 +121,35 @@ def test_reading_only_reads(planned: dict[str, Any], role: str) -> None:
             )
 
 
+def subjects(planned: dict[str, Any], role: str) -> list[str]:
+    """Return the subjects whose tokens a role trusts."""
+    (statement,) = planned[f'data.aws_iam_policy_document.trust["{role}"]']["statement"]
+    by_variable = {
+        each["variable"].partition(":")[2]: (each["test"], each["values"]) for each in statement["condition"]
+    }
+    assert by_variable["aud"] == ("StringEquals", ["sts.amazonaws.com"])
+    test, found = by_variable["sub"]
+    assert test == "StringEquals"
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    ("ids", "repository"),
+    [
+        ({}, "repo:orders/delayer"),
+        ({"repository_owner_id": "123456", "repository_id": "1332703028"}, "repo:orders@123456/delayer@1332703028"),
+    ],
+    ids=["without ids", "with ids"],
+)
+def test_roles_trust_the_form_of_subject_that_the_repository_has(
+    bootstrap: Bootstrap, ids: dict[str, str], repository: str
+) -> None:
+    """With its ids, only tokens that name them are trusted; without, only tokens without them."""
+    planned = bootstrap(**ids)
+    assert subjects(planned, "plan") == [f"{repository}:pull_request", f"{repository}:ref:refs/heads/main"]
+    assert subjects(planned, "apply-dev") == [f"{repository}:environment:dev"]
+
+
 def test_an_apply_role_reaches_its_own_environment(planned: dict[str, Any]) -> None:
     """What can be told by its name is dev's. What can't is in dev's region, but for the deliveries of access logs."""
     unnamed = {}
@@ -204,15 +233,22 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
         {
             "environments": ({"dev-2": "eu-west-1"}, "named by 2 to 12 lower-case letters and digits"),
             "repository": ("orders/*", "has to be owner/name"),
+            "repository_id": ("*", "has to be its number on GitHub, like 456789"),
             "state_bucket": ("with.dot", "3 to 63 lower-case letters"),
         },
         {
             "environments": ({"dev": "everywhere"}, "Each environment's region"),
             "repository": ("orders/delayer:pull_request", "has to be owner/name"),
+            "repository_owner_id": ("orders", "has to be its number on GitHub, like 123456"),
         },
-        {"environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments")},
+        {
+            "environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments"),
+            "repository": ("orders@123456/delayer@456789", "has to be owner/name"),
+            "repository_id": ("456789", "A token names both ids or none"),
+        },
+        {"repository_owner_id": ("123456", "A token names both ids or none")},
     ],
-    ids=["nonsense", "wildcards", "other parts", "too many"],
+    ids=["nonsense", "wildcards", "other parts", "too many, and half of the ids", "the other half of the ids"],
 )
 def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
     """Each wrong value is refused with a sentence that says what it has to be."""
