@@ -61,14 +61,16 @@ resource "aws_iam_role_policy" "stream_dynamodb_fasttrack_enqueuer" {
 # What Lambda itself does for the stream mapping, with the function's role. The function calls none of these.
 data "aws_iam_policy_document" "stream_mapping" {
   statement {
-    sid = "ReadTheStream"
-    actions = [
-      "dynamodb:DescribeStream",
-      "dynamodb:GetRecords",
-      "dynamodb:GetShardIterator",
-      "dynamodb:ListStreams",
-    ]
+    sid       = "ReadTheStream"
+    actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
     resources = [module.schedule_table.table.stream_arn]
+  }
+
+  # This action knows no resource.
+  statement {
+    sid       = "FindStreams"
+    actions   = ["dynamodb:ListStreams"]
+    resources = ["*"]
   }
 
   statement {

@@ -1,7 +1,7 @@
 """make bootstrap: once for each AWS account, what has to be there before its environments: terraform/bootstrap/.
 
-All but the repository follows from what terraform/environments/ says of the environment that is named, and of the
-others in the same account.
+The repository and its ids are in terraform/bootstrap/terraform.tfvars. All else follows from the files of the named
+environment in terraform/environments/, and of the others in the same account.
 """
 
 from __future__ import annotations

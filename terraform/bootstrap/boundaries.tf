@@ -1,7 +1,7 @@
-# The most that a function of an environment may ever do, whatever its own policies say: what the three together need, on
-# everything that is named for the environment.
+# The most that a function of an environment may ever do, whatever its own policies and its resources' policies say: what
+# the functions together need, on everything that is named for the environment.
 
-data "aws_iam_policy_document" "boundary" {
+data "aws_iam_policy_document" "needed" {
   for_each = local.names
 
   statement {
@@ -11,14 +11,16 @@ data "aws_iam_policy_document" "boundary" {
   }
 
   statement {
-    sid = "ReadStreams"
-    actions = [
-      "dynamodb:DescribeStream",
-      "dynamodb:GetRecords",
-      "dynamodb:GetShardIterator",
-      "dynamodb:ListStreams",
-    ]
+    sid       = "ReadStreams"
+    actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
     resources = ["${each.value.tables}/stream/*"]
+  }
+
+  # This action knows no resource.
+  statement {
+    sid       = "FindStreams"
+    actions   = ["dynamodb:ListStreams"]
+    resources = ["*"]
   }
 
   statement {
@@ -43,6 +45,20 @@ data "aws_iam_policy_document" "boundary" {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${each.value.function_log}:*"]
+  }
+}
+
+# A boundary's Allow does not bound what a resource's policy allows a role's session by its own ARN; its Deny does.
+data "aws_iam_policy_document" "boundary" {
+  for_each = local.names
+
+  source_policy_documents = [data.aws_iam_policy_document.needed[each.key].json]
+
+  statement {
+    sid         = "NothingElse"
+    effect      = "Deny"
+    not_actions = distinct(flatten(data.aws_iam_policy_document.needed[each.key].statement[*].actions))
+    resources   = ["*"]
   }
 }
 

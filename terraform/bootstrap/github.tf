@@ -4,12 +4,20 @@
 locals {
   github = "token.actions.githubusercontent.com"
 
-  # What a token has to say of its job, by role. GitHub gives jobs of a fork's pull request no token.
+  # How a token's subject begins. GitHub appends the ids to the names for every repository that was created, renamed or
+  # transferred after 15 July 2026, so that nobody who takes over a name takes over its roles.
+  repository = (
+    var.repository_id == null
+    ? "repo:${var.repository}"
+    : "repo:${join("/", formatlist("%s@%s", split("/", var.repository), [var.repository_owner_id, var.repository_id]))}"
+  )
+
+  # The subjects that each role trusts. GitHub gives jobs of a fork's pull request no token.
   subjects = merge(
     # Pull requests, and the default branch, whose scheduled plans look for drift.
-    { plan = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"] },
+    { plan = ["${local.repository}:pull_request", "${local.repository}:ref:refs/heads/main"] },
     # Only a job in the environment, after whatever approval the environment asks for on GitHub.
-    { for environment in keys(var.environments) : "apply-${environment}" => ["repo:${var.repository}:environment:${environment}"] },
+    { for environment in keys(var.environments) : "apply-${environment}" => ["${local.repository}:environment:${environment}"] },
   )
 }
 

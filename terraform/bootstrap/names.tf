@@ -9,6 +9,9 @@ locals {
 
   arn = "arn:${data.aws_partition.current.partition}"
 
+  # Whom the role trusts that API Gateway has in an account.
+  api_gateway = "ops.apigateway.amazonaws.com"
+
   state_bucket = "${local.arn}:s3:::${var.state_bucket}"
 
   names = { for environment, region in var.environments : environment => {
@@ -23,7 +26,6 @@ locals {
     functions    = "${local.arn}:lambda:${region}:${var.account_id}:function:delayer-${environment}-*"
     function_log = "${local.arn}:logs:${region}:${var.account_id}:log-group:/aws/lambda/delayer-${environment}-*"
     api_log      = "${local.arn}:logs:${region}:${var.account_id}:log-group:/aws/vendedlogs/delayer-${environment}-*"
-    log_groups   = "${local.arn}:logs:${region}:${var.account_id}:log-group:*"
     mappings     = "${local.arn}:lambda:${region}:${var.account_id}:event-source-mapping:*"
     queues       = "${local.arn}:sqs:${region}:${var.account_id}:delayer-${environment}-*"
     roles        = "${local.arn}:iam::${var.account_id}:role/delayer-${environment}-*"

@@ -1,7 +1,7 @@
 output "apply_role_arns" {
   description = "By environment, the role for the job that applies."
   value       = { for environment in keys(var.environments) : environment => aws_iam_role.terraform["apply-${environment}"].arn }
-  depends_on  = [aws_iam_role_policy.read, aws_iam_role_policy.write]
+  depends_on  = [aws_iam_role_policy.read, aws_iam_role_policy.write, aws_iam_role_policy_attachment.limit]
 }
 
 output "permissions_boundaries" {
@@ -12,7 +12,7 @@ output "permissions_boundaries" {
 output "plan_role_arn" {
   description = "The role for jobs that plan."
   value       = aws_iam_role.terraform["plan"].arn
-  depends_on  = [aws_iam_role_policy.read]
+  depends_on  = [aws_iam_role_policy.read, aws_iam_role_policy_attachment.limit]
 }
 
 output "state_bucket" {

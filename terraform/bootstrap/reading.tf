@@ -93,11 +93,11 @@ data "aws_iam_policy_document" "read" {
     resources = concat(each.value[*].api_log, each.value[*].function_log)
   }
 
-  # Log groups are found by a search, too.
+  # Log groups are found by a search, too, whose action knows no resource.
   statement {
     sid       = "FindLogGroups"
     actions   = ["logs:DescribeLogGroups"]
-    resources = distinct(each.value[*].log_groups)
+    resources = ["*"]
   }
 
   # A mapping's ARN holds an id that AWS chose; which function it is of, a condition can say, but not for its tags.

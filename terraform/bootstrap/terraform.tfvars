@@ -1,2 +1,7 @@
-# The repository on GitHub whose workflows may plan and apply. As it stands here, it is refused: put your own.
+# The repository on GitHub whose workflows may plan and apply. The value below is refused: put yours.
 repository = "owner/name, as on GitHub"
+
+# If the repository was created, renamed or transferred after 15 July 2026, its tokens name these, too:
+#   gh api repos/OWNER/NAME --jq '.owner.id, .id'
+# repository_owner_id = "123456"
+# repository_id       = "456789"

@@ -1,4 +1,4 @@
-# make bootstrap sets all of these but the repository, from what terraform/environments/ says of the account.
+# make bootstrap sets all of these but the repository and its ids, from the account's files in terraform/environments/.
 
 variable "account_id" {
   description = "The account that is bootstrapped. Credentials for another are refused."
@@ -26,7 +26,7 @@ variable "environments" {
     error_message = "There has to be at least one environment, each named by 2 to 12 lower-case letters and digits, the first a letter."
   }
   validation {
-    condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", region))])
+    condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", region))])
     error_message = "Each environment's region has to be an AWS region's name, like eu-west-1."
   }
 }
@@ -37,7 +37,7 @@ variable "region" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
     error_message = "The region has to be an AWS region's name, like eu-west-1."
   }
 }
@@ -51,6 +51,32 @@ variable "repository" {
   validation {
     condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9._-]{1,100}$", var.repository))
     error_message = "The repository has to be owner/name, as in its address on GitHub: put yours into terraform/bootstrap/terraform.tfvars."
+  }
+}
+
+variable "repository_id" {
+  description = "The repository's number on GitHub, with which tokens of a newer repository name it. Null for a repository that has kept its name since before 15 July 2026."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.repository_id == null || can(regex("^[1-9][0-9]*$", var.repository_id))
+    error_message = "The repository's id has to be its number on GitHub, like 456789: gh api repos/OWNER/NAME --jq .id prints it."
+  }
+  validation {
+    condition     = (var.repository_id == null) == (var.repository_owner_id == null)
+    error_message = "A token names both ids or none: set repository_id and repository_owner_id, or neither."
+  }
+}
+
+variable "repository_owner_id" {
+  description = "The number on GitHub of the user or organization that owns the repository; set it if and only if repository_id is set."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.repository_owner_id == null || can(regex("^[1-9][0-9]*$", var.repository_owner_id))
+    error_message = "The owner's id has to be its number on GitHub, like 123456: gh api repos/OWNER/NAME --jq .owner.id prints it."
   }
 }
 

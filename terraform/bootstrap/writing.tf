@@ -51,6 +51,26 @@ data "aws_iam_policy_document" "write" {
     resources = [each.value.api_tags]
   }
 
+  # A call that creates something with tags, as the provider's default_tags make it, needs these on what it is made in.
+  statement {
+    sid       = "TagApis"
+    actions   = ["apigateway:TagResource", "apigateway:UntagResource"]
+    resources = [each.value.apis, each.value.api_parts, each.value.api_tags]
+  }
+
+  # API Gateway makes this role with the first API of an account, on behalf of whoever creates that.
+  statement {
+    sid       = "LetApiGatewayHaveItsRole"
+    actions   = ["iam:CreateServiceLinkedRole"]
+    resources = ["${local.arn}:iam::${var.account_id}:role/aws-service-role/${local.api_gateway}/AWSServiceRoleForAPIGateway"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:AWSServiceName"
+      values   = [local.api_gateway]
+    }
+  }
+
   # For a stage's access log. CloudWatch Logs keeps these deliveries for the account, not for a log group.
   statement {
     sid = "DeliverApisAccessLogs"

@@ -37,8 +37,15 @@ LOCK = {"Bucket": BUCKET, "Key": "delayer/dev.tfstate.tflock"}
 
 PLAN_ROLE, APPLY_ROLE = "terraform-delayer-plan", "terraform-delayer-apply-dev"
 
+#: How the subject of its tokens begins, by whether the repository is one whose tokens name ids.
+OWNER_ID, REPOSITORY_ID = "123456", "1332703028"
+NEWER, OLDER = f"repo:orders@{OWNER_ID}/delayer@{REPOSITORY_ID}", f"repo:{REPOSITORY}"
+
 #: Which job of which workflow a token is for.
-PULL_REQUEST, DEV = f"repo:{REPOSITORY}:pull_request", f"repo:{REPOSITORY}:environment:dev"
+PULL_REQUEST, DEV = f"{NEWER}:pull_request", f"{NEWER}:environment:dev"
+
+#: prod's account, whose repository is an older one.
+PROD_ACCOUNT = "777788889999"
 
 type Clients = Callable[[str], Any]
 type Done = subprocess.CompletedProcess[str]
@@ -60,13 +67,17 @@ class Account:
             service, config=config, endpoint_url=self.endpoint, region_name=REGION, **credentials
         )
 
-    def clients_of(self, role: str, subject: str) -> Clients:
+    def clients_of(self, role: str, subject: str, account_id: str = ACCOUNT) -> Clients:
         """Clients of who has assumed a role by a token for this subject. Raises ClientError if that is refused."""
         config = Config(proxies={}, signature_version=UNSIGNED)
         sts = boto3.client("sts", config=config, endpoint_url=self.endpoint, region_name=REGION)
         said = sts.assume_role_with_web_identity(
-            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}", RoleSessionName="test", WebIdentityToken=token(subject)
+            RoleArn=f"arn:aws:iam::{account_id}:role/{role}", RoleSessionName="test", WebIdentityToken=token(subject)
         )
+        return self.session(said)
+
+    def session(self, said: dict[str, Any]) -> Clients:
+        """Return clients of the session that STS has answered with."""
         found = said["Credentials"]
         credentials = {
             "aws_access_key_id": found["AccessKeyId"],
@@ -119,8 +130,8 @@ def token(subject: str) -> str:
     return ".".join([*(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts), "signature"])
 
 
-def make_clone(root: Path) -> Path:
-    """A clone with what was built and installed here, in which the user has named the repository."""
+def make_clone(root: Path, *, is_older: bool = False) -> Path:
+    """A clone with what was built and installed here, in which the user has named the repository, and a newer's ids."""
     root.mkdir()
     for name in ("src", "terraform", "tools"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
@@ -130,7 +141,9 @@ def make_clone(root: Path) -> Path:
     for name in (".venv", "build/cache"):
         (root / name).symlink_to(ROOT / name)
     tfvars = root / "terraform" / "bootstrap" / "terraform.tfvars"
-    tfvars.write_text(f'repository = "{REPOSITORY}"\n')
+    ids = {} if is_older else {"repository_owner_id": OWNER_ID, "repository_id": REPOSITORY_ID}
+    values = {"repository": REPOSITORY} | ids
+    tfvars.write_text("".join(f'{name} = "{value}"\n' for name, value in values.items()))
     return root
 
 
@@ -156,6 +169,8 @@ def history(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Histo
     job = account.variables(APPLY_ROLE, DEV)
     # Another person's: what is done in it disturbs nothing.
     other = Account(account.endpoint, make_clone(tmp_path_factory.mktemp("other") / "clone"), account.tokens)
+    older_clone = make_clone(tmp_path_factory.mktemp("older") / "clone", is_older=True)
+    older = Account(account.endpoint, older_clone, account.tokens)
 
     def do(name: str, account: Account, *arguments: str, variables: Mapping[str, str], answer: str = "") -> Done:
         history.said[name] = account.make(*arguments, variables=variables, answer=answer)
@@ -168,6 +183,10 @@ def history(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Histo
     do("plan before the bootstrap", other, "plan", "ENV=dev", variables=person)
     with ThreadPoolExecutor() as pool:
         bootstrapping = pool.submit(must, "bootstrap", "bootstrap", "ENV=dev", variables=person, answer="yes\n")
+        prod = person | {"AWS_ACCESS_KEY_ID": PROD_ACCOUNT}
+        bootstrapping_prod = pool.submit(
+            do, "bootstrap of an older repository", older, "bootstrap", "ENV=prod", variables=prod, answer="yes\n"
+        )
         wrong = person | {"AWS_ACCESS_KEY_ID": "999988887777"}
         do("plan for another account", other, "plan", "ENV=dev", variables=wrong)
         none = {name: value for name, value in person.items() if "KEY" not in name}
@@ -181,6 +200,7 @@ def history(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Histo
         bootstrapping.result()
         do("bootstrap again", other, "bootstrap", "ENV=dev", variables=person)
         applying.result()
+        bootstrapping_prod.result()
     # The apply's own lock, put back: on a slow machine the apply could end before the plan begins.
     s3 = account.client("s3")
     s3.put_object(**LOCK, Body=lock)
@@ -216,7 +236,8 @@ def wait_for_roles(account: Account) -> None:
             s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)
         except ClientError:
             return False
-        return True
+        roles = (APPLY_ROLE, PLAN_ROLE)
+        return all(iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] for role in roles)
 
     assert comes_true(is_made), "the bootstrap made no roles"
 

@@ -7,7 +7,21 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.deploying.conftest import APPLY_ROLE, BUCKET, DEV, PLAN_ROLE, PULL_REQUEST, REPOSITORY, Account, History
+from tests.deploying.conftest import (
+    ACCOUNT,
+    APPLY_ROLE,
+    BUCKET,
+    DEV,
+    NEWER,
+    OLDER,
+    PLAN_ROLE,
+    PROD_ACCOUNT,
+    PULL_REQUEST,
+    Account,
+    History,
+)
+
+APPLY_PROD = "terraform-delayer-apply-prod"
 
 
 def test_it_asks_first(history: History) -> None:
@@ -53,34 +67,49 @@ def test_the_bucket_keeps_states_safe(history: History) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "subject"),
+    ("account_id", "role", "subject"),
     [
-        (PLAN_ROLE, PULL_REQUEST),
-        (PLAN_ROLE, f"repo:{REPOSITORY}:ref:refs/heads/main"),
-        (APPLY_ROLE, DEV),
+        (ACCOUNT, PLAN_ROLE, PULL_REQUEST),
+        (ACCOUNT, PLAN_ROLE, f"{NEWER}:ref:refs/heads/main"),
+        (ACCOUNT, APPLY_ROLE, DEV),
+        (PROD_ACCOUNT, PLAN_ROLE, f"{OLDER}:pull_request"),
+        (PROD_ACCOUNT, PLAN_ROLE, f"{OLDER}:ref:refs/heads/main"),
+        (PROD_ACCOUNT, APPLY_PROD, f"{OLDER}:environment:prod"),
     ],
 )
-@pytest.mark.usefixtures("history")
-def test_who_may_assume_a_role(account: Account, role: str, subject: str) -> None:
+def test_job_whose_token_is_trusted_assumes_the_role(
+    history: History, account_id: str, role: str, subject: str
+) -> None:
     """A pull request plans, and so does the default branch; a job in the environment applies."""
-    assert role in account.clients_of(role, subject)("sts").get_caller_identity()["Arn"]
+    done = history.said["bootstrap of an older repository"]
+    assert done.returncode == 0, done.stderr
+    arn = history.account.clients_of(role, subject, account_id)("sts").get_caller_identity()["Arn"]
+    assert arn == f"arn:aws:sts::{account_id}:assumed-role/{role}/test"
 
 
 @pytest.mark.parametrize(
-    ("role", "subject"),
+    ("account_id", "role", "subject"),
     [
-        (PLAN_ROLE, "repo:someone/delayer:pull_request"),
-        (PLAN_ROLE, f"repo:{REPOSITORY}-2:pull_request"),
-        (PLAN_ROLE, f"repo:{REPOSITORY}:ref:refs/heads/other"),
-        (PLAN_ROLE, DEV),
-        (APPLY_ROLE, PULL_REQUEST),
-        (APPLY_ROLE, f"repo:{REPOSITORY}:ref:refs/heads/main"),
-        (APPLY_ROLE, f"repo:{REPOSITORY}:environment:prod"),
-        (APPLY_ROLE, "repo:someone/delayer:environment:dev"),
+        (ACCOUNT, PLAN_ROLE, "repo:someone@123456/delayer@1332703028:pull_request"),
+        (ACCOUNT, PLAN_ROLE, "repo:orders@654321/delayer@1332703028:pull_request"),
+        (ACCOUNT, PLAN_ROLE, "repo:orders@123456/delayer@8203072331:pull_request"),
+        (ACCOUNT, PLAN_ROLE, f"{NEWER}1:pull_request"),
+        (ACCOUNT, PLAN_ROLE, f"{NEWER}:ref:refs/heads/other"),
+        (ACCOUNT, PLAN_ROLE, DEV),
+        (ACCOUNT, PLAN_ROLE, f"{OLDER}:pull_request"),
+        (ACCOUNT, APPLY_ROLE, PULL_REQUEST),
+        (ACCOUNT, APPLY_ROLE, f"{NEWER}:ref:refs/heads/main"),
+        (ACCOUNT, APPLY_ROLE, f"{NEWER}:environment:prod"),
+        (ACCOUNT, APPLY_ROLE, f"{OLDER}:environment:dev"),
+        (PROD_ACCOUNT, PLAN_ROLE, "repo:someone/delayer:pull_request"),
+        (PROD_ACCOUNT, PLAN_ROLE, f"{OLDER}-2:pull_request"),
+        (PROD_ACCOUNT, PLAN_ROLE, PULL_REQUEST),
+        (PROD_ACCOUNT, APPLY_PROD, f"{NEWER}:environment:prod"),
+        (PROD_ACCOUNT, APPLY_PROD, f"{OLDER}:environment:dev"),
     ],
 )
 @pytest.mark.usefixtures("history")
-def test_who_may_not(account: Account, role: str, subject: str) -> None:
-    """No other repository, branch or environment, and no pull request to apply."""
+def test_job_whose_token_is_not_trusted_is_refused(account: Account, account_id: str, role: str, subject: str) -> None:
+    """No other owner, repository, branch or environment, no pull request to apply, and no other form of subject."""
     with pytest.raises(ClientError, match="AccessDenied"):
-        account.clients_of(role, subject)
+        account.clients_of(role, subject, account_id)

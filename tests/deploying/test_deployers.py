@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.deploying.conftest import (
     DEV,
     PLAN_ROLE,
     PULL_REQUEST,
+    REGION,
     Account,
     Clients,
     History,
@@ -27,6 +29,8 @@ ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 EVERYTHING = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
 FUNCTION = "delayer-dev-api-schedule-post"
 TABLE = "delayer-dev-schedules"
+TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
+KEY = {"shard": {"N": "0"}, "due": {"S": "1"}}
 
 #: Whom a role would let in that its maker could then become.
 TRUST = json.dumps(
@@ -42,6 +46,11 @@ TRUST = json.dumps(
 REFUSED = {"AccessDenied", "AccessDeniedException", "403", "AuthorizationError"}
 
 type Calls = dict[str, Callable[[], object]]
+
+
+def limit(role: str) -> str:
+    """Return the policy that denies a role what it is not to have."""
+    return f"arn:aws:iam::{ACCOUNT}:policy/{role.replace('terraform-delayer-', 'terraform-delayer-limit-')}"
 
 
 def failure_bucket(account: Account) -> str:
@@ -70,14 +79,13 @@ def refused(calls: Calls) -> dict[str, str]:
 
 def using(client: Clients, account: Account) -> Calls:
     """What only the delayer, its consumers and its operators do."""
-    key = {"shard": {"N": "0"}, "due": {"S": "1"}}
     dynamodb, sqs, s3 = client("dynamodb"), client("sqs"), client("s3")
     queue, bucket = queue_url(account), failure_bucket(account)
     return {
-        "read an item": lambda: dynamodb.get_item(TableName=TABLE, Key=key),
+        "read an item": lambda: dynamodb.get_item(TableName=TABLE, Key=KEY),
         "read all items": lambda: dynamodb.scan(TableName=TABLE),
-        "put an item": lambda: dynamodb.put_item(TableName=TABLE, Item=key),
-        "delete an item": lambda: dynamodb.delete_item(TableName=TABLE, Key=key),
+        "put an item": lambda: dynamodb.put_item(TableName=TABLE, Item=KEY),
+        "delete an item": lambda: dynamodb.delete_item(TableName=TABLE, Key=KEY),
         "receive": lambda: sqs.receive_message(QueueUrl=queue),
         "send": lambda: sqs.send_message(QueueUrl=queue, MessageBody="x"),
         "purge": lambda: sqs.purge_queue(QueueUrl=queue),
@@ -139,6 +147,11 @@ def gaining(client: Clients) -> Calls:
         ),
         "make a user": lambda: iam.create_user(UserName="delayer-dev-more"),
         "trust another issuer": lambda: iam.create_open_id_connect_provider(Url="https://issuer.example"),
+        "take off what limits it": lambda: iam.detach_role_policy(RoleName=APPLY_ROLE, PolicyArn=limit(APPLY_ROLE)),
+        "change what limits it": lambda: iam.create_policy_version(
+            PolicyArn=limit(APPLY_ROLE), PolicyDocument=EVERYTHING, SetAsDefault=True
+        ),
+        "delete what limits it": lambda: iam.delete_policy(PolicyArn=limit(APPLY_ROLE)),
         "give its own role to a function": lambda: functions.create_function(
             FunctionName="delayer-dev-more", Role=own, **code
         ),
@@ -232,16 +245,173 @@ def test_a_role_that_it_makes_is_bounded(apply_role: Clients, account: Account) 
     iam.create_role(RoleName="delayer-dev-bounded", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=BOUNDARY)
     iam.put_role_policy(RoleName="delayer-dev-bounded", PolicyName="all", PolicyDocument=EVERYTHING)
     arn = f"arn:aws:iam::{ACCOUNT}:role/delayer-dev-bounded"
-    found = account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-    credentials = {
-        "aws_access_key_id": found["AccessKeyId"],
-        "aws_secret_access_key": found["SecretAccessKey"],
-        "aws_session_token": found["SessionToken"],
-    }
-
-    def client(service: str) -> Any:
-        return account.client(service, **credentials)
-
+    client = account.session(account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test"))
     client("dynamodb").describe_table(TableName=TABLE)
     answers = refused(gaining(client) | destroying(client, account))
     assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+#: What the apply role lets in by the policies that it may write: itself, the plan role, and the session of a function.
+SESSION = f"arn:aws:sts::{ACCOUNT}:assumed-role/{FUNCTION}/test"
+PRINCIPALS = {"AWS": [*(f"arn:aws:iam::{ACCOUNT}:role/{role}" for role in (APPLY_ROLE, PLAN_ROLE)), SESSION]}
+LET_IN = {"Effect": "Allow", "Principal": PRINCIPALS}
+
+
+def policy(**statement: Any) -> str:
+    """Return a policy that lets them in."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [LET_IN | statement]})
+
+
+@pytest.fixture
+def opened(account: Account, apply_role: Clients) -> Iterator[str]:
+    """Have the apply role allow all in every policy of a resource; put the policies back. The version of a failure."""
+    root, bucket, queue = account.client, failure_bucket(account), queue_url(account)
+    kept = root("s3").put_object(Bucket=bucket, Key="fasttrack/x", Body=b"a record")["VersionId"]
+    of_table = root("dynamodb").get_resource_policy(ResourceArn=TABLE_ARN)["Policy"]
+    of_bucket = root("s3").get_bucket_policy(Bucket=bucket)["Policy"]
+    attributes = root("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["Policy", "QueueArn"])["Attributes"]
+    trust = root("iam").get_role(RoleName=FUNCTION)["Role"]["AssumeRolePolicyDocument"]
+    functions = apply_role("lambda")
+    with contextlib.ExitStack() as stack:
+
+        def change(do: Callable[..., object], undo: Callable[..., object], **what: Any) -> None:
+            do(**what)
+            stack.callback(undo)
+
+        dynamodb, s3, sqs, iam = (apply_role(service) for service in ("dynamodb", "s3", "sqs", "iam"))
+        change(
+            dynamodb.put_resource_policy,
+            lambda: root("dynamodb").put_resource_policy(ResourceArn=TABLE_ARN, Policy=of_table),
+            ResourceArn=TABLE_ARN, Policy=policy(Action="dynamodb:*", Resource="*"),
+        )  # fmt: skip
+        change(
+            s3.put_bucket_policy,
+            lambda: root("s3").put_bucket_policy(Bucket=bucket, Policy=of_bucket),
+            Bucket=bucket, Policy=policy(Action="s3:*", Resource=[f"arn:aws:s3:::{bucket}{end}" for end in ("", "/*")]),
+        )  # fmt: skip
+        change(
+            sqs.set_queue_attributes,
+            lambda: root("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": attributes["Policy"]}),
+            QueueUrl=queue, Attributes={"Policy": policy(Action="sqs:*", Resource=attributes["QueueArn"])},
+        )  # fmt: skip
+        change(
+            iam.update_assume_role_policy,
+            lambda: root("iam").update_assume_role_policy(RoleName=FUNCTION, PolicyDocument=json.dumps(trust)),
+            # The account lets in whom its own policies allow it: the root user, for a test, and none of the roles.
+            RoleName=FUNCTION,
+            PolicyDocument=policy(Action="sts:AssumeRole", Principal={"AWS": [*PRINCIPALS["AWS"], ACCOUNT]}),
+        )  # fmt: skip
+        for sid, principal in zip(("apply", "plan", "session"), PRINCIPALS["AWS"], strict=True):
+            change(
+                functions.add_permission,
+                lambda sid=sid: root("lambda").remove_permission(FunctionName=FUNCTION, StatementId=sid),
+                FunctionName=FUNCTION, StatementId=sid, Action="lambda:InvokeFunction", Principal=principal,
+            )  # fmt: skip
+        yield kept
+
+
+def let_in(client: Clients, account: Account, version: str) -> Calls:
+    """What those policies allow, and loses nothing that other tests need."""
+    dynamodb, sqs, s3 = client("dynamodb"), client("sqs"), client("s3")
+    queue, bucket = queue_url(account), failure_bucket(account)
+    failure = {"Bucket": bucket, "Key": "fasttrack/x"}
+    return {
+        "read an item": lambda: dynamodb.get_item(TableName=TABLE, Key=KEY),
+        "read items": lambda: dynamodb.batch_get_item(RequestItems={TABLE: {"Keys": [KEY]}}),
+        "read all items": lambda: dynamodb.scan(TableName=TABLE),
+        "delete an item": lambda: dynamodb.delete_item(TableName=TABLE, Key=KEY),
+        "delete items": lambda: dynamodb.batch_write_item(RequestItems={TABLE: [{"DeleteRequest": {"Key": KEY}}]}),
+        "let items expire": lambda: dynamodb.update_time_to_live(
+            TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "x"}
+        ),
+        "receive": lambda: sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0),
+        "read a failure": lambda: s3.get_object(**failure),
+        "read a failure's version": lambda: s3.get_object(**failure, VersionId=version),
+        "delete a failure": lambda: s3.delete_object(**failure),
+        "delete a failure's version": lambda: s3.delete_object(**failure, VersionId=version),
+        "invoke": lambda: client("lambda").invoke(FunctionName=FUNCTION),
+        "become the function": lambda: client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{FUNCTION}", RoleSessionName="test"
+        ),
+    }
+
+
+@pytest.mark.parametrize("role", ["plan_role", "apply_role"])
+def test_role_that_a_resource_policy_lets_in_is_refused(
+    account: Account, opened: str, role: str, request: pytest.FixtureRequest
+) -> None:
+    """Whatever the apply role writes into the policies of table, bucket, queue, function and role, its limit denies."""
+    clients: Any = request.getfixturevalue(role)
+    calls = let_in(clients, account, opened) | using(clients, account) | destroying(clients, account)
+    assert {name: code for name, code in refused(calls).items() if code not in REFUSED} == {}
+
+
+def test_role_without_its_limit_is_let_in_by_a_resource_policy(
+    account: Account, apply_role: Clients, opened: str
+) -> None:
+    """Without the Deny, each of those policies is enough: the test above can fail."""
+    iam = account.client("iam")
+    iam.detach_role_policy(RoleName=APPLY_ROLE, PolicyArn=limit(APPLY_ROLE))
+    try:
+        answers = refused(let_in(apply_role, account, opened))
+    finally:
+        iam.attach_role_policy(RoleName=APPLY_ROLE, PolicyArn=limit(APPLY_ROLE))
+    assert {name: code for name, code in answers.items() if code != "done"} == {}
+
+
+def test_session_of_a_function_that_a_resource_policy_lets_in_is_refused(account: Account, opened: str) -> None:
+    """A policy that names the session itself goes past what a boundary allows, and not past what it denies."""
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{FUNCTION}"
+    client = account.session(account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test"))
+    answers = refused(let_in(client, account, opened))
+    # Within the boundary, which the functions' own policies narrow to their attributes.
+    assert answers.pop("delete items") == "done"
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+@pytest.fixture
+def writes(account: Account) -> Iterator[Callable[[str], None]]:
+    """Take a statement from what the apply role may write; it is put back."""
+    iam = account.client("iam")
+    role_policy = {"RoleName": APPLY_ROLE, "PolicyName": "write"}
+    before = iam.get_role_policy(**role_policy)["PolicyDocument"]
+
+    def without(sid: str) -> None:
+        left = [statement for statement in before["Statement"] if statement["Sid"] != sid]
+        assert len(left) == len(before["Statement"]) - 1
+        iam.put_role_policy(**role_policy, PolicyDocument=json.dumps(before | {"Statement": left}))
+
+    yield without
+    iam.put_role_policy(**role_policy, PolicyDocument=json.dumps(before))
+
+
+def tagging(client: Clients, account: Account) -> Calls:
+    """What an apply does with the provider's default tags."""
+    gateway = client("apigatewayv2")
+    tags = {"Project": "delayer"}
+    api = account.client("apigatewayv2").get_apis()["Items"][0]["ApiId"]
+    arn = f"arn:aws:apigateway:{REGION}::/apis/{api}"
+    return {
+        "make an API": lambda: gateway.create_api(Name="tagged", ProtocolType="HTTP", Tags=tags),
+        "make a stage": lambda: gateway.create_stage(ApiId=api, StageName="tagged", Tags=tags),
+        "tag an API": lambda: gateway.tag_resource(ResourceArn=arn, Tags=tags),
+        "untag an API": lambda: gateway.untag_resource(ResourceArn=arn, TagKeys=["Nothing"]),
+    }
+
+
+def test_apply_role_tags_apis_by_its_own_permission(
+    account: Account, apply_role: Clients, writes: Callable[[str], None]
+) -> None:
+    """Whoever creates with tags, tags or untags needs TagResource or UntagResource, which POST doesn't imply."""
+    assert set(refused(tagging(apply_role, account)).values()) == {"done"}
+    writes("TagApis")
+    answers = refused(tagging(apply_role, account))
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+
+
+def test_apply_role_lets_api_gateway_make_its_role(apply_role: Clients, writes: Callable[[str], None]) -> None:
+    """In an account without it, creating an API needs the permission to make API Gateway's service-linked role."""
+    calls = {"make an API": lambda: apply_role("apigatewayv2").create_api(Name="more", ProtocolType="HTTP")}
+    assert refused(calls) == {"make an API": "done"}
+    writes("LetApiGatewayHaveItsRole")
+    assert refused(calls)["make an API"] in REFUSED

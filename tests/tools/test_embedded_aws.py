@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools.embedded_aws.deployers import mapping_action, passed_role, resource
+from tools.embedded_aws.deployers import API_GATEWAY, further, mapping_action, resource
 from tools.embedded_aws.permissions import batch_attributes
 from tools.terraform import ROOT
 
@@ -71,7 +71,8 @@ ACCOUNT = "eu-west-1:111122223333"
             {"FunctionName": "f"},
             f"arn:aws:lambda:{ACCOUNT}:function:f",
         ),
-        ("logs:DescribeLogGroups", "/", {}, f"arn:aws:logs:{ACCOUNT}:log-group:*"),
+        ("dynamodb:ListStreams", "/", {"TableName": "t"}, "*"),
+        ("logs:DescribeLogGroups", "/", {"logGroupNamePrefix": "g"}, "*"),
         ("logs:CreateLogGroup", "/", {"logGroupName": "g"}, f"arn:aws:events:{ACCOUNT}:rule/default/r"),
     ],
 )
@@ -95,15 +96,36 @@ def test_a_call_about_one_mapping_has_its_own_permission(method: str, path: str,
     assert mapping_action(method, path) == action
 
 
+APIS = "arn:aws:apigateway:eu-west-1::/apis"
+TAGS = {"Project": "delayer"}
+ROLE = "arn:aws:iam::1:role/r"
+MAKE_ROLE = f"arn:aws:iam::111122223333:role/aws-service-role/{API_GATEWAY}/AWSServiceRoleForAPIGateway"
+
+
 @pytest.mark.parametrize(
-    ("service", "body", "role"),
+    ("called", "body", "needed"),
     [
-        ("lambda", b'{"FunctionName": "f", "Role": "arn:aws:iam::1:role/r"}', "arn:aws:iam::1:role/r"),
-        ("lambda", b'{"Role": 1}', None),
-        ("lambda", b"[", None),
-        ("dynamodb", b'{"Role": "arn"}', None),
+        ("lambda POST /2015-03-31/functions", {"FunctionName": "f", "Role": ROLE}, [("iam:PassRole", ROLE)]),
+        ("lambda POST /2015-03-31/functions", {"Role": 1}, []),
+        ("dynamodb POST /", {"Role": ROLE}, []),
+        ("apigateway POST /v2/apis", {"name": "a"}, [("iam:CreateServiceLinkedRole", MAKE_ROLE)]),
+        (
+            "apigateway POST /v2/apis",
+            {"name": "a", "tags": TAGS},
+            [("apigateway:TagResource", APIS), ("iam:CreateServiceLinkedRole", MAKE_ROLE)],
+        ),
+        ("apigateway POST /v2/apis/a1/stages", {"tags": TAGS}, [("apigateway:TagResource", APIS)]),
+        ("apigateway POST /v2/apis/a1/stages", {"tags": {}}, []),
+        ("apigateway PATCH /v2/apis/a1/stages/s", {"tags": TAGS}, []),
+        ("apigateway POST /v2/tags/arn", {"tags": TAGS}, [("apigateway:TagResource", APIS)]),
+        ("apigateway DELETE /v2/tags/arn", {}, [("apigateway:UntagResource", APIS)]),
+        ("apigateway DELETE /v2/apis/a1/routes/r1", {}, []),
     ],
 )
-def test_a_function_is_passed_a_role(service: str, body: bytes, role: str | None) -> None:
-    """Whoever gives a function a role needs iam:PassRole for it."""
-    assert passed_role(service, body) == role
+def test_call_that_passes_tags_or_creates_needs_further_permissions(
+    called: str, body: dict[str, Any], needed: list[tuple[str, str]]
+) -> None:
+    """A role given to a function, tags, and an account's first API each need one more permission, and no call else."""
+    service, method, path = called.split()
+    found = further(service, method, path, body, APIS, "111122223333")
+    assert [(each.action, each.resource) for each in found] == needed

@@ -42,14 +42,20 @@ class TestOpen:
         ):
             find_environment("dev")
 
-    def test_region(self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-        """Clients are of the region that the environment is in, whatever the shell's is."""
+    @pytest.mark.parametrize(
+        ("region", "domain"),
+        [("eu-west-1", "amazonaws.com"), ("eusc-de-east-1", "amazonaws.eu"), ("cn-north-1", "amazonaws.com.cn")],
+    )
+    def test_region(
+        self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, region: str, domain: str
+    ) -> None:
+        """Clients are of the region that the environment is in, whatever the partition and the shell's region."""
         monkeypatch.setattr(environments, "ROOT", tmp_path)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        url = "https://sqs.eu-west-1.amazonaws.com/123456789012/delayer-dev-delayer"
+        url = f"https://sqs.{region}.{domain}/123456789012/delayer-dev-delayer"
         outputs = {"table_name": {"value": "schedules"}, "delayer_queue_url": {"value": url}}
         fake_terraform.says("output", json.dumps(outputs))
-        assert find_environment("dev").client("sqs").meta.region_name == "eu-west-1"
+        assert find_environment("dev").client("sqs").meta.region_name == region
 
     def test_local(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """The local stack's own outputs and clients are used."""

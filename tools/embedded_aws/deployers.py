@@ -1,28 +1,49 @@
-"""Lets ministack judge whoever deploys as AWS does: by which permission and resource, and what conditions are told."""
+"""Lets ministack judge whoever deploys as AWS does: by which permissions and resource, and what conditions are told."""
 
 from __future__ import annotations
 
 import json
 import re
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-__all__ = ["install", "mapping_action", "passed_role", "resource"]
+__all__ = ["API_GATEWAY", "Needed", "further", "install", "mapping_action", "resource"]
 
-#: What the request that is being judged tells the conditions, and the role that it hands to a function, if any.
+#: Whom the role trusts that API Gateway has in an account (its developer guide, "Using service-linked roles").
+API_GATEWAY = "ops.apigateway.amazonaws.com"
+_API_GATEWAY_ROLE = "AWSServiceRoleForAPIGateway"
+
+
+#: Actions that know no resource (Service Authorization Reference): a policy has to give them a star.
+_WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
+
+
+class Needed(NamedTuple):
+    """A permission that a call needs besides its own, on which resource, and what its conditions are told."""
+
+    action: str
+    resource: str
+    context: dict[str, Any]
+
+
+#: What the request that is being judged tells the conditions, and what else it needs, by its service.
 _keys: ContextVar[dict[str, Any]] = ContextVar("keys")
-_role: ContextVar[str | None] = ContextVar("role", default=None)
+_further: ContextVar[tuple[str, list[Needed]]] = ContextVar("further", default=("", []))
 
 
 def install() -> None:
-    """Name the resources that ministack knows as a star, tell conditions what they ask for, and judge iam:PassRole."""
+    """Name the resources that ministack knows as a star, tell conditions what they ask for, and judge all permissions.
+
+    Tables and roles have policies that allow, too, as ministack's own buckets, queues and functions have.
+    """
     from ministack.core import iam_actions, iam_evaluator  # noqa: PLC0415 -- it reads the environment when it is imported
 
     extract_iam_action = iam_actions.extract_iam_action
     extract_resource_arn = iam_actions.extract_resource_arn
     request_tag_context = iam_actions.request_tag_context
     enforce = iam_evaluator.enforce
+    resource_policy = iam_evaluator._resource_policy  # noqa: SLF001 -- it has no other way in
 
     def action(*arguments: Any) -> str | None:
         service, method, path, *_ = arguments
@@ -30,7 +51,7 @@ def install() -> None:
         return mapping_action(method, path) or found if service == "lambda" else found
 
     def resource_arn(*arguments: Any) -> str:
-        service, _, path, _, body, parameters, region, account_id = arguments
+        service, method, path, _, body, parameters, region, account_id = arguments
         place = f"{region}:{account_id}"
         if service == "iam":
             _keys.set({"iam:PermissionsBoundary": _boundary(parameters)})
@@ -38,26 +59,34 @@ def install() -> None:
             _keys.set({"lambda:FunctionArn": _function_of_mapping(path, body, place)})
         else:
             _keys.set({})
-        _role.set(passed_role(service, body))
         called = action(*arguments[:6]) or f"{service}:"
-        return resource(called, path, _json(body) | parameters, place, extract_resource_arn(*arguments))
+        judged_by = resource(called, path, _json(body) | parameters, place, extract_resource_arn(*arguments))
+        _further.set((service, further(service, method, path, _json(body), judged_by, account_id)))
+        return judged_by
 
     def context(*arguments: Any) -> dict[str, Any]:
         found: dict[str, Any] = request_tag_context(*arguments)
         return found | {name: value for name, value in _keys.get({}).items() if value}
 
-    def enforce_with_passing(access_key: str, action: str, service: str, region: str, **further: Any) -> Any:
-        refused = enforce(access_key, action, service, region, **further)
-        role = _role.get()
-        if refused or role is None or service != "lambda":
-            return refused
-        passed_to = {"iam:PassedToService": "lambda.amazonaws.com"}
-        return enforce(access_key, "iam:PassRole", "iam", region, resource_arn=role, service_context=passed_to)
+    def enforce_all(access_key: str, action: str, service: str, region: str, **how: Any) -> Any:
+        refused = enforce(access_key, action, service, region, **how)
+        judged, needed = _further.get()
+        for each in needed if service == judged else []:
+            if not refused:
+                of = each.action.partition(":")[0]
+                how = {"resource_arn": each.resource, "service_context": each.context}
+                refused = enforce(access_key, each.action, of, region, **how)
+        return refused
+
+    def policy_of(service: str, arn: str) -> tuple[Any, str] | None:
+        found: tuple[Any, str] | None = _policy_of(service, arn) or resource_policy(service, arn)
+        return found
 
     iam_actions.extract_iam_action = action
     iam_actions.extract_resource_arn = resource_arn
     iam_actions.request_tag_context = context
-    iam_evaluator.enforce = enforce_with_passing
+    iam_evaluator.enforce = enforce_all
+    iam_evaluator._resource_policy = policy_of  # noqa: SLF001
 
 
 def mapping_action(method: str, path: str) -> str | None:
@@ -80,6 +109,8 @@ def resource(  # noqa: PLR0911 -- one for each case
     tagged = _parameter(named, "ResourceArn") or _parameter(named, "ResourceARN")
     dashboard = _parameter(named, "DashboardName") or _parameter(named, "DashboardNames.member.1")
     match service:
+        case _ if called in _WITHOUT_RESOURCE:
+            return "*"
         case "apigateway":
             return f"arn:aws:apigateway:{region}::{unquote(path).removeprefix('/v2')}"
         case "cloudwatch" if operation == "DescribeAlarms":
@@ -94,15 +125,47 @@ def resource(  # noqa: PLR0911 -- one for each case
             return f"arn:aws:events:{place}:rule/{rule}" if rule else found.replace(":rule/default/", ":rule/")
         case "lambda" if operation == "CreateFunction":
             return f"arn:aws:lambda:{place}:function:{_parameter(named, 'FunctionName')}"
-        case "logs" if operation == "DescribeLogGroups":
-            return f"arn:aws:logs:{place}:log-group:*"
     return found
 
 
-def passed_role(service: str, body: bytes) -> str | None:
-    """The role that a call hands to a function."""
-    role = _json(body).get("Role") if service == "lambda" else None
-    return role if isinstance(role, str) else None
+def further(  # noqa: PLR0917 -- a call has so many parts
+    service: str, method: str, path: str, body: dict[str, Any], judged_by: str, account_id: str
+) -> list[Needed]:
+    """Return what a call needs besides the permission that is named for it.
+
+    `judged_by` is the ARN that AWS judges the call by. Tags on what is created need apigateway:TagResource on where it
+    is created, which the Service Authorization Reference doesn't name: AWS's refusals do. In an account without it, API
+    Gateway makes its role for whoever creates an API; here every account is one without it.
+    """
+    needed = []
+    role = body.get("Role")
+    if service == "lambda" and isinstance(role, str):
+        needed.append(Needed("iam:PassRole", role, {"iam:PassedToService": "lambda.amazonaws.com"}))
+    if service == "apigateway":
+        is_tag = path.startswith("/v2/tags/")
+        if method == "POST" and (is_tag or body.get("tags")):
+            needed.append(Needed("apigateway:TagResource", judged_by, {}))
+        if method == "DELETE" and is_tag:
+            needed.append(Needed("apigateway:UntagResource", judged_by, {}))
+        if method == "POST" and path.rstrip("/") == "/v2/apis":
+            arn = f"arn:aws:iam::{account_id}:role/aws-service-role/{API_GATEWAY}/{_API_GATEWAY_ROLE}"
+            needed.append(Needed("iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": API_GATEWAY}))
+    return needed
+
+
+def _policy_of(service: str, arn: str) -> tuple[Any, str] | None:
+    """Return the policy of a table, a stream or (called by STS) a role that is its own, and its account."""
+    from ministack.services import dynamodb, iam  # noqa: PLC0415 -- see install
+
+    policy = None
+    if service == "dynamodb":
+        # An index has its table's.
+        found = dynamodb._resource_policies.get(arn.partition("/index/")[0])  # noqa: SLF001 -- it has no other way in
+        policy = found and found["Policy"]
+    elif service == "sts" and ":role/" in arn:
+        found = iam._roles.get(arn.rpartition("/")[2])  # noqa: SLF001
+        policy = found and found["AssumeRolePolicyDocument"]
+    return (policy, arn.split(":")[4]) if policy else None
 
 
 def _boundary(parameters: dict[str, Any]) -> str | None:

@@ -14,6 +14,10 @@ from tools.review.plan import UNKNOWN, Sensitive
 __all__ = ["Statement", "document_statements", "gained", "lost_denials", "policy_statements", "wildcards"]
 
 
+#: Actions that know no resource (Service Authorization Reference), and show no more than names.
+_WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A statement of a policy. What it doesn't say is empty.
@@ -133,14 +137,16 @@ def lost_denials(before: Sequence[Statement], after: Sequence[Statement]) -> lis
 def wildcards(statement: Statement, own_prefix: str) -> list[str]:
     """What a statement allows without naming it: `*` in an action, for everyone, or beyond what starts with our name.
 
-    A `*` after a resource's own name, as in `<bucket>/fasttrack/*`, is none.
+    A `*` after a resource's own name, as in `<bucket>/fasttrack/*`, is none. Nor is it for actions that list names, and
+    that AWS lets nobody narrow.
     """
     if statement.effect != "Allow":
         return []
+    is_narrowest = statement.actions and set(statement.actions) <= _WITHOUT_RESOURCE
     return [
         *statement.negations,
         *(action for action in statement.actions if "*" in action or "?" in action),
-        *(resource for resource in statement.resources if _is_wild(resource, own_prefix)),
+        *(resource for resource in statement.resources if not is_narrowest and _is_wild(resource, own_prefix)),
         *(principal for principal in statement.principals if principal.endswith(":*")),
     ]
 
