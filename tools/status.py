@@ -3,6 +3,9 @@
 Nothing is changed. The table is queried shard by shard, never scanned: what is due within a day by its keys, the rest
 by count. DynamoDB charges a query for the whole records that it reads, so the cost is that of reading what is pending;
 it is told before and after.
+
+It also compares what the account allows of concurrent executions with what the environment can take, which needs
+lambda:GetAccountSettings, lambda:GetFunctionConcurrency and dynamodb:DescribeStream; without them the rest is shown.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from tools.capacity.model import (
     CapacityError,
     Concurrency,
     Plan,
+    Timing,
     Workload,
     concurrency,
     handover_seconds,
@@ -505,6 +506,32 @@ class TestDocument:
         """What the burst benchmark is compared with is what the model predicts."""
         one, five = (handover_seconds(100_000, 300, shards, workers) for workers in (1, 5))
         assert f"| {shards} | {one:.1f} | {five:.1f} |\n" in self.TEXT
+
+    def test_lanes(self) -> None:
+        """What is said of lanes follows from the model: what they send, how long it takes, and what they cost."""
+        text = " ".join(self.TEXT.split())
+        lane = 1 / (0.001 + SENDING)
+        assert f"One lane sends {lane:.0f} a second, two send {2 * lane:,.0f}" in text
+        slow = Timing(call_seconds=0.02)
+        assert f"20 ms instead of 10 they send {2 / (0.002 + SENDING):.0f}" in text
+        burst, slow_burst = (handover_seconds(100_000, 300, 4, 1, timing=timing) for timing in (TIMING, slow))
+        assert f"takes {slow_burst:.0f} s instead of {burst:.0f} over four shards" in text
+        two, ten = (concurrency(0, 64, 0, 64, factor).total for factor in (model.PARALLELIZATION_FACTOR, 10))
+        assert f"64 stream shards may take {two} of an account's 1,000 executions" in text
+        assert f"with ten lanes each they would take {ten}" in text
+        assert f"four stream shards take {concurrency(0, 4, 0, 4).total} of them, a sweep one" in text
+        assert text.count("two for each stream shard") + text.count("two of the fast track for each stream shard") == 2
+
+    def test_executions_of_the_environments(self) -> None:
+        """What docs/operations/deploying.md says that dev and prod take is what `make status` compares with."""
+        text = " ".join((ROOT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8").split())
+        rate = model.API_RATE_LIMIT
+        dev, new_prod, prod = (
+            concurrency(rate, shards, workers, stream_shards).total
+            for shards, workers, stream_shards in ((4, 1, 4), (64, 2, 4), (64, 2, 64))
+        )
+        assert f"`dev` takes up to {dev}; `prod` up to {new_prod} while its table is new" in text
+        assert f"and {prod} once each of its 64 shards has a stream shard" in text
 
     def test_prod(self) -> None:
         """And what is said of prod: two workers with 32 shards each, and 50,000 records at 100 µs."""
