@@ -69,3 +69,13 @@ class TestInstallation:
         assert done.returncode == 2
         assert lines[-1].startswith("The tools could not be installed. This needs PyPI")
         assert not (checkout / ".venv" / "build").exists()
+
+
+def test_make_status_finds_the_calculator() -> None:
+    """What the command imports from src/ is on its path: without an environment, one line says which there are."""
+    *_, recipe = make(ROOT, "--dry-run", "status").stdout.splitlines()
+    done = subprocess.run(  # noqa: S602 -- our own Makefile's line
+        recipe.replace(".venv/tools/bin/python", sys.executable),
+        shell=True, cwd=ROOT, env=clean_environment(), check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr.startswith("make status: no environment is named")
