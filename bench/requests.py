@@ -14,7 +14,7 @@ from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most
-from tools.capacity.model import DELAYER_PERIOD_SECONDS
+from tools.capacity.model import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
 
 __all__ = ["BURST", "PENDING", "burst_figures", "measure", "post_event", "trickle_figures"]
 
@@ -94,7 +94,7 @@ def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
         for stream_shards in (_STREAM_SHARDS, SHARDS):
             counted = _burst(aws, _Delayer(aws, functions), PENDING[0], stream_shards)
             messages = counted["entries"]["SendMessageBatch"] / counted["requests"]["SendMessageBatch"]
-            name = f"the same, to ten executions of each of {stream_shards} stream shards"
+            name = f"the same, to {PARALLELIZATION_FACTOR} executions of each of {stream_shards} stream shards"
             yield Figure(_ITEM, name, f"{messages:.2f}", note="as the mapping hands a burst on of which all is there")
         for name, due_in in (("due in an hour, swept", 3_600), ("due in five minutes, fast track", 300)):
             delayer = _Delayer(aws, functions)

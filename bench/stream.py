@@ -7,18 +7,15 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.capacity.model import BATCH_RECORDS, LANES_PER_STREAM_SHARD
+from tools.capacity.model import BATCH_RECORDS, PARALLELIZATION_FACTOR
 
-__all__ = ["BATCH_BYTES", "BATCH_SIZE", "PARALLELIZATION_FACTOR", "batches", "lane"]
-
-#: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
-BATCH_SIZE, PARALLELIZATION_FACTOR = BATCH_RECORDS, LANES_PER_STREAM_SHARD
+__all__ = ["BATCH_BYTES", "batches", "lane"]
 
 #: Lambda hands no more to an invocation (AWS Lambda developer guide, "quotas": 6 MB).
 BATCH_BYTES = 6_000_000
 
 
-def batches(records: Sequence[dict[str, Any]], size: int = BATCH_SIZE) -> Iterator[list[dict[str, Any]]]:
+def batches(records: Sequence[dict[str, Any]], size: int = BATCH_RECORDS) -> Iterator[list[dict[str, Any]]]:
     """The records of each invocation, in order: as many as there may be, and as fit one."""
     batch: list[dict[str, Any]] = []
     size_bytes = 0
@@ -33,9 +30,9 @@ def batches(records: Sequence[dict[str, Any]], size: int = BATCH_SIZE) -> Iterat
         yield batch
 
 
-def lane(shard: int, due: str, stream_shards: int) -> int:
-    """Which of the executions that go side by side gets a record: one key's records stay with one.
+def lane(shard: int, due: str, stream_shards: int, parallelization_factor: int = PARALLELIZATION_FACTOR) -> int:
+    """Return which of the concurrent executions gets a record: all records of one key go to the same one.
 
-    A shard of the table has a partition of its own, whose stream shard is read by PARALLELIZATION_FACTOR executions.
+    A shard of the table has a partition of its own, whose stream shard is read by `parallelization_factor` executions.
     """
-    return (shard % stream_shards) * PARALLELIZATION_FACTOR + zlib.crc32(due.encode()) % PARALLELIZATION_FACTOR
+    return (shard % stream_shards) * parallelization_factor + zlib.crc32(due.encode()) % parallelization_factor

@@ -36,6 +36,11 @@ output "log_group_names" {
   }
 }
 
+output "sweep_workers" {
+  description = "Parallel sweeps each minute."
+  value       = var.sweep_workers
+}
+
 output "table_name" {
   description = "The schedule table: what is accepted and not yet due."
   value       = module.schedule_table.table.name

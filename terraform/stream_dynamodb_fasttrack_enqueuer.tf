@@ -105,8 +105,8 @@ resource "aws_lambda_event_source_mapping" "stream" {
   maximum_record_age_in_seconds = 23 * 60 * 60
   # Only age ends the retries.
   maximum_retry_attempts = -1
-  # Each shard of the stream is read by so many executions at once; what happens to one record stays in order.
-  parallelization_factor = 10
+  # The events of one record stay in order: they all go to the same of these lanes.
+  parallelization_factor = var.parallelization_factor
 
   destination_config {
     on_failure {

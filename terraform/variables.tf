@@ -115,6 +115,18 @@ variable "max_lateness_seconds" {
   }
 }
 
+variable "parallelization_factor" {
+  description = "How many executions of the fast track read one shard of the table's stream at once (lanes). Two keep up with all that a partition writes; more take more of the account's concurrent executions and send fewer messages per call."
+  type        = number
+  default     = 2
+  nullable    = false
+
+  validation {
+    condition     = floor(var.parallelization_factor) == var.parallelization_factor && var.parallelization_factor >= 1 && var.parallelization_factor <= 10
+    error_message = "The parallelization factor has to be a whole number from 1 to 10."
+  }
+}
+
 variable "permissions_boundary" {
   description = "The IAM policy, by its name in the account, that bounds what the functions' roles may ever do; terraform/bootstrap makes one for each environment. Null bounds nothing."
   type        = string

@@ -3,6 +3,9 @@
 Nothing is changed. The table is queried shard by shard, never scanned: what is due within a day by its keys, the rest
 by count. DynamoDB charges a query for the whole records that it reads, so the cost is that of reading what is pending;
 it is told before and after.
+
+It also compares what the account allows of concurrent executions with what the environment can take, which needs
+lambda:GetAccountSettings, lambda:GetFunctionConcurrency and dynamodb:DescribeStream; without them the rest is shown.
 """
 
 from __future__ import annotations
@@ -18,13 +21,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
+from tools.capacity.model import API_RATE_LIMIT, concurrency
 from tools.environments import Environment, find_environment
 from tools.terminal import run
 
-__all__ = ["LastHour", "Pending", "Status", "count_pending", "read_status", "show"]
+__all__ = ["Executions", "LastHour", "Pending", "Status", "count_pending", "read_executions", "read_status", "show"]
 
 HOUR_SECONDS = 3_600
 
@@ -40,7 +45,7 @@ _QUERIES_IN_FLIGHT = 8
 #: consistency").
 _BYTES_PER_READ_UNIT = 2 * 4_096
 
-_FAST_TRACK, _SWEEP = "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer"
+_FAST_TRACK, _POST, _SWEEP = "stream-dynamodb-fasttrack_enqueuer", "api-schedule-post", "task-1minute-enqueuer"
 
 #: The last hour's metrics: whose, the name, and how a minute's values make one.
 _METRICS = {
@@ -83,6 +88,19 @@ class LastHour:
 
 
 @dataclass(frozen=True, slots=True)
+class Executions:
+    """Concurrent executions of the functions that reserve none: how many the account leaves, how many they can take."""
+
+    available: int
+    needed: int
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether Lambda never has to throttle these functions."""
+        return self.needed <= self.available
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """All that is shown."""
 
@@ -95,6 +113,8 @@ class Status:
     dead_letters: int
     failures: int
     mapping: str
+    #: Or why they could not be checked.
+    executions: Executions | str
     last_hour: LastHour
 
 
@@ -158,7 +178,9 @@ def read_status(environment: Environment, now: float, tell: Callable[[str], None
         f"Querying {shard_count} shards. When AWS last counted, which it does every six hours, they held "
         f"{table.get('ItemCount', 0):,} schedules in {size:,} bytes: about {units:,} read units."
     )
-    mappings = functions.list_event_source_mappings(FunctionName=outputs["function_names"][_FAST_TRACK])
+    mappings = functions.list_event_source_mappings(FunctionName=outputs["function_names"][_FAST_TRACK])[
+        "EventSourceMappings"
+    ]
     read = _last_hour_of_logs if environment.name == "local" else _last_hour_of_metrics
     sqs = client("sqs")
     queue = _depths(sqs, outputs["delayer_queue_url"])
@@ -171,9 +193,51 @@ def read_status(environment: Environment, now: float, tell: Callable[[str], None
         in_flight=queue["NotVisible"],
         dead_letters=sum(_depths(sqs, outputs["delayer_dead_letter_queue_url"]).values()),
         failures=_count_failures(client("s3"), outputs["failure_bucket_name"]),
-        mapping=", ".join(found["State"] for found in mappings["EventSourceMappings"]) or "missing",
+        mapping=", ".join(found["State"] for found in mappings) or "missing",
+        executions=(
+            read_executions(environment, mappings[0], shard_count) if mappings else "there is no stream mapping"
+        ),
         last_hour=read(environment, settings["METRICS_NAMESPACE"], now),
     )
+
+
+def read_executions(environment: Environment, mapping: Mapping[str, Any], shard_count: int) -> Executions | str:
+    """Compare what the account's limit leaves with what the environment can take; or say why that can't be read.
+
+    The posts are those that the API takes by default, whatever its throttling is set to.
+    """
+    functions, outputs = environment.client("lambda"), environment.outputs
+    try:
+        taken = concurrency(
+            API_RATE_LIMIT,
+            shard_count,
+            outputs["sweep_workers"],
+            _count_open_shards(environment.client("dynamodbstreams"), mapping["EventSourceArn"]),
+            mapping["ParallelizationFactor"],
+        )
+        # A function with executions of its own takes none of those that all others share, and gets no more.
+        needed = sum(
+            count
+            for name, count in ((_POST, taken.post), (_SWEEP, taken.sweep), (_FAST_TRACK, taken.fast_track))
+            if "ReservedConcurrentExecutions"
+            not in functions.get_function_concurrency(FunctionName=outputs["function_names"][name])
+        )
+        available = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]
+    except ClientError as error:
+        return f"{error.operation_name} failed: {error.response['Error']['Code']}"
+    return Executions(available, needed)
+
+
+def _count_open_shards(streams: Any, stream_arn: str) -> int:
+    """Count the shards of a stream that are still written to: one for each partition of the table."""
+    count = 0
+    position: dict[str, str] = {}
+    while True:
+        described = streams.describe_stream(StreamArn=stream_arn, **position)["StreamDescription"]
+        count += sum("EndingSequenceNumber" not in shard["SequenceNumberRange"] for shard in described["Shards"])
+        if "LastEvaluatedShardId" not in described:
+            return count
+        position = {"ExclusiveStartShardId": described["LastEvaluatedShardId"]}
 
 
 def show(status: Status, console: Console) -> None:
@@ -196,6 +260,12 @@ def show(status: Status, console: Console) -> None:
     more = " or more" if status.failures >= MOST_FAILURES else ""
     row("failures", f"{status.failures:,}{more}", "records in the failure bucket", is_bad=status.failures > 0)
     row("stream mapping", status.mapping, "", is_bad=status.mapping != "Enabled")
+    found = status.executions
+    if isinstance(found, str):
+        row("executions", "not checked", found)
+    else:
+        said = f"at once are left by the account; this environment can take {found.needed:,}"
+        row("executions", f"{found.available:,}", said, is_bad=not found.are_enough)
     if hour.last_sweep is None:
         row("last sweep", "none", "in the last hour", is_bad=True)
     else:
@@ -211,6 +281,13 @@ def show(status: Status, console: Console) -> None:
     if hour.least_lead is not None:
         row("least lead", f"{hour.least_lead:.1f} s", "with which one entered the queue in time")
     console.print(summary)
+    if isinstance(found, Executions) and not found.are_enough:
+        console.print(
+            f"With fewer than {found.needed:,} concurrent executions Lambda throttles the functions under load: posts "
+            "fail with a 5xx status, sweeps and messages come late; raise the account's quota "
+            "(docs/operations/deploying.md) or lower parallelization_factor.",
+            style="bold red",
+        )
     console.print(_by_hour(status))
     console.print(_by_shard(pending))
     console.print(f"Counting took {pending.read_units:,.1f} read units.", highlight=False)

@@ -111,6 +111,16 @@ def test_the_stream_mapping_joins_the_tables_stream_and_the_fast_track(plan: Any
     assert references(written["function_name"])[0] == "module.stream_dynamodb_fasttrack_enqueuer.function.arn"
 
 
+def test_the_stream_mapping_has_two_lanes_in_every_environment(plan: Any) -> None:
+    """Two keep up with a partition (docs/adr/0013), and leave a new account's executions to the other functions."""
+    assert values(plan, MAPPING)["parallelization_factor"] == 2
+
+
+def test_parallelization_factor_reaches_the_stream_mapping(make_plan: Any) -> None:
+    """An environment may set its own, up to ten."""
+    assert values(make_plan("dev", parallelization_factor="10"), MAPPING)["parallelization_factor"] == 10
+
+
 def test_the_stream_mapping_waits_for_its_permissions(plan: Any) -> None:
     """The mapping is made after the policies, so that its first reads are not refused."""
     (mapping,) = [r for r in plan.configuration["root_module"]["resources"] if r["address"] == MAPPING]

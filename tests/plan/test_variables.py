@@ -25,6 +25,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "horizon_days": (0, "whole number of days from 1 to 36500"),
         "log_retention_days": (8, "CloudWatch Logs keeps logs for"),
         "max_lateness_seconds": (59, "whole number of seconds from 60 to 31536000"),
+        "parallelization_factor": (0, "whole number from 1 to 10"),
         "region": ("Ireland", "an AWS region's name"),
         "reserved_concurrency": ({"api": 1}, "Concurrency can be reserved for"),
         "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
@@ -34,11 +35,13 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "delayer_period_seconds": (841, "from 180 to 840"),
         "horizon_days": (1.5, "whole number of days from 1 to 36500"),
         "max_lateness_seconds": (60.5, "or null to deliver everything"),
+        "parallelization_factor": (11, "whole number from 1 to 10"),
         "reserved_concurrency": ({"api-schedule-post": 0}, "0 would stop the function"),
     },
     {
         "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
         "delayer_period_seconds": (60, "60 in the local environment only"),
+        "parallelization_factor": (1.5, "whole number from 1 to 10"),
         "sweep_workers": (5, "no more than there are shards"),
         "throttling": ({"burst_limit": 1.5}, "the burst a whole number"),
     },
@@ -127,7 +130,7 @@ def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
     """The outputs by which the environment is used."""
     assert {
         "api_url", "table_name", "delayer_queue_url", "delayer_dead_letter_queue_url", "failure_bucket_name",
-        "function_names",
+        "function_names", "sweep_workers",
     } <= set(plan.configuration["root_module"]["outputs"])  # fmt: skip
 
 

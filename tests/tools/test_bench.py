@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -22,8 +23,9 @@ from bench.canned_aws import Account
 from bench.packages import FAST_TRACK, POST, ROOT, SWEEP, Function
 from bench.processes import BenchError
 from bench.startup import Start
-from bench.stream import BATCH_SIZE, PARALLELIZATION_FACTOR, batches, lane
+from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most, judged, table_of, verdict
+from tools.capacity.model import BATCH_RECORDS, PARALLELIZATION_FACTOR, handover_seconds
 from tools.demo import Arrivals, Posted
 
 NOW = 1_795_338_000
@@ -160,16 +162,21 @@ class TestStream:
 
     def test_batches_are_full(self) -> None:
         """A thousand records, or 6 MB."""
-        small = [{"number": number} for number in range(BATCH_SIZE + 1)]
-        assert [len(batch) for batch in batches(small)] == [BATCH_SIZE, 1]
+        small = [{"number": number} for number in range(BATCH_RECORDS + 1)]
+        assert [len(batch) for batch in batches(small)] == [BATCH_RECORDS, 1]
         large = [{"payload": "x" * 2_500_000} for _ in range(3)]
         assert [len(batch) for batch in batches(large)] == [2, 1]
         assert list(batches([])) == []
 
-    def test_a_key_stays_in_its_lane(self) -> None:
+    @pytest.mark.parametrize("factor", [1, 2, 4, 10])
+    def test_a_key_stays_in_its_lane(self, factor: int) -> None:
         """A shard's records are spread over the executions that read its stream shard, and over no others."""
-        lanes = {lane(5, f"{number}", 4) for number in range(1_000)}
-        assert lanes == set(range(PARALLELIZATION_FACTOR, 2 * PARALLELIZATION_FACTOR))
+        lanes = {lane(5, f"{number}", 4, factor) for number in range(1_000)}
+        assert lanes == set(range(factor, 2 * factor))
+
+    def test_lanes_by_default_are_those_of_terraform(self) -> None:
+        """Without a factor, a stream shard has as many lanes as an environment that sets none."""
+        assert {lane(0, f"{number}", 4) for number in range(1_000)} == set(range(PARALLELIZATION_FACTOR))
 
 
 class TestBounds:
@@ -343,8 +350,8 @@ def burst(**changes: Any) -> Burst:
     """A burst in which all went well."""
     deleted_at = [number / 5_000 for number in range(100_000)]
     facts: dict[str, Any] = {
-        "shards": 16, "workers": 1, "deleted_at": deleted_at, "ticks": 1, "played": 5_000, "sent": 5_000,
-        "messages": 5_000, "send_calls": 500, "last_entered": 21.0,
+        "shards": 16, "workers": 1, "deleted_at": deleted_at, "ticks": 1, "played": 5_000, "executions": 50,
+        "sent": 5_000, "messages": 5_000, "send_calls": 500, "last_entered": 21.0,
     }  # fmt: skip
     return Burst(**(facts | changes))
 
@@ -357,7 +364,46 @@ class TestBursts:
         lead, whole = bursts.figures(burst(), 1)
         assert lead.value == "760 s before its pointInTime"
         assert "swept in 20.0 s and 1 tick, in the queue after 21.0 s; 10.0 messages a send call" in lead.note
+        assert "100 records an execution" in lead.note
         assert whole.is_good
+
+    @pytest.mark.parametrize(("factor", "lanes"), [(1, "1 lane"), (10, "10 lanes")])
+    def test_figures_name_the_lanes_and_predict_for_them(self, factor: int, lanes: str) -> None:
+        """A burst is compared with what the model says for its own parallelization factor."""
+        lead, whole = bursts.figures(burst(shards=4, parallelization_factor=factor), 1)
+        assert lead.name.startswith(f"4 shards, 1 worker, {lanes}: ")
+        assert whole.name.startswith(f"4 shards, 1 worker, {lanes}: ")
+        predicted = handover_seconds(100_000, 300, 4, 1, parallelization_factor=factor)
+        assert f"make capacity says {predicted:.1f} s" in lead.note
+
+    def test_one_case_compares_parallelization_factors_over_one_sweep(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The others play Terraform's default, and only that is drawn."""
+        swept: list[tuple[int, int]] = []
+        handed_on: list[tuple[int, int, int]] = []
+
+        def sweep(_aws: Any, _folder: Path, of: Burst) -> list[bursts.Record]:
+            swept.append((of.shards, of.workers))
+            of.deleted_at = [1.0] * 100_000
+            return []
+
+        def hand_on(_aws: Any, _folder: Path, of: Burst, _records: list[bursts.Record]) -> None:
+            handed_on.append((of.shards, of.workers, of.parallelization_factor))
+            of.played = of.executions = of.sent = of.messages = of.send_calls = 1
+            of.last_entered = 10.0 * of.parallelization_factor
+
+        monkeypatch.setattr(bursts, "CannedAws", nullcontext)
+        monkeypatch.setattr(bursts, "_sweep", sweep)
+        monkeypatch.setattr(bursts, "_hand_on", hand_on)
+        monkeypatch.setattr(bursts, "_PICTURE", tmp_path / "bursts.svg")
+        figures = list(bursts.measure(dict.fromkeys((POST, SWEEP, FAST_TRACK), tmp_path)))
+        cases = [(shards, workers) for shards in (4, 16, 64) for workers in (1, 5)]
+        assert swept == cases
+        compared = [(4, 1, factor) for factor in (1, 2, 4, 10)]
+        assert handed_on == compared + [(*case, PARALLELIZATION_FACTOR) for case in cases[1:]]
+        assert all(figure.is_good for figure in figures)
+        assert (tmp_path / "bursts.svg").read_text().count("<circle") == len(cases)
 
     @pytest.mark.parametrize("changes", [{"sent": 4_999}, {"messages": 5_001}, {"deleted_at": [1.0] * 99_999}])
     def test_lost(self, changes: dict[str, Any]) -> None:
@@ -375,10 +421,11 @@ class TestBursts:
             ("REMOVE", str(number % 4), f"{number}", "{}", float(number)) for number in range(1_000)
         ]
         played = lanes_to_play(records, 4, 100)
-        assert 100 <= sum(map(len, played)) < 200
+        assert 100 <= sum(map(len, played)) < 300
         assert played[0][-1] == records[-1]
         assert all(of_lane == sorted(of_lane, key=lambda record: record[-1]) for of_lane in played)
         assert sum(map(len, lanes_to_play(records, 4, 10_000))) == 1_000
+        assert [len(lanes_to_play(records, 4, 10_000, factor)) for factor in (1, 10)] == [4, 40]
 
     def test_picture(self) -> None:
         """Every case has a line and a name, and the picture is XML."""

@@ -132,3 +132,13 @@ class TestVariables:
         """Recipes run without the variables that a shell has for its own Pythons and scripts."""
         (tmp_path / "Makefile").write_text(f"include {ROOT}/Makefile\nprint:\n\t@echo $${{{name}-unset}}\n")
         assert make(tmp_path, "print", **{name: "/elsewhere"}).stdout == "unset\n"
+
+
+def test_make_status_finds_the_calculator() -> None:
+    """What the command imports from src/ is on its path: without an environment, one line says which there are."""
+    *_, recipe = make(ROOT, "--dry-run", "status").stdout.splitlines()
+    done = subprocess.run(  # noqa: S602 -- our own Makefile's line
+        recipe.replace(".venv/tools/bin/python", sys.executable),
+        shell=True, cwd=ROOT, env=clean_environment(), check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr.startswith("make status: no environment is named")

@@ -12,9 +12,9 @@ from tools.capacity.model import (
     BATCH_RECORDS,
     FAST_TRACK_MEMORY_MB,
     ITEM_OVERHEAD_BYTES,
-    LANES_PER_STREAM_SHARD,
     MINUTE_SECONDS,
     PAGE_BYTES,
+    PARALLELIZATION_FACTOR,
     PEAK_SECONDS,
     POST_SECONDS,
     SWEEP_MEMORY_MB,
@@ -143,7 +143,7 @@ def _batches(records: float, polls: float, stream_shards: int) -> float:
     Each poll's records are spread over the lanes by chance; a lane that has got none is not called.
     """
     in_poll = records / (polls * stream_shards)
-    filled = LANES_PER_STREAM_SHARD * -math.expm1(-in_poll / LANES_PER_STREAM_SHARD)
+    filled = PARALLELIZATION_FACTOR * -math.expm1(-in_poll / PARALLELIZATION_FACTOR)
     return max(polls * stream_shards * filled, records / BATCH_RECORDS)
 
 

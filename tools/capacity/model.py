@@ -21,13 +21,16 @@ __all__ = [
     "DELAYER_PERIOD_SECONDS",
     "MAX_WORKERS",
     "MINUTE_SECONDS",
+    "PARALLELIZATION_FACTOR",
     "PEAK_SECONDS",
     "TIMING",
     "CapacityError",
+    "Concurrency",
     "Plan",
     "Timing",
     "Use",
     "Workload",
+    "concurrency",
     "handover_seconds",
     "item_bytes",
     "message_bytes",
@@ -56,9 +59,12 @@ MAX_WORKERS = 100
 #: terraform/task_1minute_enqueuer.tf and terraform/stream_dynamodb_fasttrack_enqueuer.tf, memory_mb.
 SWEEP_MEMORY_MB, FAST_TRACK_MEMORY_MB = 1_769, 512
 
-#: terraform/stream_dynamodb_fasttrack_enqueuer.tf, batch_size and parallelization_factor.
+#: terraform/stream_dynamodb_fasttrack_enqueuer.tf, batch_size.
 BATCH_RECORDS = 1_000
-LANES_PER_STREAM_SHARD = 10
+
+#: terraform/variables.tf, parallelization_factor: how many executions of the fast track read one stream shard at once,
+#: its lanes.
+PARALLELIZATION_FACTOR = 2
 
 #: terraform/variables.tf, throttling.rate_limit: what the API takes unless the environment says otherwise.
 API_RATE_LIMIT = 500
@@ -231,6 +237,7 @@ def handover_seconds(
     workers: int,
     *,
     partitions: int | None = None,
+    parallelization_factor: int = PARALLELIZATION_FACTOR,
     timing: Timing = TIMING,
 ) -> float:
     """When the last of a burst enters the queue, counted from the start of the sweep that finds it.
@@ -242,6 +249,7 @@ def handover_seconds(
         workers: sweeps at the same time; those that would have no shard are left out.
         partitions: over so many of DynamoDB's partitions the shards lie, each 1,000 write units a second and one shard
             of the stream. One for each shard unless it is given; a new on-demand table has 4.
+        parallelization_factor: lanes of each stream shard; Terraform's default unless it is given.
         timing: how long AWS takes.
 
     Not in it: cold starts, TLS, and the backoff after a throttle, which may leave a partition idle.
@@ -253,15 +261,52 @@ def handover_seconds(
     cut_short = math.ceil(working / SWEEP_SECONDS) - 1
     deleted = working + cut_short * (MINUTE_SECONDS - SWEEP_SECONDS)
     # The fast track sends while the sweep deletes: so many lanes, each one call after the other.
-    lanes = partitions * LANES_PER_STREAM_SHARD
+    lanes = partitions * parallelization_factor
     computing = timing.send_computing_seconds / processors(FAST_TRACK_MEMORY_MB)
     sent = peak / lanes * (timing.call_seconds / messages_per_call(size_bytes) + computing)
     # The last records wait for the next poll, and stand at the end of their lane's batch.
-    at_once = _partitions_rate(size_bytes, 1) * timing.poll_seconds / LANES_PER_STREAM_SHARD
+    at_once = _partitions_rate(size_bytes, 1) * timing.poll_seconds / parallelization_factor
     batch = min(BATCH_RECORDS, math.ceil(peak / lanes), math.ceil(at_once))
     calls = math.ceil(batch / messages_per_call(size_bytes))
     last = timing.poll_seconds + calls * timing.call_seconds + batch * computing
     return max(deleted, sent) + last
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """The most executions of each function that an environment takes at once."""
+
+    post: int
+    sweep: int
+    fast_track: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.post + self.sweep + self.fast_track
+
+
+def concurrency(
+    posts_per_second: float,
+    shards: int,
+    workers: int,
+    stream_shards: int,
+    parallelization_factor: int = PARALLELIZATION_FACTOR,
+) -> Concurrency:
+    """Return the most executions that an environment takes at once.
+
+    Args:
+        posts_per_second: how many requests come in a second, evenly.
+        shards: of the table. A stream shard that holds none of them has nothing to send.
+        workers: sweeps at the same time.
+        stream_shards: open shards of the table's stream.
+        parallelization_factor: lanes of each stream shard; Terraform's default unless it is given.
+    """
+    return Concurrency(
+        post=math.ceil(posts_per_second * POST_SECONDS),
+        sweep=workers,
+        fast_track=min(stream_shards, shards) * parallelization_factor,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,9 +323,7 @@ class Plan:
     even_write_units: float
     needed_write_units: float
     peak_write_units: float
-    #: Executions at once: the post function's, and the most that the fast track gets.
-    post_concurrency: int
-    fast_track_concurrency: int
+    concurrency: Concurrency
     #: How long the sweep of an ordinary minute works.
     minute_seconds: float
     #: The peak: from the sweep's start to the queue, and the same on a new on-demand table.
@@ -351,9 +394,7 @@ def _plan_one(load: Workload, environments: int) -> Plan | None:
             rate + max(MINUTE_SECONDS * rate / (PLANNED_SHARE * SWEEP_SECONDS), peak / PEAK_SECONDS)
         ) * units,
         peak_write_units=peak_units,
-        post_concurrency=math.ceil(rate * POST_SECONDS),
-        # A shard of the stream without a shard of ours in it has nothing to send.
-        fast_track_concurrency=min(partitions, shards) * LANES_PER_STREAM_SHARD,
+        concurrency=concurrency(rate, shards, workers, partitions),
         minute_seconds=minute,
         handover_seconds=handover,
         new_table_handover_seconds=handover_seconds(
@@ -390,7 +431,8 @@ class Use:
     limit: float
     #: What can be done about it.
     remedy: str
-    #: Not AWS's limit of the delayer, but a setting or limit of its own, or its consumers'.
+    #: Not an AWS limit that the delayer meets: a setting or a limit of the delayer itself, or a limit that its
+    #: consumers meet.
     is_aside: bool = False
 
     @property
@@ -400,23 +442,25 @@ class Use:
 
 
 def uses(load: Workload, planned: Plan) -> list[Use]:
-    """What the workload takes of every limit, that which it hits first at the top."""
+    """Return how much the workload takes of every limit: AWS's first, those aside after them, each nearest first.
+
+    So the first is the limit that the workload hits first.
+    """
     book = limits()
 
     def of(name: str, needed: float) -> Use:
         return Use(book[name].what, needed, book[name].value, "ask AWS" if book[name].adjustable else "none")
 
-    concurrency = planned.post_concurrency + planned.workers + planned.fast_track_concurrency
     all_use = [
-        Use("the API's own throttling, by default", load.rate / planned.environments, API_RATE_LIMIT,
-            "set throttling", is_aside=True),
         of("api_requests", load.rate),
-        of("concurrency", concurrency * planned.environments),
+        of("concurrency", planned.concurrency.total * planned.environments),
         of("table_write_units", planned.needed_write_units),
         of("new_table_write_units", planned.needed_write_units),
+        Use("the API's own throttling, by default", load.rate / planned.environments, API_RATE_LIMIT,
+            "set throttling", is_aside=True),
         Use(book["in_flight"].what, load.peak / planned.environments, book["in_flight"].value, "delete sooner",
             is_aside=True),
         Use("the delayer: shards of a table", planned.shards, MAX_SHARDS, "more environments", is_aside=True),
         Use("the delayer: sweep workers", planned.workers, MAX_WORKERS, "more environments", is_aside=True),
     ]  # fmt: skip
-    return sorted(all_use, key=lambda use: -use.share)
+    return sorted(all_use, key=lambda use: (use.is_aside, -use.share))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 from rich.table import Table
@@ -10,7 +11,7 @@ from tools.capacity.book import limits, prices
 from tools.capacity.cost import Line, bill, scheduler_bill, scheduler_peak_seconds
 from tools.capacity.model import BUDGET_SECONDS, Plan, Use, Workload, plan, uses, workload
 
-__all__ = ["DOCUMENTED", "dollars", "markdown", "tables"]
+__all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "dollars", "markdown", "tables"]
 
 #: docs/scaling.md: schedules a day, due at one instant. The last is a million a second.
 DOCUMENTED = (
@@ -41,7 +42,9 @@ def _number(amount: float) -> str:
 
 
 def _share(use: Use) -> str:
-    return f"{use.share:,.1f} times" if use.share > 1 else f"{use.share:.0%}"
+    if use.share > 1:
+        return f"{use.share:,.1f} times"
+    return f"{use.share:.0%}" if use.share >= 0.01 else "under 1%"  # noqa: PLR2004
 
 
 def markdown() -> str:
@@ -53,9 +56,8 @@ def markdown() -> str:
 
 def _row(load: Workload) -> tuple[str, ...]:
     planned = plan(load)
-    first = next(use for use in uses(load, planned) if not use.is_aside)
+    first = uses(load, planned)[0]
     cost = bill(load, planned)
-    executions = planned.post_concurrency + planned.workers + planned.fast_track_concurrency
     return (
         _number(load.schedules_per_day),
         _number(load.rate),
@@ -64,7 +66,7 @@ def _row(load: Workload) -> tuple[str, ...]:
         f"{planned.shards}",
         f"{planned.workers}",
         f"{planned.partitions:,}",
-        f"{executions:,}",
+        f"{planned.concurrency.total:,}",
         f"{first.what}: {_share(first)}",
         _number(planned.handover_seconds),
         dollars(cost.on_demand_dollars),
@@ -82,6 +84,7 @@ def tables(load: Workload) -> list[Table]:
 
 def _needs(load: Workload, planned: Plan) -> Table:
     each = "" if planned.environments == 1 else " in each environment"
+    most = planned.concurrency
     table = Table(
         title=f"{_number(load.schedules_per_day)} schedules a day, {_number(load.peak)} due at one instant, "
         f"{load.size_bytes:,} bytes each",
@@ -93,7 +96,7 @@ def _needs(load: Workload, planned: Plan) -> Table:
         (f"sweep_workers{each}", f"{planned.workers:,}"),
         (f"partitions, and so stream shards{each}", f"{planned.partitions:,}, once the table has grown to the load"),
         (f"executions at once{each}",
-         f"{planned.post_concurrency:,} post, {planned.workers:,} sweep, {planned.fast_track_concurrency:,} stream"),
+         f"{most.post:,} post, {most.sweep:,} sweep, {most.fast_track:,} stream"),
         (f"write units a second{each}",
          f"{_number(planned.even_write_units)} on average, {_number(planned.peak_write_units)} while a sweep deletes"),
         ("an ordinary minute's sweep takes", f"{planned.minute_seconds:,.1f} s"),
@@ -108,14 +111,18 @@ def _needs(load: Workload, planned: Plan) -> Table:
 
 
 def _limits(load: Workload, planned: Plan) -> Table:
-    table = Table("limit, that which is hit first at the top", title="Limits")
+    table = Table("AWS limit, the first one hit at the top", title="Limits")
     for heading in ("needed", "allowed", "taken"):
         table.add_column(heading, justify="right")
     table.add_column("what helps")
-    for use in uses(load, planned):
-        style = "bold" if use.share > 1 else None
-        row = (use.what, _number(use.needed), _number(use.limit), _share(use), use.remedy if use.share > 1 else "")
-        table.add_row(*row, style=style)
+    for is_aside, some in itertools.groupby(uses(load, planned), lambda use: use.is_aside):
+        if is_aside:
+            table.add_section()
+            table.add_row("aside (see docs/scaling.md)", style="italic")
+        for use in some:
+            style = "bold" if use.share > 1 else None
+            row = (use.what, _number(use.needed), _number(use.limit), _share(use), use.remedy if use.share > 1 else "")
+            table.add_row(*row, style=style)
     return table
 
 
