@@ -1,11 +1,31 @@
+output "api_execution_arn" {
+  description = "The API's ARN in policies: allow execute-api:Invoke on this, followed by /*/POST/schedules."
+  value       = module.http_api.api.execution_arn
+}
+
+output "api_id" {
+  description = "The HTTP API's id."
+  value       = module.http_api.api.id
+}
+
 output "api_url" {
   description = "Where to POST: append /schedules."
   value       = module.http_api.url
 }
 
+output "delayer_dead_letter_queue_arn" {
+  description = "The dead-letter queue: start-message-move-task takes it as its source."
+  value       = module.delayer_queue.dead_letter_queue.arn
+}
+
 output "delayer_dead_letter_queue_url" {
-  description = "What consumers failed to handle."
+  description = "The dead-letter queue: messages that consumers failed to handle."
   value       = module.delayer_queue.dead_letter_queue.url
+}
+
+output "delayer_queue_arn" {
+  description = "The delayer queue, for a consumer's policy or event source mapping."
+  value       = module.delayer_queue.queue.arn
 }
 
 output "delayer_queue_url" {
@@ -34,6 +54,11 @@ output "log_group_names" {
     "stream-dynamodb-fasttrack_enqueuer" = module.stream_dynamodb_fasttrack_enqueuer.log_group.name
     "task-1minute-enqueuer"              = module.task_1minute_enqueuer.log_group.name
   }
+}
+
+output "region" {
+  description = "The AWS region of all of this."
+  value       = var.region
 }
 
 output "table_name" {
