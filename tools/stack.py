@@ -87,9 +87,8 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """Where to POST schedules: the embedded AWS has at a path what `api_url` has at a host of amazonaws.com."""
-        api_id = self.outputs["api_url"].removeprefix("https://").split(".")[0]
-        return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/schedules"
+        """The API's address; append /schedules. The embedded AWS has it at a path, not at a host of amazonaws.com."""
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/$default"
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack."""
@@ -106,7 +105,10 @@ class Stack:
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a schedule, signed as the API asks."""
         request = AWSRequest(
-            "POST", self.api_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
+            "POST",
+            f"{self.api_url}/schedules",
+            data=body,
+            headers={"content-type": "application/json"} | dict(headers or {}),
         )
         SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
         return self.send(dict(request.headers), body)
@@ -114,7 +116,7 @@ class Stack:
     def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST with just these headers."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        call = urllib.request.Request(self.api_url, data=body, headers=dict(headers), method="POST")
+        call = urllib.request.Request(f"{self.api_url}/schedules", data=body, headers=dict(headers), method="POST")
         try:
             with opener.open(call, timeout=30) as answer:
                 return Answer(answer.status, dict(answer.headers), _json(answer.read()))

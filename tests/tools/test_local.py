@@ -20,11 +20,11 @@ _STACK = Stack(
     Path("/checkouts/Ana's own/build/local"),
     1,
     {
-        "api_url": "https://abc123.execute-api.us-east-1.amazonaws.com",
+        "api_id": "abc123",
         "delayer_queue_url": "http://127.0.0.1:4567/000000000000/delayer-local-delayer",
     },
 )
-_API = "http://127.0.0.1:4567/_aws/execute-api/abc123/$default/schedules"
+_API = "http://127.0.0.1:4567/_aws/execute-api/abc123/$default"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class TestDescription:
         arguments = json.loads(line)
         body = json.loads(option(arguments, "--data"))
         due = datetime.fromisoformat(body["pointInTime"])
-        assert arguments[-1] == _API
+        assert arguments[-1] == f"{_API}/schedules"
         assert option(arguments, "--aws-sigv4") == "aws:amz:us-east-1:execute-api"
         assert body.keys() == {"pointInTime", "payload"}
         assert due.utcoffset() == timedelta(0)
