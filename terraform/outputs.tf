@@ -13,6 +13,11 @@ output "api_url" {
   value       = module.http_api.url
 }
 
+output "aws_region" {
+  description = "The AWS region of all of this, under the name that AWS's own tools read it from."
+  value       = var.region
+}
+
 output "delayer_dead_letter_queue_arn" {
   description = "The dead-letter queue: start-message-move-task takes it as its source."
   value       = module.delayer_queue.dead_letter_queue.arn
@@ -54,11 +59,6 @@ output "log_group_names" {
     "stream-dynamodb-fasttrack_enqueuer" = module.stream_dynamodb_fasttrack_enqueuer.log_group.name
     "task-1minute-enqueuer"              = module.task_1minute_enqueuer.log_group.name
   }
-}
-
-output "region" {
-  description = "The AWS region of all of this."
-  value       = var.region
 }
 
 output "table_name" {

@@ -46,9 +46,9 @@ def find_environment(name: str) -> Environment:
         stack = running_stack()
         if stack is None:
             raise TerraformError("the local stack is not running: start it with make local")
-        return Environment(name, {**stack.outputs, "api_url": stack.api_url}, stack.client)
+        return Environment(name, {**stack.outputs, "api_url": stack.base_url}, stack.client)
     outputs = open_workspace(name, ROOT / "build" / "work" / name, has_local_state=False).outputs()
-    if "region" not in outputs:
+    if "aws_region" not in outputs:
         raise TerraformError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
     config = Config(
         connect_timeout=5, read_timeout=_READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
@@ -56,6 +56,6 @@ def find_environment(name: str) -> Environment:
 
     def client(service: str) -> Any:
         # By a string, no type can be told.
-        return boto3.client(service, region_name=outputs["region"], config=config)  # type: ignore[call-overload]
+        return boto3.client(service, region_name=outputs["aws_region"], config=config)  # type: ignore[call-overload]
 
     return Environment(name, outputs, client)

@@ -37,7 +37,7 @@ Post a schedule that is due in 10 seconds:
   curl --silent --show-error --aws-sigv4 aws:amz:{REGION}:execute-api {user} \\
     --header 'content-type: application/json' \\
     --data {post} \\
-    {shlex.quote(f"{stack.api_url}/schedules")}
+    {shlex.quote(stack.api_url)}
 
 Receive its message (waits up to 20 seconds; run it again for the next one):
 

@@ -86,9 +86,18 @@ class Stack:
         }
 
     @property
+    def base_url(self) -> str:
+        """What `$API_URL` is here: a request goes to a path below it, like `/schedules`.
+
+        It names no stage, and needs none. `$default` in a path would have to be signed as `%24default`, and curl signs
+        a path as it is written.
+        """
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}"
+
+    @property
     def api_url(self) -> str:
-        """The API's address; append /schedules. The embedded AWS has it at a path, not at a host of amazonaws.com."""
-        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/$default"
+        """Where to POST schedules: the embedded AWS has at a path what `api_url` has at a host of amazonaws.com."""
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/$default/schedules"
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack."""
@@ -105,10 +114,7 @@ class Stack:
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a schedule, signed as the API asks."""
         request = AWSRequest(
-            "POST",
-            f"{self.api_url}/schedules",
-            data=body,
-            headers={"content-type": "application/json"} | dict(headers or {}),
+            "POST", self.api_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
         )
         SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
         return self.send(dict(request.headers), body)
@@ -116,7 +122,7 @@ class Stack:
     def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST with just these headers."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        call = urllib.request.Request(f"{self.api_url}/schedules", data=body, headers=dict(headers), method="POST")
+        call = urllib.request.Request(self.api_url, data=body, headers=dict(headers), method="POST")
         try:
             with opener.open(call, timeout=30) as answer:
                 return Answer(answer.status, dict(answer.headers), _json(answer.read()))

@@ -120,9 +120,9 @@ def test_a_plan_names_no_commit_and_no_folder_of_this_machine(plan: Any) -> None
 def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
     """The outputs by which the environment is used."""
     assert set(plan.configuration["root_module"]["outputs"]) == {
-        "api_execution_arn", "api_id", "api_url", "delayer_dead_letter_queue_arn", "delayer_dead_letter_queue_url",
-        "delayer_queue_arn", "delayer_queue_url", "failure_bucket_name", "function_names", "log_group_names", "region",
-        "table_name",
+        "api_execution_arn", "api_id", "api_url", "aws_region", "delayer_dead_letter_queue_arn",
+        "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_name",
+        "function_names", "log_group_names", "table_name",
     }  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_an_output_is_its_resources_attribute(plan: Any, output: str, module: st
 
 def test_the_region_is_an_output(plan: Any) -> None:
     """Who uses an environment learns its region without reading its tfvars."""
-    regions = {plan.outputs["region"]}
+    regions = {plan.outputs["aws_region"]}
     assert regions in ({"eu-west-1"}, {"us-east-1"})
 
 

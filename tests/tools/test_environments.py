@@ -57,7 +57,7 @@ class TestOpen:
         """Clients are of the region that the environment is in, whatever the shell's is."""
         monkeypatch.setattr(environments, "ROOT", tmp_path)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fake_terraform.says("output", json.dumps({"region": {"value": "eu-west-1"}}))
+        fake_terraform.says("output", json.dumps({"aws_region": {"value": "eu-west-1"}}))
         assert find_environment("dev").client("sqs").meta.region_name == "eu-west-1"
 
     def test_local(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,6 +65,6 @@ class TestOpen:
         stack = Stack("http://127.0.0.1:4567", tmp_path, 1, {"api_id": "abc", "api_url": "https://elsewhere"})
         monkeypatch.setattr(environments, "running_stack", lambda: stack)
         environment = find_environment("local")
-        assert environment.outputs == {"api_id": "abc", "api_url": stack.api_url}
-        assert stack.api_url.startswith(stack.endpoint)
+        assert environment.outputs == {"api_id": "abc", "api_url": stack.base_url}
+        assert stack.base_url.startswith(stack.endpoint)
         assert environment.client("s3").meta.endpoint_url == stack.endpoint

@@ -24,7 +24,7 @@ _STACK = Stack(
         "delayer_queue_url": "http://127.0.0.1:4567/000000000000/delayer-local-delayer",
     },
 )
-_API = "http://127.0.0.1:4567/_aws/execute-api/abc123/$default"
+_API = "http://127.0.0.1:4567/_aws/execute-api/abc123/$default/schedules"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ class TestDescription:
         arguments = json.loads(line)
         body = json.loads(option(arguments, "--data"))
         due = datetime.fromisoformat(body["pointInTime"])
-        assert arguments[-1] == f"{_API}/schedules"
+        assert arguments[-1] == _API
         assert option(arguments, "--aws-sigv4") == "aws:amz:us-east-1:execute-api"
         assert body.keys() == {"pointInTime", "payload"}
         assert due.utcoffset() == timedelta(0)

@@ -112,7 +112,8 @@ class TestStart:
         seen: list[tuple[int, int]] = []
         stack = start(machine.folder, lambda created, total: seen.append((created, total)))
         assert seen == [(1, 2), (2, 2)]
-        assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc/$default"
+        assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
+        assert stack.base_url == f"{stack.endpoint}/_aws/execute-api/abc"
         assert running_stack() == stack
 
     def test_on_its_own(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
