@@ -103,6 +103,12 @@ rollback: .venv/build/.installed .venv/tools/.installed require-terraform ## Pla
 environments: .venv/tools/.installed require-terraform ## Show side by side where dev, staging and prod differ, and why
 	@.venv/tools/bin/python -m tools.differences
 
+# Only the outputs may reach stdout: a shell evaluates it.
+.PHONY: outputs
+outputs: ## Show what an environment is used with: ARNs, addresses, names; FORMAT=env or json; ENV=local too
+	@$(MAKE) --silent .venv/tools/.installed require-terraform >&2
+	@.venv/tools/bin/python -m tools.outputs "$(ENV)" "$(FORMAT)"
+
 .PHONY: failures
 failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
 	@.venv/tools/bin/python -m tools.failures "$(ENV)"

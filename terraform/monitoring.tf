@@ -3,17 +3,14 @@
 module "monitoring" {
   source = "./modules/monitoring"
 
-  # The API's address is https://<id>.execute-api.…
-  api_id                 = split(".", trimprefix(module.http_api.url, "https://"))[0]
+  api_id                 = module.http_api.api.id
   dead_letter_queue_name = "${local.queue_name}-dead-letter"
   function_names = {
     fast_track = module.stream_dynamodb_fasttrack_enqueuer.function.function_name
     post       = module.api_schedule_post.function.function_name
     sweep      = module.task_1minute_enqueuer.function.function_name
   }
-  # The embedded AWS makes no metrics of what functions print, and describes an alarm without most of its settings, so
-  # that every plan there would change them all.
-  has_alarms          = var.environment != "local"
+  has_alarms          = var.alarms
   metrics_namespace   = local.metrics_namespace
   name                = local.name
   queue_name          = local.queue_name
@@ -22,4 +19,7 @@ module "monitoring" {
   sweep               = { paused = var.sweep_paused, workers = var.sweep_workers }
   table_name          = module.schedule_table.table.name
   topic_arn           = var.alarm_topic_arn
+
+  # An alarm that expects sweeps comes after whatever calls them.
+  depends_on = [module.minute_schedule]
 }

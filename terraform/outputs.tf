@@ -1,11 +1,36 @@
+output "api_execution_arn" {
+  description = "The API's ARN in policies: allow execute-api:Invoke on this, followed by /*/POST/schedules."
+  value       = module.http_api.api.execution_arn
+}
+
+output "api_id" {
+  description = "The HTTP API's id."
+  value       = module.http_api.api.id
+}
+
 output "api_url" {
   description = "Where to POST: append /schedules."
   value       = module.http_api.url
 }
 
+output "aws_region" {
+  description = "The AWS region of all of this, under the name that AWS's own tools read it from."
+  value       = var.region
+}
+
+output "delayer_dead_letter_queue_arn" {
+  description = "The dead-letter queue: start-message-move-task takes it as its source."
+  value       = module.delayer_queue.dead_letter_queue.arn
+}
+
 output "delayer_dead_letter_queue_url" {
-  description = "What consumers failed to handle."
+  description = "The dead-letter queue: messages that consumers failed to handle."
   value       = module.delayer_queue.dead_letter_queue.url
+}
+
+output "delayer_queue_arn" {
+  description = "The delayer queue, for a consumer's policy or event source mapping."
+  value       = module.delayer_queue.queue.arn
 }
 
 output "delayer_queue_url" {

@@ -115,9 +115,9 @@ resource "aws_lambda_event_source_mapping" "stream" {
     }
   }
 
-  # So that it tells of what it gave up. The embedded AWS doesn't keep this, and every plan there would set it anew.
+  # Counts the records that it gave up, which the alarm records-discarded reads.
   dynamic "metrics_config" {
-    for_each = var.environment == "local" ? [] : ["EventCount"]
+    for_each = var.mapping_metrics ? ["EventCount"] : []
 
     content {
       metrics = [metrics_config.value]

@@ -20,6 +20,13 @@ variable "alarm_topic_arn" {
   }
 }
 
+variable "alarms" {
+  description = "Whether there are alarms. Without them only the dashboard shows what goes wrong."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "authorization" {
   description = "Who may post: AWS_IAM (requests signed by a principal allowed execute-api:Invoke), or JWT with the tokens' issuer and audiences."
   type = object({
@@ -45,7 +52,7 @@ variable "authorization" {
 }
 
 variable "delayer_period_seconds" {
-  description = "How long before its pointInTime a schedule moves to the delayer queue. Up to 840: SQS delays a message by at most 900 s. From 180: two ticks of the minute's rule can be almost two minutes apart."
+  description = "How long before its pointInTime a schedule moves to the delayer queue. Up to 840: SQS delays a message by at most 900 s. From shortest_delayer_period_seconds."
   type        = number
   default     = 840
   nullable    = false
@@ -53,10 +60,10 @@ variable "delayer_period_seconds" {
   validation {
     condition = (
       floor(var.delayer_period_seconds) == var.delayer_period_seconds
-      && ((var.delayer_period_seconds >= 180 && var.delayer_period_seconds <= 840)
-      || (var.environment == "local" && var.delayer_period_seconds == 60))
+      && var.delayer_period_seconds >= var.shortest_delayer_period_seconds
+      && var.delayer_period_seconds <= 840
     )
-    error_message = "The delayer period has to be a whole number of seconds from 180 to 840 (60 in the local environment only)."
+    error_message = "The delayer period has to be a whole number of seconds from ${var.shortest_delayer_period_seconds} to 840."
   }
 }
 
@@ -99,6 +106,18 @@ variable "log_retention_days" {
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
+  }
+}
+
+variable "mapping_metrics" {
+  description = "Whether the stream mapping counts the records that it reads and gives up. The alarm records-discarded reads one of these metrics."
+  type        = bool
+  default     = true
+  nullable    = false
+
+  validation {
+    condition     = var.mapping_metrics || !var.alarms
+    error_message = "The alarm records-discarded reads the stream mapping's metrics: with alarms, mapping_metrics has to be true."
   }
 }
 
@@ -187,6 +206,22 @@ variable "shard_count" {
   validation {
     condition     = floor(var.shard_count) == var.shard_count && var.shard_count >= 1 && var.shard_count <= 1000
     error_message = "The shard count has to be a whole number from 1 to 1000."
+  }
+}
+
+variable "shortest_delayer_period_seconds" {
+  description = "The shortest delayer period that is accepted. 180, because two ticks of the minute's rule can be almost two minutes apart: with a shorter period schedules can be late. For trials, down to 60."
+  type        = number
+  default     = 180
+  nullable    = false
+
+  validation {
+    condition = (
+      floor(var.shortest_delayer_period_seconds) == var.shortest_delayer_period_seconds
+      && var.shortest_delayer_period_seconds >= 60
+      && var.shortest_delayer_period_seconds <= 180
+    )
+    error_message = "The shortest delayer period has to be a whole number of seconds from 60 to 180."
   }
 }
 

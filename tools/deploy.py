@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tools.environments import check_environment
 from tools.packages import other_commit
 from tools.processes import hear_interrupts, run
 from tools.stack import running_stack
-from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
+from tools.terraform import ROOT, TerraformError, Workspace, open_workspace, planned_packages, resources
 
 __all__ = [
     "NO_CREDENTIALS",
@@ -103,13 +104,6 @@ def destroy(environment: str, *, is_offline: bool) -> None:
                 f"deletion_protection = false in terraform/environments/{environment}.tfvars and apply that first"
             )
     workspace.run("destroy", f"-var-file=environments/{environment}.tfvars")
-
-
-def check_environment(environment: str) -> None:
-    """Raise TerraformError if there is no such environment."""
-    if environment not in ENVIRONMENTS:
-        said = f"there is no environment {environment!r}" if environment else "no environment is named"
-        raise TerraformError(f"{said}: give ENV= one of {', '.join(ENVIRONMENTS)}")
 
 
 def plan_path(environment: str, *, is_offline: bool) -> Path:

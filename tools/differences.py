@@ -22,6 +22,7 @@ from rich.table import Table
 from tools import terminal
 from tools.processes import run
 from tools.terraform import CONFIGURATION, TerraformError, plain_text, terraform_command
+from tools.tfvars import check_files, check_version
 
 __all__ = ["DEPLOYED", "Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
 
@@ -97,6 +98,9 @@ def compare(
 
 def read_differences(environments: Sequence[str]) -> dict[str, dict[str, Cell]]:
     """`compare` of what the checkout's files say. Raises TerraformError."""
+    check_version()
+    for name in environments:
+        check_files(name)
     files = {name: CONFIGURATION / "environments" / f"{name}.tfvars" for name in environments}
     return compare(
         {name: read_values(name) for name in environments},

@@ -1,4 +1,4 @@
-"""An applied environment: what Terraform made of it, and clients to look into it."""
+"""An environment by its name, and, once it is applied, what Terraform made of it, with clients to look into it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from botocore.config import Config
 
 from tools.stack import running_stack
 from tools.terraform import ENVIRONMENTS, ROOT, TerraformError, open_workspace
+from tools.tfvars import check_files
 
-__all__ = ["Environment", "find_environment"]
+__all__ = ["Environment", "check_environment", "find_environment"]
 
 #: The functions answer within their 60 s; what is waited for must be longer.
 _READ_TIMEOUT_SECONDS = 75
@@ -20,34 +21,41 @@ _READ_TIMEOUT_SECONDS = 75
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An applied environment: its name, the Terraform root's outputs, and clients by the service's name."""
+    """An applied environment: its name, the Terraform root's outputs, and clients by the service's name.
+
+    The output `api_url` is where the API answers, also where it is the embedded AWS's.
+    """
 
     name: str
     outputs: Mapping[str, Any]
     client: Callable[[str], Any]
 
 
-def find_environment(name: str) -> Environment:
-    """The environment that ENV= names, the local stack or a real one. Raises TerraformError."""
+def check_environment(name: str) -> None:
+    """Raise TerraformError if there is no environment of this name, or if its files are wrong."""
     if name not in ENVIRONMENTS:
         said = f"there is no environment {name!r}" if name else "no environment is named"
         raise TerraformError(f"{said}: give ENV= one of {', '.join(ENVIRONMENTS)}")
+    check_files(name)
+
+
+def find_environment(name: str) -> Environment:
+    """Return the environment that ENV= names, the local stack or a real one. Raises TerraformError."""
+    check_environment(name)
     if name == "local":
         stack = running_stack()
         if stack is None:
             raise TerraformError("the local stack is not running: start it with make local")
-        return Environment(name, stack.outputs, stack.client)
+        return Environment(name, {**stack.outputs, "api_url": stack.base_url}, stack.client)
     outputs = open_workspace(name, ROOT / "build" / "work" / name, has_local_state=False).outputs()
-    if "delayer_queue_url" not in outputs:
+    if "aws_region" not in outputs:
         raise TerraformError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
-    # https://sqs.<region>.amazonaws.com/…
-    region = outputs["delayer_queue_url"].split(".")[1]
     config = Config(
         connect_timeout=5, read_timeout=_READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
 
     def client(service: str) -> Any:
         # By a string, no type can be told.
-        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+        return boto3.client(service, region_name=outputs["aws_region"], config=config)  # type: ignore[call-overload]
 
     return Environment(name, outputs, client)

@@ -20,6 +20,14 @@ class _Known(NamedTuple):
 #: As Terraform 1.11, its S3 backend and the AWS provider say it.
 _KNOWN = (
     _Known(
+        re.compile(
+            r'Unsupported Terraform Core version.*required_version *= *"(?P<needed>[^"]+)".*'
+            r"does not support Terraform version (?P<found>[0-9]\S*)\. "
+        ),
+        "this is Terraform {found}, and {needed} is needed: install such a version, or add TERRAFORM=locked to the "
+        "command, which then runs the locked one from PyPI",
+    ),
+    _Known(
         re.compile(r"Saved plan is stale|Saved plan does not match the given state"),
         "the state of {environment} has changed since the plan was made, so that the plan is no longer true: run "
         "make plan ENV={environment} again, and read the plan",

@@ -89,10 +89,18 @@ class Stack:
         }
 
     @property
+    def base_url(self) -> str:
+        """What `$API_URL` is here: a request goes to a path below it, like `/schedules`.
+
+        It names no stage, and needs none. `$default` in a path would have to be signed as `%24default`, and curl signs
+        a path as it is written.
+        """
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}"
+
+    @property
     def api_url(self) -> str:
         """Where to POST schedules: the embedded AWS has at a path what `api_url` has at a host of amazonaws.com."""
-        api_id = self.outputs["api_url"].removeprefix("https://").split(".")[0]
-        return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/schedules"
+        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/$default/schedules"
 
     def client(self, service: str) -> Any:
         """A boto3 client of this stack."""

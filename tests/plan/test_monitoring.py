@@ -28,6 +28,7 @@ from tests.support.clock import Clock, lambda_context, utc
 from tests.support.delayer import forget_metrics
 from tests.support.failures import client_error
 from tests.support.http_events import body_text, http_event
+from tests.support.metric_math import READINGS, Reading, states
 from tests.support.printed import read_printed
 from tests.support.stream_records import StreamRecords
 from tools.terraform import ENVIRONMENTS
@@ -127,6 +128,12 @@ def run_everything(patch: pytest.MonkeyPatch) -> None:
     assert fast_track({"Records": [*records, corrupt]}, context) == {"batchItemFailures": []}
 
 
+@pytest.fixture(params=READINGS, ids=str)
+def reading(request: pytest.FixtureRequest) -> Reading:
+    """Each way in which CloudWatch's user guide can be read, in turn."""
+    return cast("Reading", request.param)
+
+
 @pytest.fixture(scope="session", params=[name for name in ENVIRONMENTS if name != "local"])
 def environment(request: pytest.FixtureRequest) -> str:
     """Each environment on AWS in turn: the embedded one gets no alarms."""
@@ -146,7 +153,7 @@ def alarm_metrics(plan: Any) -> Iterator[tuple[str, Metric]]:
             yield name, (alarm["namespace"], alarm["metric_name"], alarm.get("dimensions") or {})
         for query in alarm["metric_query"]:
             for metric in query["metric"]:
-                yield name, (metric["namespace"], metric["metric_name"], metric["dimensions"])
+                yield name, (metric["namespace"], metric["metric_name"], metric.get("dimensions") or {})
 
 
 def dashboard_metrics(plan: Any) -> Iterator[tuple[str, Metric]]:
@@ -220,9 +227,9 @@ def test_each_alarm_looks_at_its_own_resource(plan: Any, environment: str) -> No
 
 
 def test_what_is_known_only_after_apply_is_taken_from_its_resource(plan: Any) -> None:
-    """The API's id is that of the API's own address, and the mapping's is the mapping's."""
+    """The API's id is an output of the API's module, and the mapping's is the mapping's."""
     given = call(plan, "monitoring")
-    assert references(given["api_id"])[0] == "module.http_api.url"
+    assert references(given["api_id"])[0] == "module.http_api.api.id"
     assert references(given["stream_mapping_uuid"])[0] == "aws_lambda_event_source_mapping.stream.uuid"
 
 
@@ -235,7 +242,7 @@ def test_the_mapping_publishes_what_the_alarm_on_discarded_records_reads(make_pl
 def test_an_expression_is_made_of_the_metrics_beside_it(plan: Any) -> None:
     """One expression is compared, and each name in one is another query's."""
     found = {name: alarm["metric_query"] for name, alarm in alarms(plan).items() if alarm["metric_query"]}
-    assert set(found) == {"functions-throttled", "swept-not-enqueued"}
+    assert {"functions-throttled", "no-sweep", "swept-not-enqueued"} < set(found)
     for queries in found.values():
         ids = {query["id"] for query in queries}
         assert [query["id"] for query in queries if query["return_data"]] == ["alarm"]
@@ -252,20 +259,74 @@ def test_every_metric_of_an_expression_counts(plan: Any) -> None:
             assert query["id"] == "alarm" or "METRICS()" in text or re.search(rf"\b{query['id']}\b", text)
 
 
-def test_only_a_missing_sweep_alarms_by_its_absence(plan: Any) -> None:
-    """Everything else is missing when nothing happens, and that is well."""
+def test_missing_values_never_alarm_by_themselves(plan: Any) -> None:
+    """A new alarm has only missing values to judge, and most metrics are missing while nothing happens."""
     missing = {name: alarm["treat_missing_data"] for name, alarm in alarms(plan).items()}
-    assert {name for name, treated in missing.items() if treated == "breaching"} == {"no-sweep"}
-    assert set(missing.values()) == {"breaching", "notBreaching"}
+    assert {name for name, treated in missing.items() if treated == "ignore"} == {"no-sweep"}
+    assert set(missing.values()) == {"ignore", "notBreaching"}
 
 
-def test_a_minute_with_fewer_sweeps_than_workers_counts(plan: Any, environment: str) -> None:
-    """Every worker counts one SweepsCutShort a minute, whatever its value."""
-    workers = {"dev": 1, "staging": 2, "prod": 2}[environment]
-    alarm = alarms(plan)["no-sweep"]
-    assert (alarm["statistic"], alarm["comparison_operator"]) == ("SampleCount", "LessThanThreshold")
-    assert (alarm["threshold"], alarm["period"]) == (workers, 60)
-    assert alarm["datapoints_to_alarm"] * alarm["period"] < 180  # the shortest delayer period
+def test_the_alarm_on_sweeps_comes_after_what_calls_them(plan: Any) -> None:
+    """The rules, their targets and the permission to call the sweep are made before the first alarm."""
+    assert plan.configuration["root_module"]["module_calls"]["monitoring"]["depends_on"] == ["module.minute_schedule"]
+
+
+class TestNoSweep:
+    """The alarm for sweeps that stop, evaluated over minutes that each have so many sweeps."""
+
+    @pytest.fixture
+    def alarm(self, make_plan: MakePlan) -> dict[str, Any]:
+        """The alarm of prod, which has two workers."""
+        alarm = alarms(make_plan("prod"))["no-sweep"]
+        assert (alarm["threshold"], alarm["comparison_operator"]) == (2, "LessThanThreshold")
+        return alarm
+
+    @staticmethod
+    def sweeps(*counts: int) -> dict[str, list[float | None]]:
+        """The metric that every sweep counts once; a minute without a sweep has no value."""
+        return {"SweepsCutShort": [count or None for count in counts]}
+
+    @pytest.mark.parametrize("first", range(1, 6))
+    def test_first_apply(self, alarm: dict[str, Any], reading: Reading, first: int) -> None:
+        """A new alarm with no value yet does not fire, however soon the first sweeps come."""
+        found = states(alarm, self.sweeps(*[0] * first, *[2] * 9), reading)
+        assert "ALARM" not in found
+        assert found[0] == "unknown"
+        assert found[-1] == "OK"
+
+    def test_first_sweeps_in_part(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """The first minute may see one of two workers only."""
+        assert "ALARM" not in states(alarm, self.sweeps(0, 1, 2, 2, 2, 2, 2), reading)
+
+    def test_stopped(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """Four minutes after the last sweep it fires, and stays until the sweeps are back."""
+        found = states(alarm, self.sweeps(*[2] * 9, *[0] * 90, *[2] * 9), reading)
+        assert found[8] == "OK"
+        assert set(found[12:99]) == {"ALARM"}
+        assert found[-1] == "OK"
+
+    def test_a_worker_is_missing(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """One of two workers that never ends is as good as shards that are not swept."""
+        found = states(alarm, self.sweeps(*[2] * 9, *[1] * 90, *[2] * 9), reading)
+        assert set(found[12:99]) == {"ALARM"}
+        assert found[-1] == "OK"
+
+    @pytest.mark.parametrize("pattern", [(2, 2, 0, 4), (2, 0, 4), (3, 1), (4, 0)])
+    def test_ticks_around_whole_minutes(
+        self, alarm: dict[str, Any], reading: Reading, pattern: tuple[int, ...]
+    ) -> None:
+        """Two ticks in one minute and none in the next is what a minute's rule may do."""
+        assert "ALARM" not in states(alarm, self.sweeps(2, 2, *pattern * 20), reading)
+
+    def test_resumed(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """After a pause the alarm starts as OK, with the values from before the pause gone by."""
+        series = self.sweeps(*[2] * 9, *[0] * 10, *[2] * 9)
+        assert set(states(alarm, series, reading, start=18, state="OK")) == {"OK"}
+
+    def test_more_workers(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """Minutes before a worker was added had one sweep less, and don't count."""
+        series = self.sweeps(*[1] * 9, *[2] * 9)
+        assert set(states(alarm, series, reading, start=8, state="OK")) == {"OK"}
 
 
 def test_a_paused_sweep_is_not_missed(unusual: Any) -> None:
@@ -275,6 +336,110 @@ def test_a_paused_sweep_is_not_missed(unusual: Any) -> None:
     assert alarm["comparison_operator"] == "LessThanThreshold"
     assert alarm["threshold"] == 0
     assert "paused" in alarm["alarm_description"]
+    series: dict[str, list[float | None]] = {"SweepsCutShort": [12.0] * 9 + [None] * 90}
+    for reading in READINGS:
+        assert set(states(alarm, series, reading, start=9, state="ALARM")) == {"OK"}
+
+
+class TestSparseMetrics:
+    """Alarms that need several minutes, on metrics that are missing while nothing happens."""
+
+    @staticmethod
+    def several_minutes(plan: Any) -> dict[str, dict[str, Any]]:
+        """Those alarms but for the two on sweeps, whose metrics have a value every minute."""
+        return {
+            name: alarm
+            for name, alarm in alarms(plan).items()
+            if alarm["datapoints_to_alarm"] > 1 and name not in ("no-sweep", "sweep-cut-short", "swept-not-enqueued")
+        }
+
+    @staticmethod
+    def series(alarm: dict[str, Any], *values: float | None) -> dict[str, list[float | None]]:
+        """The alarm's metrics, all with these values."""
+        names = [query["metric"][0]["metric_name"] for query in alarm["metric_query"] if query["metric"]]
+        return {name: list(values) for name in names or [alarm["metric_name"]]}
+
+    def test_all_are_known(self, plan: Any) -> None:
+        """A further alarm of this kind is tested here as well."""
+        assert set(self.several_minutes(plan)) == {
+            "api-errors", "fast-track-errors", "functions-throttled", "posts-throttled", "reads-throttled",
+            "stream-behind", "writes-throttled",
+        }  # fmt: skip
+
+    def test_burst(self, plan: Any, reading: Reading) -> None:
+        """A burst fires, and the alarm ends when its evaluation periods are over, though no value follows."""
+        for name, alarm in self.several_minutes(plan).items():
+            needed, periods = alarm["datapoints_to_alarm"], alarm["evaluation_periods"]
+            found = states(alarm, self.series(alarm, *[None] * 9, *[1e6] * periods, *[None] * 20), reading)
+            assert found[8 + needed + reading.late_minutes] == "ALARM", name
+            over = 9 + periods + (periods - needed) + reading.late_minutes
+            assert set(found[over:]) == {"OK"}, name
+
+    def test_far_apart(self, plan: Any, reading: Reading) -> None:
+        """As many minutes as are needed, but spread over more than the evaluation periods, are no alarm."""
+        for name, alarm in self.several_minutes(plan).items():
+            gap = [None] * (alarm["evaluation_periods"] // (alarm["datapoints_to_alarm"] - 1))
+            found = states(alarm, self.series(alarm, *[None] * 9, *[1e6, *gap] * 9), reading)
+            assert "ALARM" not in found, name
+
+
+class TestSweptNotEnqueued:
+    """The alarm for a fast track that does not run, evaluated over minutes of sweeps and sends."""
+
+    @pytest.fixture
+    def alarm(self, make_plan: MakePlan) -> dict[str, Any]:
+        """The alarm of prod."""
+        return alarms(make_plan("prod"))["swept-not-enqueued"]
+
+    @staticmethod
+    def series(swept: list[float | None], **counted: list[float | None]) -> dict[str, list[float | None]]:
+        """The metrics of the sweep and the fast track; the latter are missing unless given."""
+        names = ("enqueued", "failed", "cancelled")
+        others = {f"Schedules{name.title()}": counted.get(name, [None] * len(swept)) for name in names}
+        return {"SchedulesSwept": swept, **others}
+
+    @pytest.mark.parametrize("counted", ["enqueued", "failed", "cancelled"])
+    def test_sends_in_the_next_minute(self, alarm: dict[str, Any], reading: Reading, counted: str) -> None:
+        """A sweep that always ends at second 59 has its records handled in the minute after, each time."""
+        swept: list[float | None] = [0, 0, 7, 0] * 30
+        found = states(alarm, self.series(swept, **{counted: [None, *((n or None) for n in swept[:-1])]}), reading)
+        assert set(found[5:]) == {"OK"}
+
+    def test_busy(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """With something to sweep every minute, this minute's sends are the last one's, or this one's."""
+        swept: list[float | None] = [7] * 120
+        for delay in (0, 1):
+            series = self.series(swept, enqueued=[*[None] * delay, *swept[delay:]])
+            assert set(states(alarm, series, reading)[5:]) == {"OK"}
+
+    def test_dead(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """A fast track that stops is seen within five minutes, while it stands, and for an hour at the most after."""
+        swept: list[float | None] = [7] * 300
+        enqueued: list[float | None] = [*[7] * 100, *[None] * 100, *[7] * 100]
+        found = states(alarm, self.series(swept, enqueued=enqueued), reading)
+        assert set(found[5:100]) == {"OK"}
+        assert set(found[104:200]) == {"ALARM"}
+        assert found[-30:] == ["OK"] * 30
+
+    @pytest.mark.parametrize(("period", "fires"), [(1, True), (20, True), (60, False)])
+    def test_dead_with_little_traffic(
+        self, alarm: dict[str, Any], reading: Reading, *, period: int, fires: bool
+    ) -> None:
+        """A schedule now and then is enough, where three come within an hour."""
+        swept: list[float | None] = [*[0] * (period - 1), 1] * (200 // period)
+        assert ("ALARM" in states(alarm, self.series(swept), reading)) is fires
+
+    def test_little_traffic(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """Each record sent in its minute or in the next, and minutes without a sweep, are no alarm."""
+        swept: list[float | None] = [*[0] * 9, 1, None, 0, 0, 1, None, 2] * 20
+        for delay in (0, 1):
+            sent = [n or None for n in swept]
+            series = self.series(swept, enqueued=[*[None] * delay, *sent[: len(sent) - delay]])
+            assert set(states(alarm, series, reading)[5:]) == {"OK"}
+
+    def test_nothing_swept(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """While sweeps are paused there is nothing to alarm of."""
+        assert set(states(alarm, self.series([None] * 90), reading)) == {"OK"}
 
 
 def test_late_is_later_than_a_sender_can_make_it(plan: Any) -> None:
@@ -336,9 +501,10 @@ def test_the_dashboards_first_row_answers_the_first_question(plan: Any) -> None:
 
 
 def test_the_embedded_aws_gets_the_dashboard_alone(make_plan: MakePlan) -> None:
-    """It describes alarms by half, so that a second plan there would change them."""
+    """With alarms = false and mapping_metrics = false, no plan of the local environment would change them."""
     plan = make_plan("local")
     assert not alarms(plan)
+    assert not values(plan, "aws_lambda_event_source_mapping.stream")["metrics_config"]
     assert {widget["properties"]["region"] for widget in dashboard(plan)} == {"us-east-1"}
 
 

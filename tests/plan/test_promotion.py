@@ -9,6 +9,7 @@ import pytest
 
 from tests.plan.planned import of_type
 from tools.differences import DEPLOYED, read_differences, read_values
+from tools.terraform import ENVIRONMENTS
 
 
 def planned(plan: Any, environment: str) -> Any:
@@ -21,15 +22,15 @@ def planned(plan: Any, environment: str) -> Any:
     return json.loads(text)
 
 
-@pytest.mark.parametrize("environment", [name for name in DEPLOYED if name != "prod"])
+@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "prod"])
 def test_environments_differ_in_their_variables_only(make_plan: Any, environment: str) -> None:
-    """Told prod's values where they differ, an environment is prod under another name.
+    """With prod's values where they differ, an environment is prod under another name, the local one too.
 
     So no condition on the name does in prod what was never tried before it.
     """
     prod = read_values("prod")
-    told = {name: json.dumps(prod[name]) for name in read_differences(DEPLOYED)}
-    assert planned(make_plan(environment, **told), environment) == planned(make_plan("prod"), "prod")
+    given = {name: json.dumps(prod[name]) for name in read_differences([environment, "prod"])}
+    assert planned(make_plan(environment, **given), environment) == planned(make_plan("prod"), "prod")
 
 
 def test_every_difference_shows_in_the_plans(make_plan: Any) -> None:

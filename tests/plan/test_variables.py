@@ -40,8 +40,9 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
     },
     {
         "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
-        "delayer_period_seconds": (60, "60 in the local environment only"),
+        "delayer_period_seconds": (179, "from 180 to 840"),
         "parallelization_factor": (1.5, "whole number from 1 to 10"),
+        "mapping_metrics": (False, "with alarms, mapping_metrics has to be true"),
         "sweep_workers": (5, "no more than there are shards"),
         "throttling": ({"burst_limit": 1.5}, "the burst a whole number"),
     },
@@ -49,6 +50,9 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "delayer_period_seconds": (200.5, "whole number of seconds"),
         "shard_count": (1001, "whole number from 1 to 1000"),
     },
+    {"shortest_delayer_period_seconds": (59, "whole number of seconds from 60 to 180")},
+    {"shortest_delayer_period_seconds": (181, "whole number of seconds from 60 to 180")},
+    {"shortest_delayer_period_seconds": (60.5, "whole number of seconds from 60 to 180")},
     {"shard_count": (1.5, "whole number from 1 to 1000")},
     {"shard_count": (0, "whole number from 1 to 1000")},
     {"reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or a worker's shards would not be swept")},
@@ -128,10 +132,69 @@ def test_a_plan_names_no_commit_and_no_folder_of_this_machine(plan: Any) -> None
 
 def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
     """The outputs by which the environment is used."""
-    assert {
-        "api_url", "table_name", "delayer_queue_url", "delayer_dead_letter_queue_url", "failure_bucket_name",
-        "function_names", "sweep_workers",
-    } <= set(plan.configuration["root_module"]["outputs"])  # fmt: skip
+    assert set(plan.configuration["root_module"]["outputs"]) == {
+        "api_execution_arn", "api_id", "api_url", "aws_region", "delayer_dead_letter_queue_arn",
+        "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_name",
+        "function_names", "log_group_names", "sweep_workers", "table_name",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "module", "attribute"),
+    [
+        ("api_execution_arn", "http_api.api", "aws_apigatewayv2_api.this.execution_arn"),
+        ("api_id", "http_api.api", "aws_apigatewayv2_api.this.id"),
+        ("delayer_dead_letter_queue_arn", "delayer_queue.dead_letter_queue", "aws_sqs_queue.dead_letter.arn"),
+        ("delayer_queue_arn", "delayer_queue.queue", "aws_sqs_queue.delayer.arn"),
+    ],
+)
+def test_an_output_is_its_resources_attribute(plan: Any, output: str, module: str, attribute: str) -> None:
+    """Each comes from the resource itself, through its module's output."""
+    root = plan.configuration["root_module"]
+    name, outputs = module.split(".")
+    assert references(root["outputs"][output]["expression"])[1] == f"module.{module}"
+    inside = root["module_calls"][name]["module"]["outputs"][outputs]["expression"]
+    assert attribute in references(inside)
+
+
+def test_the_region_is_an_output(plan: Any) -> None:
+    """Who uses an environment learns its region without reading its tfvars."""
+    regions = {plan.outputs["aws_region"]}
+    assert regions in ({"eu-west-1"}, {"us-east-1"})
+
+
+def test_no_url_is_taken_apart() -> None:
+    """What a URL holds is an output: no Terraform splits one."""
+    cut = re.compile(r"\b(split|regex|trimprefix|trimsuffix|replace)\(.*url\b")
+    found = {
+        line.strip() for path in TERRAFORM.rglob("*.tf") for line in path.read_text().splitlines() if cut.search(line)
+    }
+    # The slash at the end of the provider's invoke URL.
+    assert found == {'value       = trimsuffix(aws_apigatewayv2_stage.this.invoke_url, "/")'}
+
+
+def test_no_condition_depends_on_the_environments_name() -> None:
+    """The name is part of names and tags, and is checked itself; everything else has a variable with a reason."""
+    used = {
+        line.strip()
+        for path in TERRAFORM.rglob("*.tf")
+        for line in path.read_text().splitlines()
+        if re.search(r"\bvar\.environment\b", line)
+    }
+    assert used == {
+        'name = "delayer-${var.environment}"',
+        "Environment = var.environment",
+        'condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))',
+    }
+
+
+def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
+    """An environment that says so may have a shorter period than two ticks can be apart."""
+    plan = make_plan("dev", shortest_delayer_period_seconds="90", delayer_period_seconds="90")
+    assert plan.resource_changes
+    with pytest.raises(tftest.TerraformTestError) as refused:
+        make_plan("dev", shortest_delayer_period_seconds="90", delayer_period_seconds="89")
+    assert "from 90 to 840" in " ".join(re.sub(r"[│╷╵]", " ", refused.value.cmd_error).split())
 
 
 def test_each_environment_has_a_state_of_its_own() -> None:

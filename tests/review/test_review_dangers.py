@@ -243,14 +243,8 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "dead_letters_sooner": [
         ("dead-letter-queue-sooner", QUEUE, "would have a `maxReceiveCount` of `1` instead of `5`")
     ],
-    "alarms_removed": [("alarms-silenced", MONITORING, "`delayer-prod-writes-throttled` would be destroyed")],
-    "alarms_disabled": [
-        (
-            "alarms-silenced",
-            MONITORING,
-            "`delayer-prod-functions-throttled`, `delayer-prod-swept-not-enqueued` would be left with their actions",
-        )
-    ],
+    "alarms_removed": [("alarms-silenced", MONITORING, " would be destroyed")],
+    "alarms_disabled": [("alarms-silenced", MONITORING, " would be left with their actions disabled")],
     "alarm_topic_removed": [("alarms-silenced", MONITORING, "would be left without any action")],
     "functions_changed": [
         (danger, function, words)

@@ -50,22 +50,31 @@ class TestAlarms:
             change["change"] for change in plan["resource_changes"] if change["type"] == "aws_cloudwatch_metric_alarm"
         ]
 
+    def late_failures(self) -> dict[str, Any]:
+        """A plan that renames all alarms, of which records-failed looks at late's metric by another statistic."""
+        plan = document("alarms_renamed")
+        for name, values in (("{}", "before"), ("{}-again", "after")):
+            late, failed = (of(plan, ALARM.format(name.format(each))) for each in ("late", "records-failed"))
+            failed["change"][values]["metric_name"] = late["change"][values]["metric_name"]
+            assert failed["change"][values]["dimensions"] == late["change"][values]["dimensions"]
+            assert failed["change"][values]["statistic"] != late["change"][values]["statistic"]
+        return plan
+
     def test_one_of_two_on_a_metric(self) -> None:
         """Two alarms count the same metric in two ways; if one is not renamed but gone, its name is told."""
-        plan = document("alarms_renamed")
-        plan["resource_changes"].remove(of(plan, ALARM.format("no-sweep-again")))
+        plan = self.late_failures()
+        plan["resource_changes"].remove(of(plan, ALARM.format("records-failed-again")))
         (danger,) = find_dangers(plan_from(plan, "one is gone"))
-        assert danger.text.endswith(" goes wrong: `delayer-prod-no-sweep` would be destroyed.")
+        assert danger.text.endswith(" goes wrong: `delayer-prod-records-failed` would be destroyed.")
 
     def test_one_takes_the_place_of_one(self) -> None:
         """Of two alarms that watch the same, one is told if only one is created."""
-        plan = document("alarms_renamed")
-        plan["resource_changes"].remove(of(plan, ALARM.format("no-sweep-again")))
-        same = of(plan, ALARM.format("sweep-cut-short"))["change"]["before"]
-        watched = {name: same[name] for name in ("statistic", "comparison_operator")}
-        of(plan, ALARM.format("no-sweep"))["change"]["before"].update(watched)
+        plan = self.late_failures()
+        plan["resource_changes"].remove(of(plan, ALARM.format("records-failed-again")))
+        late = of(plan, ALARM.format("late"))["change"]["before"]
+        of(plan, ALARM.format("records-failed"))["change"]["before"]["statistic"] = late["statistic"]
         (danger,) = find_dangers(plan_from(plan, "one for two"))
-        assert danger.text.endswith(" goes wrong: `delayer-prod-sweep-cut-short` would be destroyed.")
+        assert danger.text.endswith(" goes wrong: `delayer-prod-records-failed` would be destroyed.")
 
     def test_another_threshold(self) -> None:
         """A renamed alarm may have another threshold as well."""

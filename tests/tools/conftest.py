@@ -30,6 +30,8 @@ class FakeTerraform:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.program = write_program(folder / "terraform", _TERRAFORM)
+        # An environment's files are asked about first, and nothing is found.
+        self.says("validate", '{"diagnostics": []}')
 
     def says(self, action: str, text: str) -> None:
         """From now on, this is what it prints for an action."""

@@ -22,7 +22,7 @@ from tests.tools.checkouts import (
     write_program,
 )
 from tests.tools.conftest import FakeTerraform
-from tests.tools.test_explanations import LOCKED, NO_BUCKET, STALE
+from tests.tools.test_explanations import LOCKED, NO_BUCKET, STALE, TOO_OLD
 from tools import deploy
 from tools.packages import note_commit
 from tools.terraform import ENVIRONMENTS, TerraformError, planned_packages, terraform_command
@@ -32,8 +32,8 @@ from tools.terraform import ENVIRONMENTS, TerraformError, planned_packages, terr
 _SLOW_TERRAFORM = """
 import pathlib, signal, sys, time
 folder = pathlib.Path(__file__).parent
-if sys.argv[2] == "show":
-    print((folder / "show.says").read_text())
+if sys.argv[2] in ("show", "validate"):
+    print((folder / f"{sys.argv[2]}.says").read_text())
 if sys.argv[2] != "apply":
     sys.exit()
 signals = {signal.SIGINT, signal.SIGTERM}
@@ -294,6 +294,35 @@ class TestCommandLine:
         assert line.endswith(", ".join(ENVIRONMENTS))
 
     @pytest.mark.usefixtures("checkout")
+    @pytest.mark.parametrize("action", ["plan", "apply", "destroy"])
+    def test_wrong_file(self, fake_terraform: FakeTerraform, capsys: pytest.CaptureFixture[str], action: str) -> None:
+        """A misspelt variable is one sentence at every command that takes an environment, before Terraform's init."""
+        found = {
+            "summary": "Unsupported argument",
+            "detail": 'An argument named "shardcount" is not expected here.',
+            "range": {"filename": "dev.tfvars.tf", "start": {"line": 7}},
+            "snippet": {"code": "shardcount = 4"},
+        }
+        fake_terraform.says("validate", json.dumps({"diagnostics": [found]}))
+        assert deploy.main([action, "dev"]) == 1
+        assert capsys.readouterr().err == (
+            f"make {action}: terraform/environments/dev.tfvars, line 7: there is no variable shardcount: did you mean "
+            "shard_count?\n"
+        )
+        assert fake_terraform.calls("init") == []
+
+    @pytest.mark.usefixtures("checkout")
+    @pytest.mark.parametrize("action", ["plan", "apply", "destroy"])
+    def test_too_old_terraform(
+        self, fake_terraform: FakeTerraform, capsys: pytest.CaptureFixture[str], action: str
+    ) -> None:
+        """A Terraform that the configuration refuses is one sentence, which says what to run instead."""
+        fake_terraform.fails("init", TOO_OLD)
+        assert deploy.main([action, "dev"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"make {action}: this is Terraform 1.9.8, and >= 1.11.0, < 2.0.0 is needed: ")
+
+    @pytest.mark.usefixtures("checkout")
     def test_interrupted(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C ends in one line and the status that shells expect."""
 
@@ -312,6 +341,7 @@ class TestCommandLine:
         (checkout / "build" / "plans" / "dev.tfplan").touch()
         fake = write_program(tmp_path / "programs" / "terraform", _SLOW_TERRAFORM)
         (fake.parent / "show.says").write_text(plan_json)
+        (fake.parent / "validate.says").write_text('{"diagnostics": []}')
         # A mirror, for machines that don't reach the registry.
         (tmp_path / "home/.terraform.d/plugins/registry.terraform.io/hashicorp/aws/5.100.0").mkdir(parents=True)
         process = subprocess.Popen(

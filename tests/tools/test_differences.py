@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from tests.tools.conftest import FakeTerraform
+from tools import differences
 from tools.differences import DEPLOYED, Cell, compare, markdown, read_differences, read_reasons, read_values, show
 from tools.terraform import CONFIGURATION, ENVIRONMENTS, TerraformError
 
@@ -68,6 +71,30 @@ class TestValues:
         (tmp_path / "variables.tf").write_text('variable "a" {}\n')
         (tmp_path / "environments" / "dev.tfvars").write_text('a = "$${x} %%{y} <\\"ü\\">"\n')
         assert read_values("dev", tmp_path) == {"a": '${x} %{y} <"ü">'}
+
+
+def test_wrong_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable is not shown as the default that it leaves in force."""
+
+    def refuse(name: str) -> None:
+        raise TerraformError(f"{name}: wrong")
+
+    monkeypatch.setattr(differences, "check_files", refuse)
+    with pytest.raises(TerraformError, match=r"^dev: wrong$"):
+        read_differences(DEPLOYED)
+
+
+def test_too_old_terraform_is_refused(fake_terraform: FakeTerraform) -> None:
+    """A Terraform that the configuration refuses is one sentence here as well, before it is asked for values."""
+    found = {
+        "summary": "Unsupported Terraform Core version",
+        "snippet": {"code": '  required_version = ">= 1.11.0, < 2.0.0"'},
+        "detail": "This configuration does not support Terraform version 1.9.8. To proceed, either choose another",
+    }
+    fake_terraform.says("validate", json.dumps({"diagnostics": [found]}))
+    with pytest.raises(TerraformError, match=r"^this is Terraform 1\.9\.8, and >= 1\.11\.0, < 2\.0\.0 is needed: "):
+        read_differences(DEPLOYED)
+    assert fake_terraform.calls("console") == []
 
 
 class TestComparison:

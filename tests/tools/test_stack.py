@@ -44,7 +44,7 @@ class Healthy(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer((os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])), Healthy).serve_forever()
 """
 
-_OUTPUTS = {"api_url": {"value": "https://abc.execute-api.us-east-1.amazonaws.com"}}
+_OUTPUTS = {"api_id": {"value": "abc"}}
 _CREATED = {"type": "apply_complete", "hook": {"action": "create"}}
 _READ = {"type": "apply_complete", "hook": {"action": "read"}}
 
@@ -113,6 +113,7 @@ class TestStart:
         stack = start(machine.folder, lambda created, total: seen.append((created, total)))
         assert seen == [(1, 2), (2, 2)]
         assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
+        assert stack.base_url == f"{stack.endpoint}/_aws/execute-api/abc"
         assert running_stack() == stack
 
     def test_on_its_own(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

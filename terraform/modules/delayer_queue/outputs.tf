@@ -1,6 +1,7 @@
 output "dead_letter_queue" {
   description = "The dead-letter queue."
   value = {
+    arn = aws_sqs_queue.dead_letter.arn
     url = aws_sqs_queue.dead_letter.url
   }
 }

@@ -13,8 +13,9 @@ locals {
   # The dimension of what Lambda itself measures.
   functions = { for function, name in var.function_names : function => { FunctionName = name } }
 
-  # Alarms on one metric. `minutes` of the last `of_minutes` have to be over the threshold, which is 0 unless it is
-  # given. Most metrics are missing when nothing happens, and that is well.
+  # Alarms on one metric, whose threshold is 0 unless it is given. Most metrics are missing when nothing happens. One
+  # breaching minute is enough, so nothing is filled in: a value that CloudWatch gets late would hide behind the filler.
+  # `minutes` counts the latest values, which suits a metric with one every minute.
   metric_alarms = {
     late = {
       meaning    = "A schedule entered the queue long after its pointInTime."
@@ -24,17 +25,6 @@ locals {
       statistic  = "Maximum"
       # The API takes what is up to 60 s past, which is late by its sender, and has 15 s to store it.
       threshold = 75
-    }
-    stream-behind = {
-      meaning    = "The fast track reads the stream a minute late or more: what is due soon will be late."
-      namespace  = "AWS/Lambda"
-      metric     = "IteratorAge"
-      dimensions = local.functions.fast_track
-      statistic  = "Maximum"
-      # Milliseconds. A third of the shortest delayer period, so that there is time to act.
-      threshold  = 60 * 1000
-      minutes    = 2
-      of_minutes = 2
     }
     dead-letters = {
       meaning    = "Consumers failed to handle a message, and it lies in the dead-letter queue."
@@ -61,15 +51,6 @@ locals {
       metric     = "DestinationDeliveryFailures"
       dimensions = local.functions.fast_track
     }
-    fast-track-errors = {
-      meaning    = "The fast track fails or times out again and again. Its batches come again, and may be sent again."
-      namespace  = "AWS/Lambda"
-      metric     = "Errors"
-      dimensions = local.functions.fast_track
-      # One that is killed is no trouble: its batch comes again.
-      minutes    = 2
-      of_minutes = 5
-    }
     sweep-failed = {
       meaning    = "A sweep failed: records stayed, or the table's stream is not the one that is read."
       namespace  = "AWS/Lambda"
@@ -82,32 +63,38 @@ locals {
       metric     = "SweepsCutShort"
       dimensions = local.services.sweep
       minutes    = 3
-      of_minutes = 3
-    }
-    no-sweep = {
-      meaning = (
-        var.sweep.paused
-        ? "Sweeps are paused, so this alarm is silent."
-        : "Fewer sweeps came to their end than there are workers: schedules wait in the table."
-      )
-      namespace  = var.metrics_namespace
-      metric     = "SweepsCutShort"
-      dimensions = local.services.sweep
-      # Every sweep that ends counts this once, as 0 or 1.
-      statistic  = "SampleCount"
-      comparison = "LessThanThreshold"
-      threshold  = var.sweep.paused ? 0 : var.sweep.workers
-      # A tick just before and one just after a whole minute leave a minute without any, and nothing is wrong. Three
-      # minutes are the shortest delayer period.
-      minutes      = 2
-      of_minutes   = 3
-      missing_data = var.sweep.paused ? "notBreaching" : "breaching"
     }
     post-errors = {
       meaning    = "The post function failed: a fault of the deployment (a permission, a table), never of a request."
       namespace  = "AWS/Lambda"
       metric     = "Errors"
       dimensions = local.functions.post
+    }
+  }
+
+  # Alarms on one metric that is missing in many minutes, for `minutes` of the last `of_minutes`. Missing minutes are
+  # filled with 0: CloudWatch would otherwise look for older values, count minutes that are further apart, and keep an
+  # alarm after the last one. `minutes` is below `of_minutes`, because the last minute's value may arrive late.
+  sparse_alarms = {
+    stream-behind = {
+      meaning    = "The fast track reads the stream a minute late or more: what is due soon will be late."
+      namespace  = "AWS/Lambda"
+      metric     = "IteratorAge"
+      dimensions = local.functions.fast_track
+      statistic  = "Maximum"
+      # Milliseconds. A third of the shortest delayer period, so that there is time to act.
+      threshold  = 60 * 1000
+      minutes    = 2
+      of_minutes = 3
+    }
+    fast-track-errors = {
+      meaning    = "The fast track fails or times out again and again. Its batches come again, and may be sent again."
+      namespace  = "AWS/Lambda"
+      metric     = "Errors"
+      dimensions = local.functions.fast_track
+      # One that is killed is no trouble: its batch comes again.
+      minutes    = 2
+      of_minutes = 5
     }
     api-errors = {
       meaning    = "The API keeps answering 5xx."
@@ -145,47 +132,88 @@ locals {
     }
   }
 
-  # Alarms on several metrics. The expression `alarm` is the one that is compared.
-  expression_alarms = {
-    functions-throttled = {
-      meaning     = "Lambda keeps refusing to run a function: the account or the function has too little concurrency."
-      expressions = { alarm = "SUM(METRICS())" }
-      metrics = {
-        for function, dimensions in local.functions : function => {
-          namespace = "AWS/Lambda", metric = "Throttles", dimensions = dimensions
+  # Alarms on expressions. `alarm` is the one that is compared.
+  expression_alarms = merge(
+    {
+      for key, alarm in local.sparse_alarms : key => merge(alarm, {
+        expressions = { alarm = "FILL(measured, 0)" }
+        metrics     = { measured = alarm }
+      })
+    },
+    {
+      functions-throttled = {
+        meaning     = "Lambda keeps refusing to run a function: the account or the function has too little concurrency."
+        expressions = { alarm = "FILL(SUM(METRICS()), 0)" }
+        metrics = {
+          for function, dimensions in local.functions : function => {
+            namespace = "AWS/Lambda", metric = "Throttles", dimensions = dimensions
+          }
         }
+        minutes    = 3
+        of_minutes = 5
       }
-      minutes    = 3
-      of_minutes = 5
-    }
-    swept-not-enqueued = {
-      meaning = "Sweeps delete records and the fast track enqueues nothing: the stream is their only copy, for a day."
-      # SUM leaves out what is missing, as everything of the fast track's is while it doesn't run, where + would give
-      # nothing. The sweep counts every minute, and 0 too.
-      expressions = {
-        handled = "SUM([swept, enqueued, failed, cancelled]) - swept"
-        alarm   = "IF(swept > 0 AND handled == 0, swept, 0)"
+      no-sweep = {
+        meaning = (
+          var.sweep.paused
+          ? "Sweeps are paused, so this alarm is silent."
+          : "Fewer sweeps came to their end than there are workers: schedules wait in the table."
+        )
+        expressions = {
+          # The minutes in which a sweep of every worker ended.
+          complete = "IF(sweeps >= ${var.sweep.workers}, sweeps)"
+          # No value before the first of those: sweeps that have just begun, after a first apply, a pause or with more
+          # workers, can't be missed. A minute without a sweep after it is 0.
+          alarm = "IF(FILL(complete, REPEAT), FILL(sweeps, 0))"
+        }
+        metrics = {
+          # Every sweep that ends counts this once, as 0 or 1.
+          sweeps = {
+            namespace  = var.metrics_namespace
+            metric     = "SweepsCutShort"
+            dimensions = local.services.sweep
+            statistic  = "SampleCount"
+          }
+        }
+        comparison = "LessThanThreshold"
+        threshold  = var.sweep.paused ? 0 : var.sweep.workers
+        # Three low minutes of five can be well: ticks just before and just after whole minutes leave every other minute
+        # without any, and the last minute's metric may not have arrived.
+        minutes    = 4
+        of_minutes = 5
+        # Where there are no values at all, sweeps have not begun, or stopped long ago: the state stays as it is.
+        missing_data = var.sweep.paused ? "notBreaching" : "ignore"
       }
-      metrics = {
-        swept = {
-          namespace = var.metrics_namespace, metric = "SchedulesSwept", dimensions = local.services.sweep
+      swept-not-enqueued = {
+        meaning = "Sweeps delete records and the fast track enqueues nothing: the stream is their only copy, for a day."
+        expressions = {
+          deleted = "FILL(swept, 0)"
+          # SUM skips missing values, and everything of the fast track's is missing while it does not run.
+          handled = "SUM([deleted, enqueued, failed, cancelled]) - deleted"
+          # A sweep may end in one minute and its messages be sent in the next. x - DIFF(x) is x a minute before: what was
+          # deleted a minute before has to be handled in that minute or in this one.
+          alarm = "IF((deleted - DIFF(deleted)) > 0 AND (2 * handled - DIFF(handled)) == 0, 1, 0)"
         }
-        enqueued = {
-          namespace = var.metrics_namespace, metric = "SchedulesEnqueued", dimensions = local.services.fast_track
+        metrics = {
+          swept = {
+            namespace = var.metrics_namespace, metric = "SchedulesSwept", dimensions = local.services.sweep
+          }
+          enqueued = {
+            namespace = var.metrics_namespace, metric = "SchedulesEnqueued", dimensions = local.services.fast_track
+          }
+          failed = {
+            namespace = var.metrics_namespace, metric = "SchedulesFailed", dimensions = local.services.fast_track
+          }
+          cancelled = {
+            namespace = var.metrics_namespace, metric = "SchedulesCancelled", dimensions = local.services.fast_track
+          }
         }
-        failed = {
-          namespace = var.metrics_namespace, metric = "SchedulesFailed", dimensions = local.services.fast_track
-        }
-        cancelled = {
-          namespace = var.metrics_namespace, metric = "SchedulesCancelled", dimensions = local.services.fast_track
-        }
+        # Three, because retries bridge a shorter standstill of SQS. Of an hour, because with little traffic most minutes
+        # sweep nothing; an alarm may therefore last an hour after the cause has gone.
+        minutes    = 3
+        of_minutes = 60
       }
-      # Three, for a sweep may end in one minute and its messages be sent in the next. Of an hour, for where little is
-      # scheduled many minutes sweep nothing; an alarm may therefore last an hour after the cause has gone.
-      minutes    = 3
-      of_minutes = 60
-    }
-  }
+    },
+  )
 }
 
 resource "aws_cloudwatch_metric_alarm" "metric" {
@@ -200,11 +228,11 @@ resource "aws_cloudwatch_metric_alarm" "metric" {
   statistic   = try(each.value.statistic, "Sum")
   period      = 60
 
-  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
+  comparison_operator = "GreaterThanThreshold"
   datapoints_to_alarm = try(each.value.minutes, 1)
-  evaluation_periods  = try(each.value.of_minutes, 1)
+  evaluation_periods  = try(each.value.minutes, 1)
   threshold           = try(each.value.threshold, 0)
-  treat_missing_data  = try(each.value.missing_data, "notBreaching")
+  treat_missing_data  = "notBreaching"
 
   alarm_actions = local.actions
   ok_actions    = local.actions
@@ -216,11 +244,11 @@ resource "aws_cloudwatch_metric_alarm" "expression" {
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = "${each.value.meaning} See ${local.runbook}#${each.key}"
 
-  comparison_operator = "GreaterThanThreshold"
+  comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   datapoints_to_alarm = each.value.minutes
   evaluation_periods  = each.value.of_minutes
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
+  threshold           = try(each.value.threshold, 0)
+  treat_missing_data  = try(each.value.missing_data, "notBreaching")
 
   alarm_actions = local.actions
   ok_actions    = local.actions
@@ -247,7 +275,7 @@ resource "aws_cloudwatch_metric_alarm" "expression" {
         metric_name = metric_query.value.metric
         dimensions  = metric_query.value.dimensions
         period      = 60
-        stat        = "Sum"
+        stat        = try(metric_query.value.statistic, "Sum")
       }
     }
   }
