@@ -182,10 +182,11 @@ class TestSweep:
         assert handler.RESERVE_SECONDS == model.SWEEP_RESERVE_SECONDS
 
     def test_numbers_of_the_monitoring(self) -> None:
-        """Every alarm on one metric counts once, the other two three and four times; every metric is in the README."""
+        """Every alarm on one metric counts once, those on three and four as often; every metric is in the README."""
         alarms = (ROOT / "terraform/modules/monitoring/alarms.tf").read_text()
         single = re.findall(r"^      metric +=", alarms, re.MULTILINE)
-        assert len(single) + 3 + 4 == cost.ALARM_METRICS
+        # The missed sweep's, of one metric, is written among the expressions.
+        assert len(single) + 1 + 3 + 4 == cost.ALARM_METRICS
         readme = (ROOT / "README.md").read_text()
         listed = readme[readme.index("Each function counts") : readme.index("Logs name every scheduleId")]
         names = set(re.findall(r"`([A-Z][A-Za-z]+)`", listed))

@@ -20,6 +20,7 @@ _COMMANDS = sorted(
     set(re.findall(r"-m ((?:bench|tests|tools)[a-z_.]*)", (ROOT / "Makefile").read_text())) - {"tools.chaos"}
 )
 _ARGUMENTS = {
+    "tools.outputs": ["dev", ""],
     "tests.model.soak": ["1", ""],
     "tools.drift": ["dev"],
     "tools.install": ["build", "build/requirements.txt"],

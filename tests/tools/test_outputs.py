@@ -118,12 +118,11 @@ def test_nothing_else_reaches_stdout(tmp_path: Path) -> None:
     # Stands in for Python: makes an environment of itself, and is asked for outputs by it in the end.
     program = """
 import pathlib, shutil, sys
-if sys.argv[1:3] == ["-m", "venv"]:
-    target = pathlib.Path(sys.argv[3]) / "bin" / "python"
+if sys.argv[1:4] == ["-S", "-m", "tools.install"]:
+    print("noise of an installation")
+    target = pathlib.Path(".venv") / sys.argv[4] / "bin" / "python"
     target.parent.mkdir(parents=True)
     shutil.copy(__file__, target)
-elif sys.argv[1:3] == ["-m", "pip"]:
-    print("noise of an installation")
 elif sys.argv[1:3] == ["-m", "tools.outputs"]:
     print(sys.argv[3:])
 """
