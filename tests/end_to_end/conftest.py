@@ -63,7 +63,7 @@ class Scenario:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The applied stack."""
-    with stack_in(tmp_path_factory.mktemp("stack") / "stack", lambda _created, _total: None) as stack:
+    with stack_in(tmp_path_factory.mktemp("stack") / "stack", lambda _step, _done, _total: None) as stack:
         yield stack
 
 
