@@ -7,6 +7,8 @@ looks at one fact of what happened.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -17,9 +19,31 @@ from typing import Any
 
 import pytest
 
-from tools.stack import Answer, Stack, stack_in
+from tests.support.readme import cancel_command
+from tests.tools.checkouts import write_program
+from tools.stack import REGION, Answer, Stack, stack_in
 
 PERIOD_SECONDS = 60
+
+#: Stands in for the AWS CLI: does what README.md's command asks for, and ends as the CLI does.
+AWS_CLI = """
+import boto3, json, sys
+assert sys.argv[1:3] == ["dynamodb", "delete-item"]
+options = dict(zip(sys.argv[3::2], sys.argv[4::2], strict=True))
+client = boto3.client("dynamodb")
+try:
+    answer = client.delete_item(
+        TableName=options.pop("--table-name"),
+        Key=json.loads(options.pop("--key")),
+        ReturnValues=options.pop("--return-values"),
+        ConditionExpression=options.pop("--condition-expression"),
+        ExpressionAttributeValues=json.loads(options.pop("--expression-attribute-values")),
+    )
+except client.exceptions.ClientError as error:
+    sys.exit(str(error))
+assert not options
+print(json.dumps(answer.get("Attributes")))
+"""
 
 #: The largest payload whose message fits the queue, in bytes: the limit less the message's other parts, for these
 #: scheduleIds and times (all of one length).
@@ -45,6 +69,7 @@ class Scenario:
     due: dict[str, int] = field(default_factory=dict)
     payloads: dict[str, str] = field(default_factory=dict)
     messages: list[Received] = field(default_factory=list)
+    cancellations: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
     handed_over_by: dict[str, str] = field(default_factory=dict)
     counted: dict[str, float] = field(default_factory=dict)
 
@@ -68,7 +93,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def scenario(stack: Stack) -> Scenario:
+def scenario(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     """Everything posted and everything received."""
     scenario = Scenario()
     is_over = threading.Event()
@@ -77,7 +102,9 @@ def scenario(stack: Stack) -> Scenario:
         consumer.start()
     try:
         post_all(stack, scenario)
-        cancel(stack, scenario)
+        programs = tmp_path_factory.mktemp("programs")
+        for name in ("cancelled", "cancelled too late"):
+            scenario.cancellations[name] = cancel(stack, scenario.schedule_id(name), programs)
         corrupt(stack)
         last = max(due for name, due in scenario.due.items() if name not in ("far", "cancelled"))
         deadline = last + 30
@@ -125,6 +152,7 @@ def post_all(stack: Stack, scenario: Scenario) -> None:
         post(f"swept {number}", now + PERIOD_SECONDS + 20, json.dumps({"swept": number}))
     # And so that the record is still there when the request comes again.
     post("repeated", now + PERIOD_SECONDS + 20, '{"once": true}', idempotency_key="key-1")
+    post("cancelled too late", now + PERIOD_SECONDS + 20, '"all the same"')
     post("repeated again", now + PERIOD_SECONDS + 20, '{"once": true}', idempotency_key="key-1")
     post("overdue", now - 30, '"late by its sender"')
     post("soon", now + 12, '{"b": 1, "a": [1.50, 1e400, "\\u00e9", "é 世界 🎉", "\\uFFFF￿"], "b2": null}')
@@ -135,14 +163,18 @@ def post_all(stack: Stack, scenario: Scenario) -> None:
     del scenario.due["one too large"]
 
 
-def cancel(stack: Stack, scenario: Scenario) -> None:
-    """Remove a record long before it is due: the way to cancel a schedule."""
-    shard, seconds, unique = scenario.schedule_id("cancelled").split("-", 2)
-    key = {"shard": {"N": str(int(shard))}, "due": {"S": f"{seconds}#{unique}"}}
-    removed = stack.client("dynamodb").delete_item(
-        TableName=stack.outputs["table_name"], Key=key, ReturnValues="ALL_OLD"
-    )
-    assert removed["Attributes"]["payload"]["S"] == scenario.payloads["cancelled"]
+def cancel(stack: Stack, schedule_id: str, programs: Path) -> subprocess.CompletedProcess[str]:
+    """Run README.md's command that cancels a schedule, with a stand-in for the AWS CLI in a folder."""
+    write_program(programs / "aws", AWS_CLI)
+    added = {
+        "AWS_DEFAULT_REGION": REGION,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "TABLE_NAME": stack.outputs["table_name"],
+    }
+    return subprocess.run(  # noqa: S603 -- our own command
+        ["bash", "-euc", cancel_command(schedule_id)],  # noqa: S607 -- the user's bash
+        env=os.environ | stack.variables | added, check=False, capture_output=True, text=True,
+    )  # fmt: skip
 
 
 def corrupt(stack: Stack) -> None:
