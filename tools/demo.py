@@ -153,7 +153,8 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     if refused.status != 400:  # noqa: PLR2004
         raise TerraformError(f"a pointInTime on 30 February was answered {refused.status}, not 400")
-    console.print(f"Posted one for 30 February, answered {refused.status}: {refused.body['detail']}\n")
+    line = f"Posted one for 30 February, answered {refused.status}: {refused.body['detail']}\n"
+    console.print(line, highlight=False, soft_wrap=True)
     return posted
 
 
