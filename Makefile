@@ -61,8 +61,8 @@ demo: package .venv/tools/.installed .venv/ministack/.installed require-terrafor
 	@.venv/tools/bin/python -m tools.demo
 
 .PHONY: local
-local: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Start the same stack and leave it running
-	@.venv/tools/bin/python -m tools.local
+local: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Start the same stack and leave it running; PORT=4566, or else on a free one
+	@.venv/tools/bin/python -m tools.local "$(PORT)"
 
 .PHONY: local-stop
 local-stop: .venv/tools/.installed ## End it

@@ -22,7 +22,7 @@ _AHEAD_SECONDS = 20
 
 def measure(_folders: dict[Function, Path]) -> Iterator[Figure]:
     """Apply the stack, post a burst and one for each second after it, and see them arrive."""
-    with stack_in(ROOT / "build" / "work" / f"bench-{os.getpid()}", lambda _created, _total: None) as stack:
+    with stack_in(ROOT / "build" / "work" / f"bench-{os.getpid()}", lambda _step, _done, _total: None) as stack:
         arrivals = Arrivals()
         with consuming(stack, arrivals):
             due = int(time.time()) + _AHEAD_SECONDS

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from tools.interruption import hear
+
+if __name__ == "__main__":
+    # Before the rest is imported.
+    hear("make demo")
+
 import contextlib
 import json
 import os
@@ -18,11 +24,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.stack import Stack, stack_in
-from tools.terminal import apply_progress, run
+from tools.stack import Progress, Stack, end, start
+from tools.terminal import run, shown_progress
 from tools.terraform import ROOT, TerraformError
 
-__all__ = ["Arrivals", "Posted", "consuming", "post", "read_paths", "summarize"]
+__all__ = ["Arrivals", "Posted", "Verdict", "conclude", "consuming", "post", "read_paths", "summarize"]
+
+#: A delay in SQS is a whole number of seconds, so a message may come up to a second after its pointInTime; the rest is
+#: for handing it on. What is later than this is not on the second.
+ON_TIME_MS = 1_500
 
 #: Longer than this after the last pointInTime nothing is waited for.
 PATIENCE_SECONDS = 30
@@ -121,12 +131,13 @@ def post(stack: Stack, name: str, point_in_time: int, payload: Any) -> Posted:
     return Posted(name, answer.body["scheduleId"], point_in_time)
 
 
-def post_all(stack: Stack, console: Console) -> list[Posted]:
+def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]:
     """Post what the demonstration shows. Raises TerraformError if the API doesn't answer as it should."""
     posted: list[Posted] = []
     now = int(time.time())
 
     def add(name: str, point_in_time: int, payload: Any) -> None:
+        progress("Posting schedules", len(posted), 5 + _BURST + 1)
         posted.append(post(stack, name, point_in_time, payload))
 
     period = 60
@@ -142,7 +153,8 @@ def post_all(stack: Stack, console: Console) -> list[Posted]:
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     if refused.status != 400:  # noqa: PLR2004
         raise TerraformError(f"a pointInTime on 30 February was answered {refused.status}, not 400")
-    console.print(f"Posted one for 30 February, answered {refused.status}: {refused.body['detail']}\n")
+    line = f"Posted one for 30 February, answered {refused.status}: {refused.body['detail']}\n"
+    console.print(line, highlight=False, soft_wrap=True)
     return posted
 
 
@@ -176,8 +188,18 @@ def view(posted: list[Posted], arrivals: Arrivals) -> Table:
     return table
 
 
-def summarize(posted: list[Posted], arrivals: Arrivals) -> tuple[bool, str]:
-    """Whether all arrived, none early and none twice; and a line that says so."""
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it went, with a line for the reader."""
+
+    #: Nothing was lost, early or twice.
+    is_good: bool
+    is_on_time: bool
+    line: str
+
+
+def summarize(posted: list[Posted], arrivals: Arrivals) -> Verdict:
+    """Judge what arrived."""
     lateness = {schedule.schedule_id: arrivals.lateness_ms(schedule) for schedule in posted}
     arrived = [late for late in lateness.values() if late is not None]
     early = sum(late < 0 for late in arrived)
@@ -187,36 +209,59 @@ def summarize(posted: list[Posted], arrivals: Arrivals) -> tuple[bool, str]:
     worst = max(
         (late for s in posted if s.name != "due already" and (late := lateness[s.schedule_id]) is not None), default=0
     )
-    is_good = len(arrived) == len(posted) > 0 and not early and not twice and not unknown
-    return is_good, (
+    line = (
         f"{len(arrived)} of {len(posted)} arrived, {early} early, {twice} twice, {unknown} unknown; "
-        f"worst lateness {worst:.0f} ms (a delay is in whole seconds, so up to 1,000 is on the second)"
+        f"worst lateness {worst:,.0f} ms (a delay is in whole seconds, so up to 1,000 is on the second)"
     )
+    is_good = len(arrived) == len(posted) > 0 and not early and not twice and not unknown
+    return Verdict(is_good, worst <= ON_TIME_MS, line)
+
+
+def conclude(verdict: Verdict, console: Console) -> bool:
+    """Say how it went and what to run next; whether nothing was lost, early or twice."""
+    style = "bold red" if not verdict.is_good else "bold green" if verdict.is_on_time else "bold yellow"
+    console.print(f"\n{verdict.line}", style=style, highlight=False, soft_wrap=True)
+    if not verdict.is_on_time:
+        busy = f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors"
+        line = f"That is later than {ON_TIME_MS:,} ms: this machine was too busy to be on time ({busy})."
+        console.print(line, style="yellow", highlight=False, soft_wrap=True)
+    line = (
+        "\nNext: run 'make local', which leaves the same stack running and shows how to post to it. "
+        "Requests are in README.md under 'Post a schedule'; docs/operations/deploying.md goes on to AWS."
+    )
+    console.print(line, highlight=False, soft_wrap=True)
+    return verdict.is_good
 
 
 def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
     """Show the arrivals until all are there and nothing more has come for a while, or patience ends."""
+    if console.is_terminal:
+        with Live(view(posted, arrivals), console=console, refresh_per_second=4) as live:
+            for _ in _until_complete(stack, posted, arrivals):
+                live.update(view(posted, arrivals))
+        return
+    with shown_progress(console) as progress:
+        for arrived in _until_complete(stack, posted, arrivals):
+            progress("Receiving messages", arrived, len(posted))
+    console.print(view(posted, arrivals))
+
+
+def _until_complete(stack: Stack, posted: list[Posted], arrivals: Arrivals) -> Iterator[int]:
+    """Yield how many have arrived, four times a second, with the paths that they took."""
     deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
     complete_at: float | None = None
-    with Live(view(posted, arrivals), console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
-        shown = 0
-        while time.time() < deadline:
-            time.sleep(0.25)
-            arrived = len(arrivals.times)
-            if int(time.time() * 4) % 8 == 0:
-                read_paths(stack, arrivals)
-            live.update(view(posted, arrivals))
-            if not console.is_terminal and arrived != shown:
-                shown = arrived
-                console.print(f"{_clock(time.time(), digits=0)}  {arrived} of {len(posted)} arrived")
-            if arrived >= len(posted):
-                complete_at = complete_at or time.time()
-                if time.time() > complete_at + AFTERMATH_SECONDS:
-                    break
-        read_paths(stack, arrivals)
-        live.update(view(posted, arrivals))
-    if not console.is_terminal:
-        console.print(view(posted, arrivals))
+    while time.time() < deadline:
+        time.sleep(0.25)
+        arrived = len(arrivals.times)
+        if int(time.time() * 4) % 8 == 0:
+            read_paths(stack, arrivals)
+        yield arrived
+        if arrived >= len(posted):
+            complete_at = complete_at or time.time()
+            if time.time() > complete_at + AFTERMATH_SECONDS:
+                break
+    read_paths(stack, arrivals)
+    yield len(arrivals.times)
 
 
 def _clock(at: float, digits: int = 3) -> str:
@@ -225,19 +270,27 @@ def _clock(at: float, digits: int = 3) -> str:
 
 
 def demonstrate(console: Console) -> bool:
-    """Run the demonstration; whether all went as it should. Raises TerraformError."""
+    """Run the demonstration; whether nothing was lost, early or twice. Raises TerraformError."""
     folder = ROOT / "build" / "work" / f"demo-{os.getpid()}"
-    with contextlib.ExitStack() as cleanup:
-        with apply_progress(console) as progress:
-            stack = cleanup.enter_context(stack_in(folder, progress))
-        arrivals = Arrivals()
-        with consuming(stack, arrivals):
-            posted = post_all(stack, console)
-            watch(stack, posted, arrivals, console)
-        is_good, summary = summarize(posted, arrivals)
-        console.print()
-        console.print(summary, style="bold green" if is_good else "bold red", highlight=False)
-        return is_good
+    console.print("The whole delayer on this machine, without an AWS account: three minutes.\n", highlight=False)
+    try:
+        try:
+            with shown_progress(console) as progress:
+                stack = start(folder, progress)
+            arrivals = Arrivals()
+            with consuming(stack, arrivals):
+                with shown_progress(console) as progress:
+                    posted = post_all(stack, console, progress)
+                watch(stack, posted, arrivals, console)
+            verdict = summarize(posted, arrivals)
+        finally:
+            with shown_progress(console) as progress:
+                progress("Stopping the embedded AWS", 0, 0)
+                end(folder)
+    finally:
+        # Where an interruption came in the midst of that. No second one comes: see tools.terminal.run.
+        end(folder)
+    return conclude(verdict, console)
 
 
 if __name__ == "__main__":

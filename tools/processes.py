@@ -257,19 +257,24 @@ def git(folder: Path, *arguments: str, added: Mapping[str, str] | None = None) -
 
 
 def hear_interrupts() -> None:
-    """Let SIGINT, SIGTERM and a closed terminal raise KeyboardInterrupt, unless the process handles them already.
+    """Let SIGINT, SIGTERM and a closed terminal raise KeyboardInterrupt, once, unless the process handles them already.
 
     A shell without job control starts its background commands with SIGINT ignored, and so do some CI runners; Python
     and every child then ignore it too. Ctrl-C does not reach such a command, and a `kill -INT` is meant for it. nohup
     ignores the closed terminal, and that stays so. Call this first in every command's main.
     """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(_number: int, _frame: object) -> NoReturn:
+        # Another Ctrl-C would only keep what the command started from being ended.
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         handler = signal.getsignal(number)
-        if handler == signal.SIG_DFL or (handler == signal.SIG_IGN and number != signal.SIGHUP):
+        is_ignored = handler == signal.SIG_IGN and number != signal.SIGHUP
+        if is_ignored or handler in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +25,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tools import processes
-from tools.processes import environment
+from tools.processes import Process, environment
 from tools.terraform import ROOT, TerraformError, Workspace, open_workspace
 
 __all__ = [
@@ -32,13 +33,17 @@ __all__ = [
     "LOCAL_FOLDER",
     "REGION",
     "Answer",
+    "Progress",
     "Stack",
+    "end",
     "free_port",
+    "keep",
     "running_stack",
     "stack_in",
     "start",
     "start_embedded_aws",
     "stop",
+    "warm_up",
 ]
 
 LOCAL_FOLDER = ROOT / "build" / "local"
@@ -51,8 +56,11 @@ _START_SECONDS = 60
 _STARTS = 3
 _STOP_SECONDS = 10
 
-#: Tells of progress: how many of the resources are there, of how many.
-type Progress = Callable[[int, int], None]
+#: Where the process that runs in a stack's folder is noted, for whoever cleans up after an interruption.
+_PID_FILE = "embedded-aws.pid"
+
+#: Shows progress: what is being done, how much of it is done, and of how much (0: it is not counted).
+type Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,39 +158,84 @@ def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | No
         stop(stack)
 
 
-def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None) -> Stack:
-    """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then."""
+def start(
+    folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int | None = None
+) -> Stack:
+    """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then.
+
+    It listens on `port`, or else on a free one.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stack = start_embedded_aws(folder, variables or {})
     try:
-        workspace = open_workspace("local", folder, has_local_state=True, variables=stack.variables)
+        progress("Starting the embedded AWS", 0, 0)
+        stack = start_embedded_aws(folder, variables or {}, port)
+        # Terraform's providers leave their sockets there when they are killed. The path of a socket has room for some
+        # hundred characters, so it is relative, to the folder that Terraform changes to.
+        terraform = stack.variables | {"TMPDIR": "../tmp"}
+        progress("Getting Terraform ready", 0, 0)
+        workspace = open_workspace("local", folder, has_local_state=True, variables=terraform)
+        progress("Planning the Terraform", 0, 0)
         planned = _run("plan", workspace, "-var-file=environments/local.tfvars", "-out=local.tfplan")
         total = next(message["changes"]["add"] for message in planned if message["type"] == "change_summary")
-        _run("apply", workspace, "-parallelism=32", "local.tfplan", report=lambda created: progress(created, total))
-        stack = Stack(stack.endpoint, folder, stack.pid, workspace.outputs())
-        (folder / "stack.json").write_text(
-            json.dumps({"endpoint": stack.endpoint, "pid": stack.pid, "outputs": stack.outputs})
-        )
+
+        def report(created: int) -> None:
+            progress("Applying the Terraform to the embedded AWS", created, total)
+
+        report(0)
+        _run("apply", workspace, "-parallelism=32", "local.tfplan", report=report)
+        progress("Reading the outputs", 0, 0)
+        return Stack(stack.endpoint, folder, stack.pid, workspace.outputs())
     except BaseException:
-        stop(stack)
+        end(folder)
         raise
-    return stack
+
+
+def warm_up(stack: Stack) -> None:
+    """Wake each function, so that the first schedule does not wait for processes to start. No schedule is stored."""
+    stack.post(b"")
+    functions = stack.client("lambda")
+    for name, event in (("stream-dynamodb-fasttrack_enqueuer", '{"Records": []}'), ("task-1minute-enqueuer", "{}")):
+        functions.invoke(FunctionName=stack.outputs["function_names"][name], Payload=event)
+
+
+def end(folder: Path) -> None:
+    """End what runs in a stack's folder, if anything does, and remove the folder."""
+    try:
+        pid = int((folder / _PID_FILE).read_text())
+    except (OSError, ValueError):
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        stop(Stack("", folder, pid))
 
 
 def stop(stack: Stack) -> None:
-    """End the embedded AWS with all its processes, and remove what the stack kept."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(stack.pid, signal.SIGTERM)
+    """End the embedded AWS with all its processes, and remove what the stack kept.
+
+    Nothing of it is needed any more, so they are killed: asked to end, it first waits for its callers' connections.
+    """
     try:
-        deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline and _is_alive(stack.pid):
-            time.sleep(0.05)
-    finally:
-        # Someone who presses Ctrl-C again doesn't want to wait, and wants nothing to be left either.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(stack.pid, signal.SIGKILL)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline and _is_alive(stack.pid):
+            time.sleep(0.01)
+    finally:
         shutil.rmtree(stack.folder, ignore_errors=True)
+
+
+def keep(stack: Stack) -> None:
+    """Write down where the stack of make local is. README.md documents the file: its keys stay as they are."""
+    kept = {
+        "access_key_id": ACCESS_KEY,
+        "api_url": stack.base_url,
+        "endpoint": stack.endpoint,
+        "outputs": stack.outputs,
+        "pid": stack.pid,
+        "region": REGION,
+        "secret_access_key": ACCESS_KEY,
+    }
+    (stack.folder / "stack.json").write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def running_stack() -> Stack | None:
@@ -195,11 +248,13 @@ def running_stack() -> Stack | None:
     return stack if _is_healthy(stack.endpoint) else None
 
 
-def start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
+def start_embedded_aws(folder: Path, added: Mapping[str, str], fixed_port: int | None = None) -> Stack:
     """Start an embedded AWS with nothing in it, to which nothing is applied yet. Raises TerraformError.
 
-    Its folder is to be there; `added` are variables for its environment.
+    Its folder is to be there; `added` are variables for its environment. It listens on `fixed_port`, or on a free one.
     """
+    if fixed_port is not None:
+        _check_port(fixed_port)
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
         raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
@@ -208,7 +263,7 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
     temporary.mkdir()
     deadline = time.monotonic() + _START_SECONDS
     for _ in range(_STARTS):
-        port = free_port()
+        port = free_port() if fixed_port is None else fixed_port
         endpoint = f"http://127.0.0.1:{port}"
         variables = environment(
             {
@@ -222,19 +277,20 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str]) -> Stack:
             },
             without=("AWS_",),
         )
-        with log.open("ab") as output:
-            # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
-            # No script: it would name the folder that it was installed in, and the checkout may have been moved.
-            command = [str(python), "-B", "-m", "tools.embedded_aws"]
-            process = processes.start(command, variables=variables, folder=ROOT, stdout=output, stderr=output)
-        stack = Stack(endpoint, folder, process.pid)
+        process: Process | None = None
         try:
+            with log.open("ab") as output, _signals_held_back():
+                # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
+                # No script: it would name the folder that it was installed in, and a checkout may be moved.
+                command = [str(python), "-B", "-m", "tools.embedded_aws"]
+                process = processes.start(command, variables=variables, folder=ROOT, stdout=output, stderr=output)
+                (folder / _PID_FILE).write_text(str(process.pid))
             while time.monotonic() < deadline and process.poll() is None:
                 if _is_healthy(endpoint):
-                    return stack
+                    return Stack(endpoint, folder, process.pid)
                 time.sleep(0.05)
         except BaseException:
-            stop(stack)
+            end(folder)
             raise
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -254,12 +310,14 @@ def _run(
     action: str, workspace: Workspace, *arguments: str, report: Callable[[int], None] | None = None
 ) -> list[dict[str, Any]]:
     """Run Terraform with machine-readable output; the messages it gave. Raises TerraformError with its errors."""
-    process = processes.start(
-        workspace.command(action, "-input=false", "-json", *arguments), variables=workspace.variables
-    )
     messages: list[dict[str, Any]] = []
     created = 0
+    process: Process | None = None
     try:
+        with _signals_held_back():
+            process = processes.start(
+                workspace.command(action, "-input=false", "-json", *arguments), variables=workspace.variables
+            )
         assert process.stdout is not None
         for line in process.stdout:
             message = _json(line)
@@ -274,7 +332,7 @@ def _run(
         if process.wait() == 0:
             return messages
     finally:
-        if process.poll() is None:
+        if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     errors = [
@@ -283,6 +341,37 @@ def _run(
         if message["type"] == "diagnostic" and message["diagnostic"]["severity"] == "error"
     ]
     raise TerraformError(f"terraform {action} failed:\n" + "\n".join(errors or ["it said nothing of why"]))
+
+
+@contextlib.contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let an interruption wait, so that a process is known to whoever cleans up as soon as it has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals interrupt no other thread, which also can't hold them back
+        return
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
+
+
+def _check_port(port: int) -> None:
+    """Raise TerraformError if nobody can listen on a loopback port."""
+    with socket.socket() as tried:
+        # As the embedded AWS does: connections that were just closed on the port don't matter.
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise TerraformError(f"port {port} can't be listened on ({error.strerror}): choose another") from None
 
 
 def free_port() -> int:
@@ -308,7 +397,11 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    try:
+        # Ended, and its parent, which is not us, has not yet noticed; macOS has no /proc.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
 
 
 def _json(text: str | bytes) -> Any:

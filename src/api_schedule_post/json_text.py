@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-__all__ = ["MAX_NESTING", "JsonTextError", "Member", "Number", "object_members"]
+__all__ = ["MAX_NESTING", "JsonTextError", "Member", "NotAnObjectError", "Number", "object_members"]
 
 #: The deepest nesting of arrays and objects that is accepted, the outermost object included: the default limit of the
 #: strictest widely used parser that has one in this range (Jackson's StreamReadConstraints), and well within what
@@ -25,6 +25,10 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 class JsonTextError(Exception):
     """The text is not the JSON that is asked for. The message says what and where."""
+
+
+class NotAnObjectError(JsonTextError):
+    """The text is JSON, and no object. The message names what it is, like "a JSON array"."""
 
 
 class Number(str):
@@ -61,11 +65,21 @@ _DECODER = json.JSONDecoder(
 )
 
 
+_KINDS = {
+    list: "a JSON array",
+    str: "a JSON string",
+    Number: "a JSON number",
+    bool: "a JSON boolean",
+    type(None): "null",
+}
+
+
 def object_members(text: str) -> dict[str, Member]:
     """The members of the JSON object that `text` is, by key.
 
     Raises:
-        JsonTextError: it is not JSON, not an object, or has one of the things that are refused.
+        NotAnObjectError: it is JSON, and no object.
+        JsonTextError: it is not JSON, or has one of the things that are refused.
     """
     try:
         pairs = _pairs(text)
@@ -84,10 +98,10 @@ def _pairs(text: str) -> list[tuple[str, Member]]:
     pairs: list[tuple[str, Member]] = []
     at = _after_white_space(text, 0)
     if text[at : at + 1] != "{":
-        _, end = _DECODER.raw_decode(text, at)
+        value, end = _DECODER.raw_decode(text, at)
         if _after_white_space(text, end) != len(text):
             raise json.JSONDecodeError("Extra data", text, end)
-        raise JsonTextError("it has to be a JSON object")
+        raise NotAnObjectError(_KINDS[type(value)])
     at = _after_white_space(text, at + 1)
     if text[at : at + 1] != "}":
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import json
 import re
@@ -10,7 +11,7 @@ import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api_schedule_post.json_text import JsonTextError, Member, object_members
+from api_schedule_post.json_text import JsonTextError, Member, NotAnObjectError, object_members
 from api_schedule_post.point_in_time import parse_point_in_time
 from api_schedule_post.problems import ProblemError
 from delayer.schedules import MAX_MESSAGE_BYTES, Schedule, due_key, format_point_in_time
@@ -28,7 +29,9 @@ MAX_PAST_SECONDS = 60
 MAX_BODY_BYTES = 2 * MAX_MESSAGE_BYTES
 
 _FIELDS = ("pointInTime", "payload")
-_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+#: Without a comma: an HTTP API hands on a header that was sent twice as one, its values joined by a comma (API Gateway
+#: developer guide, "Create AWS Lambda proxy integrations for HTTP APIs", differences of payload format 2.0).
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 
 #: Characters that SQS refuses in a message but JSON allows in a string (SendMessage, "MessageBody"): as escapes they
 #: mean the same.
@@ -44,7 +47,7 @@ def schedule_from_event(event: dict[str, Any], now: float, settings: Settings) -
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     _check_content_type(headers)
     idempotency_key = _idempotency_key(headers)
-    members = _members(_body(event))
+    members = _members(_body(event, headers))
     point_in_time = _point_in_time(members["pointInTime"], now, settings.horizon_seconds)
     payload = members["payload"].text.translate(_ESCAPES)
 
@@ -69,32 +72,37 @@ def schedule_from_event(event: dict[str, Any], now: float, settings: Settings) -
 
 
 def _check_content_type(headers: dict[str, str]) -> None:
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
+    def problem(detail: str, field: str = "content-type") -> ProblemError:
+        return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, field, detail)
+
+    content_type = headers.get("content-type", "")
+    if "," in content_type:
+        raise problem("the content type stands more than once: send application/json once")
+    media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
     if media_type != "application/json":
         said = f"not {media_type[:100]!a}" if media_type else "and there is none"
-        raise ProblemError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-type", f"the content type has to be application/json, {said}"
-        )
+        raise problem(f"the content type has to be application/json, {said}")
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
-            raise ProblemError(
-                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-type", "JSON is UTF-8: leave the charset away"
-            )
-    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise ProblemError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "content-encoding", "the body has to be sent without a content encoding"
-        )
+            raise problem("JSON is UTF-8: leave the charset away")
+    encodings = headers.get("content-encoding", "").split(",")
+    if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
+        raise problem("the body has to be sent without a content encoding", "content-encoding")
 
 
 def _idempotency_key(headers: dict[str, str]) -> str | None:
     key = headers.get("idempotency-key")
-    if key is not None and _IDEMPOTENCY_KEY.fullmatch(key) is None:
-        raise ProblemError(
-            HTTPStatus.BAD_REQUEST, "idempotency-key", "it has to be 1 to 255 visible ASCII characters without spaces"
-        )
-    return key
+    if key is None or _IDEMPOTENCY_KEY.fullmatch(key):
+        return key
+    if not key.strip():
+        detail = "the key is empty: send 1 to 255 characters, or leave the header away"
+    elif "," in key:
+        detail = "the header stands more than once, or its key has a comma: send one key without a comma"
+    else:
+        detail = "the key has to be 1 to 255 visible ASCII characters without spaces"
+    raise ProblemError(HTTPStatus.BAD_REQUEST, "idempotency-key", detail)
 
 
 def _caller(event: dict[str, Any]) -> list[str]:
@@ -110,30 +118,52 @@ def _caller(event: dict[str, Any]) -> list[str]:
     return ["iam", arn]
 
 
-def _body(event: dict[str, Any]) -> str:
+def _body(event: dict[str, Any], headers: dict[str, str]) -> str:
+    """Return the body's text, whichever way the gateway sent it.
+
+    An HTTP API decides by the content type: JSON comes as text, and a type that it takes for binary comes as base64
+    (API Gateway developer guide, "Create AWS Lambda proxy integrations for HTTP APIs"; which types are text was
+    measured in https://github.com/ministackorg/ministack/pull/766). How invalid UTF-8 becomes text is not documented.
+    """
     body = event.get("body") or ""
+    is_base64 = bool(event.get("isBase64Encoded"))
     try:
-        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        raw = base64.b64decode(body, validate=True) if is_base64 else body.encode()
         if len(raw) > MAX_BODY_BYTES:
             raise ProblemError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 "body",
                 f"the body has {len(raw)} bytes, more than the {MAX_BODY_BYTES} that are read",
             )
-        return raw.decode()
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:4]:
+            raise _body_problem("the body looks like UTF-16 or UTF-32: send JSON in UTF-8")
+        text = raw.decode()
     except UnicodeError:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "body", "the body is not UTF-8") from None
+        raise _body_problem("the body is not UTF-8") from None
     except ValueError:  # binascii.Error, or what is not even ASCII
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "body", "the body is not the base64 that it is said to be") from None
+        raise _body_problem("the body is invalid base64") from None
+    # Where invalid bytes were replaced on the way, the text is longer than what was sent: U+FFFD has three bytes. Only
+    # three bytes that became one U+FFFD, like a cut-off emoji, look the same as a U+FFFD that was sent.
+    if not is_base64 and "\ufffd" in text and headers.get("content-length", str(len(raw))) != str(len(raw)):
+        raise _body_problem("the body is not UTF-8")
+    if text.startswith("\ufeff"):
+        raise _body_problem("the body begins with a byte order mark: send JSON without it")
+    return text
+
+
+def _body_problem(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.BAD_REQUEST, "body", detail)
 
 
 def _members(body: str) -> dict[str, Member]:
     if not body.strip(" \t\r\n"):
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "body", "the body is empty: send a JSON object")
+        raise _body_problem("the body is empty: send a JSON object")
     try:
         members = object_members(body)
+    except NotAnObjectError as error:
+        raise _body_problem(f"the body is {error}: send a JSON object with pointInTime and payload") from None
     except JsonTextError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "body", f"the body can't be read as JSON: {error}") from None
+        raise _body_problem(f"the body can't be read as JSON: {error}") from None
     for name in members:
         if name not in _FIELDS:
             shown = json.dumps(name[:100])

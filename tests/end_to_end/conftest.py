@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -19,13 +21,35 @@ from typing import Any
 
 import pytest
 
+from tests.support.readme import cancel_command
 from tests.support.waiting import comes_true
-from tools.stack import Answer, Stack, stack_in
+from tests.tools.checkouts import write_program
+from tools.stack import REGION, Answer, Stack, stack_in
 
 PERIOD_SECONDS = 60
 
 #: The schedules of the scenario for which no message comes.
 NOT_DUE = {"far", "cancelled", "repeated", "repeated again"}
+
+#: Stands in for the AWS CLI: does what README.md's command asks for, and ends as the CLI does.
+AWS_CLI = """
+import boto3, json, sys
+assert sys.argv[1:3] == ["dynamodb", "delete-item"]
+options = dict(zip(sys.argv[3::2], sys.argv[4::2], strict=True))
+client = boto3.client("dynamodb")
+try:
+    answer = client.delete_item(
+        TableName=options.pop("--table-name"),
+        Key=json.loads(options.pop("--key")),
+        ReturnValues=options.pop("--return-values"),
+        ConditionExpression=options.pop("--condition-expression"),
+        ExpressionAttributeValues=json.loads(options.pop("--expression-attribute-values")),
+    )
+except client.exceptions.ClientError as error:
+    sys.exit(str(error))
+assert not options
+print(json.dumps(answer.get("Attributes")))
+"""
 
 #: The largest payload whose message fits the queue, in bytes: the limit less the message's other parts, for these
 #: scheduleIds and times (all of one length).
@@ -51,6 +75,7 @@ class Scenario:
     due: dict[str, int] = field(default_factory=dict)
     payloads: dict[str, str] = field(default_factory=dict)
     messages: list[Received] = field(default_factory=list)
+    cancellations: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
     #: Who logged the hand-over of each scheduleId; the sweep and the fast track may both have deleted its record.
     handed_over_by: dict[str, set[str]] = field(default_factory=dict)
     counted: dict[str, float] = field(default_factory=dict)
@@ -70,12 +95,12 @@ class Scenario:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The applied stack."""
-    with stack_in(tmp_path_factory.mktemp("stack") / "stack", lambda _created, _total: None) as stack:
+    with stack_in(tmp_path_factory.mktemp("stack") / "stack", lambda _step, _done, _total: None) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
-def scenario(stack: Stack) -> Scenario:
+def scenario(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     """Everything posted and everything received."""
     scenario = Scenario()
     is_over = threading.Event()
@@ -83,10 +108,11 @@ def scenario(stack: Stack) -> Scenario:
     for consumer in consumers:
         consumer.start()
     try:
+        programs = tmp_path_factory.mktemp("programs")
         with unread_stream(stack):
-            post_for_sweep(stack, scenario)
+            post_for_sweep(stack, scenario, programs)
         post_rest(stack, scenario)
-        cancel(stack, scenario)
+        scenario.cancellations["cancelled"] = cancel(stack, scenario.schedule_id("cancelled"), programs)
         corrupt(stack)
         expected = {scenario.schedule_id(name) for name in scenario.due if name not in NOT_DUE}
         comes_true(lambda: expected <= {message.attributes["scheduleId"] for message in scenario.messages})
@@ -134,11 +160,16 @@ def unread_stream(stack: Stack) -> Iterator[None]:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
-def post_for_sweep(stack: Stack, scenario: Scenario) -> None:
-    """Post schedules that lie beyond the delayer period, and wait until the minute's sweep has deleted them."""
-    names = [f"swept {number}" for number in range(3)]
+def post_for_sweep(stack: Stack, scenario: Scenario, programs: Path) -> None:
+    """Post schedules that lie beyond the delayer period, and wait until the minute's sweep has deleted them.
+
+    One of them is cancelled, too late.
+    """
+    names = ["cancelled too late", *(f"swept {number}" for number in range(3))]
     for number, name in enumerate(names):
         post(stack, scenario, name, int(time.time()) + PERIOD_SECONDS + 2, json.dumps({"swept": number}))
+    # Where the sweep was first, there is nothing to delete, and the answer is the same.
+    scenario.cancellations[names[0]] = cancel(stack, scenario.schedule_id(names[0]), programs)
     assert comes_true(lambda: not any(is_stored(stack, scenario, name) for name in names)), "no sweep deleted them"
 
 
@@ -182,12 +213,18 @@ def is_stored(stack: Stack, scenario: Scenario, name: str) -> bool:
     return "Item" in found
 
 
-def cancel(stack: Stack, scenario: Scenario) -> None:
-    """Remove a record long before it is due: the way to cancel a schedule."""
-    removed = stack.client("dynamodb").delete_item(
-        TableName=stack.outputs["table_name"], Key=key_of(scenario, "cancelled"), ReturnValues="ALL_OLD"
-    )
-    assert removed["Attributes"]["payload"]["S"] == scenario.payloads["cancelled"]
+def cancel(stack: Stack, schedule_id: str, programs: Path) -> subprocess.CompletedProcess[str]:
+    """Run README.md's command that cancels a schedule, with a stand-in for the AWS CLI in a folder."""
+    write_program(programs / "aws", AWS_CLI)
+    added = {
+        "AWS_DEFAULT_REGION": REGION,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "TABLE_NAME": stack.outputs["table_name"],
+    }
+    return subprocess.run(  # noqa: S603 -- our own command
+        ["bash", "-euc", cancel_command(schedule_id)],  # noqa: S607 -- the user's bash
+        env=os.environ | stack.variables | added, check=False, capture_output=True, text=True,
+    )  # fmt: skip
 
 
 def corrupt(stack: Stack) -> None:

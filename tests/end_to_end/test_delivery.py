@@ -71,9 +71,22 @@ def test_what_is_not_due_stays_in_the_table(scenario: Scenario, stack: Stack) ->
 
 
 def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
-    """Nothing was sent for it, and it was counted."""
+    """README.md's command shows the record; nothing was sent for it, and it was counted."""
+    done = scenario.cancellations["cancelled"]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["payload"]["S"] == scenario.payloads["cancelled"]
     assert scenario.received("cancelled") == []
     assert scenario.counted["SchedulesCancelled"] == 1
+
+
+def test_a_record_that_is_due_soon_is_not_cancelled(scenario: Scenario) -> None:
+    """README.md's command deletes nothing within 960 s of the pointInTime, and the message comes when it is due."""
+    done = scenario.cancellations["cancelled too late"]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "ConditionalCheckFailedException" in done.stderr
+    (message,) = scenario.received("cancelled too late")
+    assert message.at >= scenario.due["cancelled too late"]
+    assert scenario.handed_over_by[scenario.schedule_id("cancelled too late")] == {SWEEP}
 
 
 def test_the_same_request_again_is_the_same_schedule(scenario: Scenario) -> None:

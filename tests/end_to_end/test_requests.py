@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import json
 import time
+from collections.abc import Iterable
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
-from tools.stack import Stack
+from tools.stack import ACCESS_KEY, REGION, Answer, Stack, warm_up
 
 GOOD = b'{"pointInTime": "2027-01-31T09:00:00+01:00", "payload": 1}'
 
@@ -17,6 +23,13 @@ WRONG = [
     (b"{", {}, 400, "body"),
     (b"[]", {}, 400, "body"),
     (b"\xff\xfe", {}, 400, "body"),
+    (b'{"pointInTime": "2027-01-31T09:00:00Z", "payload": "\xff"}', {}, 400, "body"),
+    ('{"pointInTime": "2027-01-31T09:00:00Z", "payload": "é"}'.encode("latin-1"), {}, 400, "body"),
+    (b'{"pointInTime": "2027-01-31T09:00:00Z", "payload": "\xed\xa0\x80"}', {}, 400, "body"),
+    (GOOD.decode().encode("utf-8-sig"), {}, 400, "body"),
+    (GOOD.decode().encode("utf-16"), {}, 400, "body"),
+    (GOOD.decode().encode("utf-16-le"), {}, 400, "body"),
+    (b"17", {}, 400, "body"),
     (b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": 1}', {}, 400, "pointInTime"),
     (b'{"pointInTime": "2027-01-31T09:00:00", "payload": 1}', {}, 400, "pointInTime"),
     (b'{"pointInTime": "2016-12-31T23:59:60Z", "payload": 1}', {}, 400, "pointInTime"),
@@ -32,6 +45,7 @@ WRONG = [
     (GOOD, {"content-type": "text/plain"}, 415, "content-type"),
     (GOOD, {"content-encoding": "gzip"}, 415, "content-encoding"),
     (GOOD, {"idempotency-key": "two words"}, 400, "idempotency-key"),
+    (GOOD, {"idempotency-key": ""}, 400, "idempotency-key"),
     (b'{"pointInTime": "2027-01-31T09:00:00Z", "payload": "' + b"x" * 600_000 + b'"}', {}, 413, "body"),
 ]
 
@@ -50,9 +64,130 @@ def test_a_wrong_request_is_refused_with_the_field_at_fault(
     assert count(stack) == before
 
 
-def test_an_unsigned_request_reaches_no_function(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "status"), [("idempotency-key", "key-2", 400), ("content-type", "application/json", 415)]
+)
+@pytest.mark.usefixtures("scenario")
+def test_doubled_header_is_refused_by_its_name(stack: Stack, name: str, value: str, status: int) -> None:
+    """A header that is sent twice reaches the function as one, its values joined by a comma."""
+    before = count(stack)
+    headers = [pair for pair in signed(stack).items() if pair[0] != name]
+    answer = send(stack, stack.api_url, [*headers, (name, value), (name, value)], GOOD)
+    assert (answer.status, answer.body["field"]) == (status, name)
+    assert "more than once" in answer.body["detail"]
+    assert count(stack) == before
+
+
+def send(stack: Stack, url: str, headers: Iterable[tuple[str, str]], body: bytes) -> Answer:
+    """POST to an address of the stack, with headers that may repeat."""
+    connection = http.client.HTTPConnection(stack.endpoint.removeprefix("http://"), timeout=30)
+    with contextlib.closing(connection):
+        connection.putrequest("POST", url.removeprefix(stack.endpoint))
+        for name, value in headers:
+            connection.putheader(name, value)
+        connection.putheader("content-length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
+
+
+def signed(
+    stack: Stack, service: str = "execute-api", region: str = REGION, secret: str = ACCESS_KEY
+) -> dict[str, str]:
+    """The headers of a request whose signature covers its address and its body."""
+    request = AWSRequest("POST", stack.api_url, data=GOOD)
+    SigV4Auth(Credentials(ACCESS_KEY, secret), service, region).add_auth(request)
+    return dict(request.headers) | {"content-type": "application/json"}
+
+
+REFUSED: dict[str, dict[str, str]] = {
+    "another secret": {"secret": "wrong"},
+    "no secret": {"secret": ""},
+    "another service": {"service": "dynamodb"},
+    "another region": {"region": "eu-west-1"},
+}
+
+
+@pytest.mark.parametrize("difference", REFUSED.values(), ids=REFUSED)
+@pytest.mark.usefixtures("scenario")
+def test_wrong_signature_reaches_no_function(stack: Stack, difference: dict[str, str]) -> None:
+    """The gateway answers 403 and gives no reason; the same request with the right signature is accepted."""
+    before = count(stack)
+    answer = stack.send(signed(stack, **difference), GOOD)
+    assert (answer.status, answer.body) == (403, {"message": "Forbidden"})
+    assert count(stack) == before
+    assert stack.send(signed(stack), GOOD).status == 201
+
+
+@pytest.mark.usefixtures("scenario")
+def test_signature_of_another_body_reaches_no_function(stack: Stack) -> None:
+    """What was signed is what was sent."""
+    assert stack.send(signed(stack), GOOD.replace(b"1}", b"2}")).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"authorization": "Bearer token"},
+        {"authorization": "AWS4-HMAC-SHA256 Credential=test"},
+        {
+            "authorization": f"OTHER Credential=test/20260101/{REGION}/execute-api/aws4_request, "
+            "SignedHeaders=host, Signature=00",
+            "x-amz-date": "20260101T000000Z",
+        },
+    ],
+    ids=["unsigned", "a token", "half a signature", "another algorithm"],
+)
+def test_unsigned_request_reaches_no_function(stack: Stack, headers: dict[str, str]) -> None:
     """Without a signature the gateway answers 403."""
-    assert stack.send({"content-type": "application/json"}, GOOD).status == 403
+    assert stack.send({"content-type": "application/json"} | headers, GOOD).status == 403
+
+
+@pytest.mark.parametrize(
+    ("secret", "service", "code"),
+    [("wrong", "sqs", "SignatureDoesNotMatch"), (ACCESS_KEY, "execute-api", "SignatureDoesNotMatch")],
+    ids=["another secret", "another service"],
+)
+def test_wrong_signature_is_refused_by_other_services(stack: Stack, secret: str, service: str, code: str) -> None:
+    """Not only the API checks a signature made with the account's own key."""
+    body = json.dumps({"QueueUrl": stack.outputs["delayer_queue_url"]}).encode()
+    headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.GetQueueAttributes"}
+    request = AWSRequest("POST", f"{stack.endpoint}/", data=body, headers=headers)
+    SigV4Auth(Credentials(ACCESS_KEY, secret), service, REGION).add_auth(request)
+    answer = send(stack, f"{stack.endpoint}/", request.headers.items(), body)
+    assert (answer.status, answer.body["__type"]) == (403, code)
+
+
+@pytest.mark.usefixtures("scenario")
+def test_base_url_needs_no_stage(stack: Stack) -> None:
+    """What make local prints as the API's address is signed as it is written: curl encodes nothing in it."""
+    url = f"{stack.base_url}/schedules"
+    assert url.isascii()
+    assert "$" not in url
+    request = AWSRequest("POST", url, data=GOOD, headers={"content-type": "application/json"})
+    SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
+    assert send(stack, url, request.headers.items(), GOOD).status == 201
+
+
+@pytest.mark.usefixtures("scenario")
+def test_functions_are_woken_without_a_schedule(stack: Stack) -> None:
+    """GIVEN the applied stack WHEN its functions are woken THEN each has run once more, and nothing is stored."""
+    logs = stack.client("logs")
+
+    def runs() -> dict[str, int]:
+        pages = {
+            name: logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+            for name, group in stack.outputs["log_group_names"].items()
+        }
+        return {name: sum(len(page["events"]) for page in found) for name, found in pages.items()}
+
+    stored, before = count(stack), runs()
+    warm_up(stack)
+    assert count(stack) == stored
+    after = runs()
+    assert after.keys() == before.keys()
+    assert all(after[name] > before[name] for name in before), (before, after)
 
 
 @pytest.mark.usefixtures("scenario")

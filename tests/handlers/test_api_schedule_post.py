@@ -58,6 +58,12 @@ REFUSED = [
     ("not an object", http_event("[1]"), 400, "body"),
     ("no body", http_event(None), 400, "body"),
     ("not UTF-8", http_event(b"\xff"), 400, "body"),
+    (
+        "not UTF-8, replaced",
+        http_event(f'{{"pointInTime": "{IN_AN_HOUR}", "payload": "\ufffd"}}', {"content-length": "1"}),
+        400,
+        "body",
+    ),
     ("unknown field", http_event(json.dumps({"pointInTime": IN_AN_HOUR, "payload": 1, "x": 1})), 400, "x"),
     ("no pointInTime", http_event('{"payload": 1}'), 400, "pointInTime"),
     ("no payload", http_event(json.dumps({"pointInTime": IN_AN_HOUR})), 400, "payload"),
@@ -69,6 +75,7 @@ REFUSED = [
     ("huge", http_event(body_text(IN_AN_HOUR, "x" * 600_000)), 413, "body"),
     ("not JSON by its type", http_event(body_text(IN_AN_HOUR), content_type="text/plain"), 415, "content-type"),
     ("compressed", http_event(body_text(IN_AN_HOUR), {"content-encoding": "br"}), 415, "content-encoding"),
+    ("two keys", http_event(body_text(IN_AN_HOUR), {"idempotency-key": "a,a"}), 400, "idempotency-key"),
     ("bad key", http_event(body_text(IN_AN_HOUR), {"idempotency-key": "a b"}), 400, "idempotency-key"),
 ]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_schedule_post.json_text import MAX_NESTING, JsonTextError, Number, object_members
+from api_schedule_post.json_text import MAX_NESTING, JsonTextError, NotAnObjectError, Number, object_members
 
 
 def text_of(payload: str) -> str:
@@ -56,11 +56,23 @@ def test_every_member_is_found() -> None:
     assert object_members(" { } ") == {}
 
 
-@pytest.mark.parametrize("text", ["[]", '"text"', "1", "null", "true", '[{"a": 1}]'])
-def test_only_an_object_is_taken(text: str) -> None:
-    """JSON that is no object is told apart from what is no JSON."""
-    with pytest.raises(JsonTextError, match="it has to be a JSON object"):
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("[]", "a JSON array"),
+        ('[{"a": 1}]', "a JSON array"),
+        ('"text"', "a JSON string"),
+        ("1", "a JSON number"),
+        ("-1.5e3", "a JSON number"),
+        ("true", "a JSON boolean"),
+        ("null", "null"),
+    ],
+)
+def test_json_that_is_no_object_is_refused_by_its_kind(text: str, kind: str) -> None:
+    """It is told apart from what is no JSON."""
+    with pytest.raises(NotAnObjectError) as caught:
         object_members(text)
+    assert str(caught.value) == kind
 
 
 @pytest.mark.parametrize(

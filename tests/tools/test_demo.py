@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 
-from tools import terminal
-from tools.demo import Arrivals, Posted, summarize, view
-from tools.terraform import TerraformError
+from tools import demo, terminal
+from tools.demo import Arrivals, Posted, Verdict, conclude, summarize, view
+from tools.stack import Answer, Stack, end
+from tools.terraform import ROOT, TerraformError
 
 NOW = 1_790_000_000
 
@@ -36,56 +42,239 @@ def printed(posted: list[Posted], arrivals: Arrivals) -> str:
     """The table as text."""
     console = Console(file=StringIO(), width=120)
     console.print(view(posted, arrivals))
+    return shown(console)
+
+
+def shown(console: Console) -> str:
+    """All that was printed."""
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
 
 class TestVerdict:
-    """It is good if all arrived, none early, none twice and nothing else."""
+    """It is good if all arrived, none early, none twice and nothing else; and on time if none is over 1.5 s late."""
 
-    def test_all_arrived(self, posted: list[Posted]) -> None:
-        """All in time is good, and the worst lateness is told."""
-        is_good, line = summarize(posted, arrived(a=0.25, b=0, c=0.875))
-        assert is_good
-        assert line.startswith("3 of 3 arrived, 0 early, 0 twice, 0 unknown; worst lateness 875 ms")
+    @pytest.mark.parametrize(("worst", "is_on_time"), [(0.875, True), (1.5, True), (1.501, False), (20, False)])
+    def test_all_arrived(self, posted: list[Posted], *, worst: float, is_on_time: bool) -> None:
+        """All arrived is good, however late; the worst lateness is shown, and is on time up to 1.5 s."""
+        verdict = summarize(posted, arrived(a=0.25, b=0, c=worst))
+        assert (verdict.is_good, verdict.is_on_time) == (True, is_on_time)
+        expected = f"3 of 3 arrived, 0 early, 0 twice, 0 unknown; worst lateness {worst * 1000:,.0f} ms"
+        assert verdict.line.startswith(expected)
 
     def test_missing(self, posted: list[Posted]) -> None:
         """One that is missing is not good."""
-        is_good, line = summarize(posted, arrived(a=0.25, b=0.5))
-        assert not is_good
-        assert line.startswith("2 of 3 arrived, 0 early, 0 twice, 0 unknown")
+        verdict = summarize(posted, arrived(a=0.25, b=0.5))
+        assert not verdict.is_good
+        assert verdict.line.startswith("2 of 3 arrived, 0 early, 0 twice, 0 unknown")
 
     def test_early(self, posted: list[Posted]) -> None:
         """One that is early, by a millisecond, is not good."""
-        is_good, line = summarize(posted, arrived(a=0.25, b=-0.001, c=0.5))
-        assert not is_good
-        assert line.startswith("3 of 3 arrived, 1 early, 0 twice, 0 unknown")
+        verdict = summarize(posted, arrived(a=0.25, b=-0.001, c=0.5))
+        assert not verdict.is_good
+        assert verdict.line.startswith("3 of 3 arrived, 1 early, 0 twice, 0 unknown")
 
     def test_twice(self, posted: list[Posted]) -> None:
         """One that arrived twice is not good."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         arrivals.add("c", NOW + 6)
-        is_good, line = summarize(posted, arrivals)
-        assert not is_good
-        assert line.startswith("3 of 3 arrived, 0 early, 1 twice, 0 unknown")
+        verdict = summarize(posted, arrivals)
+        assert not verdict.is_good
+        assert verdict.line.startswith("3 of 3 arrived, 0 early, 1 twice, 0 unknown")
 
     def test_unknown(self, posted: list[Posted]) -> None:
         """A message that nobody asked for is not good."""
-        is_good, line = summarize(posted, arrived(a=0.25, b=0.5, c=0.5, d=0))
-        assert not is_good
-        assert line.startswith("3 of 3 arrived, 0 early, 0 twice, 1 unknown")
+        verdict = summarize(posted, arrived(a=0.25, b=0.5, c=0.5, d=0))
+        assert not verdict.is_good
+        assert verdict.line.startswith("3 of 3 arrived, 0 early, 0 twice, 1 unknown")
 
     def test_nothing_posted(self) -> None:
         """Where nothing was posted, nothing was shown."""
-        assert not summarize([], Arrivals())[0]
+        assert not summarize([], Arrivals()).is_good
 
     def test_due_already(self, posted: list[Posted]) -> None:
         """What was due before it was posted is late by its sender, and is no part of the worst lateness."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         arrivals.add("late", NOW + 20)
-        is_good, line = summarize([*posted, Posted("due already", "late", NOW - 1)], arrivals)
-        assert is_good
-        assert "worst lateness 500 ms" in line
+        verdict = summarize([*posted, Posted("due already", "late", NOW - 1)], arrivals)
+        assert verdict.is_good
+        assert "worst lateness 500 ms" in verdict.line
+
+
+class TestConclusion:
+    """The last lines: the verdict in its colour, and what to run next."""
+
+    @pytest.fixture
+    def console(self) -> Console:
+        """A terminal with colours."""
+        return Console(file=StringIO(), width=200, force_terminal=True, color_system="standard", legacy_windows=False)
+
+    @pytest.mark.parametrize(
+        ("verdict", "colour"),
+        [
+            (Verdict(is_good=True, is_on_time=True, line="verdict"), 32),
+            (Verdict(is_good=True, is_on_time=False, line="verdict"), 33),
+            (Verdict(is_good=False, is_on_time=True, line="verdict"), 31),
+            (Verdict(is_good=False, is_on_time=False, line="verdict"), 31),
+        ],
+        ids=["on time", "late", "lost", "lost and late"],
+    )
+    def test_colour(self, console: Console, verdict: Verdict, colour: int) -> None:
+        """Green is for on time, yellow for late, red for what must not happen, which alone is a failure."""
+        assert conclude(verdict, console) == verdict.is_good
+        assert f"\x1b[1;{colour}m" in shown(console).splitlines()[1]
+
+    def test_busy_machine(self, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What is late says that the machine was too busy, with its load and processors; what is on time doesn't."""
+        monkeypatch.setattr("os.getloadavg", lambda: (7.25, 3, 2))
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+        conclude(Verdict(is_good=True, is_on_time=False, line=""), console)
+        said = "too busy to be on time (load average 7.2, 2 processors)"
+        assert said in shown(console)
+        conclude(Verdict(is_good=True, is_on_time=True, line=""), console)
+        assert shown(console).count(said) == 1
+
+    def test_next(self, console: Console) -> None:
+        """It ends with what to run next, and with pages that are there."""
+        conclude(Verdict(is_good=True, is_on_time=True, line=""), console)
+        last = shown(console).splitlines()[-1]
+        assert "make local" in last
+        for page in ("README.md", "docs/operations/deploying.md"):
+            assert page in last
+            assert (ROOT / page).exists()
+        assert "## Post a schedule" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+class TestDemonstration:
+    """Whatever happens, the stack is ended."""
+
+    @pytest.fixture
+    def folder(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        """The stack's folder, with nothing behind it, and nothing to post or to watch."""
+        folder = tmp_path / "build" / "work" / f"demo-{os.getpid()}"
+
+        def start(folder: Path, _progress: object) -> Stack:
+            folder.mkdir(parents=True)
+            return Stack("", folder, 0, {})
+
+        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "start", start)
+        monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
+        monkeypatch.setattr(demo, "post_all", lambda *_: [])
+        monkeypatch.setattr(demo, "watch", lambda *_: None)
+        return folder
+
+    @pytest.mark.parametrize("name", ["consuming", "post_all", "watch", "summarize"])
+    def test_interrupted(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Ctrl-C at any point after the start."""
+
+        def interrupt(*_: object) -> None:
+            assert folder.exists()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(demo, name, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            demo.demonstrate(Console(file=StringIO()))
+        assert not folder.exists()
+
+    def test_interrupted_while_it_is_ended(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-C in the midst of the end: it is done again, and whole."""
+        calls = 0
+
+        def end_slowly(folder: Path) -> None:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise KeyboardInterrupt
+            end(folder)
+
+        monkeypatch.setattr(demo, "end", end_slowly)
+        with pytest.raises(KeyboardInterrupt):
+            demo.demonstrate(Console(file=StringIO()))
+        assert not folder.exists()
+
+    def test_end_is_shown(self, folder: Path) -> None:
+        """The end takes a moment, and says so."""
+        console = Console(file=StringIO(), width=200)
+        demo.demonstrate(console)
+        assert "Stopping the embedded AWS\n" in shown(console)
+        assert not folder.exists()
+
+    def test_posts_are_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each post is counted as it is made."""
+        seen: list[tuple[str, int, int]] = []
+        answers = iter([*[Answer(201, {}, {"scheduleId": "s"})] * 106, Answer(400, {}, {"detail": "no such day"})])
+        monkeypatch.setattr(Stack, "post", lambda _stack, _body: next(answers))
+        console = Console(file=StringIO(), width=200)
+        posted = demo.post_all(Stack("", Path(), 0), console, lambda *step: seen.append(step))
+        assert seen == [("Posting schedules", number, 106) for number in range(106)]
+        assert len(posted) == 106
+        assert "answered 400: no such day" in shown(console)
+
+    def test_arrivals_are_lines_where_there_is_no_terminal(
+        self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A log gets lines and one table at the end, and no control characters."""
+        monkeypatch.setattr(demo, "_until_complete", lambda *_: iter([0, 2, 3]))
+        console = Console(file=StringIO(), width=120, force_terminal=False)
+        demo.watch(Stack("", Path(), 0), posted, arrived(a=0.25, b=0.5, c=0.5), console)
+        said = shown(console)
+        assert said.startswith("Receiving messages\n")
+        assert said.count("Schedules and their messages") == 1
+        assert "\x1b" not in said
+
+
+class TestProgress:
+    """Steps as a line that changes, or as lines."""
+
+    def test_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A step is a line at once, and the same step again is a line every few seconds, with what is counted."""
+        monkeypatch.setattr(terminal, "_LINE_SECONDS", 0)
+        console = Console(file=StringIO(), width=80, force_terminal=False)
+        with terminal.shown_progress(console) as progress:
+            progress("First", 0, 0)
+            progress("Second", 1, 3)
+            progress("Second", 2, 3)
+            deadline = time.monotonic() + 30
+            while "Second: 2 of 3, " not in shown(console) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        lines = shown(console).splitlines()
+        assert lines[0] == "First"
+        assert "Second" in lines[1:]
+        assert any(re.fullmatch(r"Second: 2 of 3, \d+ s", line) for line in lines)
+
+    def test_terminal(self) -> None:
+        """On a terminal one line is drawn again and again, and is gone at the end."""
+        console = Console(file=StringIO(), width=80, force_terminal=True, color_system=None, legacy_windows=False)
+        with terminal.shown_progress(console) as progress:
+            progress("First", 0, 0)
+            progress("Second", 2, 3)
+        said = shown(console)
+        assert "Second" in said
+        assert "2/3" in said
+        assert said.endswith("\x1b[2K")
+
+    @pytest.mark.parametrize(
+        ("is_tty", "name", "is_terminal"),
+        [
+            (True, "xterm-256color", True),
+            (True, "dumb", False),
+            (True, "unknown", False),
+            (True, "", False),
+            (True, None, False),
+            (False, "xterm-256color", False),
+        ],
+    )
+    def test_console(
+        self, monkeypatch: pytest.MonkeyPatch, *, is_tty: bool, name: str | None, is_terminal: bool
+    ) -> None:
+        """A terminal that can't move its cursor is treated like a file, also where colours are forced."""
+        monkeypatch.setenv("FORCE_COLOR", "1")
+        monkeypatch.delenv("TERM", raising=False)
+        if name is not None:
+            monkeypatch.setenv("TERM", name)
+        monkeypatch.setattr("sys.stdout.isatty", lambda: is_tty)
+        assert terminal.open_console().is_terminal == is_terminal
 
 
 class TestTable:
@@ -174,3 +363,70 @@ class TestStatus:
         assert is_cleaned_up
         assert caught.value.code == 130
         assert capsys.readouterr().err == "make demo: interrupted, and everything it started was ended\n"
+
+    def test_interrupted_again(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A second signal, of whatever kind, doesn't keep the command from cleaning up, and is no second line."""
+        is_cleaned_up = False
+
+        def wait(_console: Console) -> bool:
+            nonlocal is_cleaned_up
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    signal.raise_signal(number)
+                is_cleaned_up = True
+            return True
+
+        with pytest.raises(SystemExit) as caught:
+            terminal.run("make demo", wait)
+        assert is_cleaned_up
+        assert caught.value.code == 130
+        assert capsys.readouterr().err == "make demo: interrupted, and everything it started was ended\n"
+
+    def test_interrupted_in_the_background(self) -> None:
+        """A shell without job control starts a command in the background with SIGINT ignored; it is heard anyway."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+        def wait(_console: Console) -> bool:
+            signal.raise_signal(signal.SIGINT)
+            return True
+
+        with pytest.raises(SystemExit) as caught:
+            terminal.run("make demo", wait)
+        assert caught.value.code == 130
+
+    def test_nohup(self) -> None:
+        """A command that was started by nohup goes on when the terminal is closed."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+        def wait(_console: Console) -> bool:
+            signal.raise_signal(signal.SIGHUP)
+            return True
+
+        with pytest.raises(SystemExit) as caught:
+            terminal.run("make demo", wait)
+        assert caught.value.code == 0
+
+    @pytest.mark.parametrize(
+        ("module", "arguments", "command"),
+        [("demo", [], "make demo"), ("local", [""], "make local"), ("local", ["stop"], "make local-stop")],
+        ids=["demo", "local", "local-stop"],
+    )
+    def test_interrupted_while_modules_are_imported(self, module: str, arguments: list[str], command: str) -> None:
+        """Ctrl-C right after the start, when nothing can be cleaned up yet, is a line as well."""
+        program = (
+            "import runpy, signal, sys\n"
+            "class Interrupt:\n"
+            "    def find_spec(self, name, *_):\n"
+            "        if name == 'tools.terminal':\n"
+            "            signal.raise_signal(signal.SIGINT)\n"
+            "sys.meta_path.insert(0, Interrupt())\n"
+            f"sys.argv[1:] = {arguments}\n"
+            f"runpy.run_module('tools.{module}', run_name='__main__', alter_sys=True)\n"
+        )
+        done = subprocess.run(  # noqa: S603 -- our own command
+            [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout) == (130, "")
+        assert done.stderr == f"{command}: interrupted before anything was started\n"

@@ -7,7 +7,6 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,6 @@ def test_child():
     program = "import signal; print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "False\\n"
 """
-
-
-@pytest.fixture(autouse=True)
-def _restore_handlers() -> Iterator[None]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
 
 
 def run_ignoring(name: str, *command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

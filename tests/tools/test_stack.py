@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.tools.checkouts import is_ended, write_program
 from tests.tools.conftest import FakeTerraform
 from tools import stack as stack_module
-from tools.stack import Stack, running_stack, stack_in, start, stop
-from tools.terraform import TerraformError
+from tools import terraform
+from tools.stack import Stack, end, keep, running_stack, stack_in, start, stop
+from tools.terraform import TerraformError, Workspace
 
 #: Stands in for the embedded AWS. It and a process of its own, which no SIGTERM ends, hold a lock while they live.
 _EMBEDDED_AWS = """
@@ -95,7 +102,7 @@ def machine(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_
         stop(stack)
 
 
-def ignore(_created: int, _total: int) -> None:
+def ignore(_step: str, _done: int, _total: int) -> None:
     """Show no progress."""
 
 
@@ -108,13 +115,55 @@ class TestStart:
     """A stack is started whole, or not at all."""
 
     def test_started(self, machine: Machine) -> None:
-        """The configuration is applied, creations are counted, and later commands find the stack."""
-        seen: list[tuple[int, int]] = []
-        stack = start(machine.folder, lambda created, total: seen.append((created, total)))
-        assert seen == [(1, 2), (2, 2)]
+        """The configuration is applied, every step is shown with what is counted, and later commands find the stack."""
+        seen: list[tuple[str, int, int]] = []
+        stack = start(machine.folder, lambda step, done, total: seen.append((step, done, total)))
+        assert seen == [
+            ("Starting the embedded AWS", 0, 0),
+            ("Getting Terraform ready", 0, 0),
+            ("Planning the Terraform", 0, 0),
+            ("Applying the Terraform to the embedded AWS", 0, 2),
+            ("Applying the Terraform to the embedded AWS", 1, 2),
+            ("Applying the Terraform to the embedded AWS", 2, 2),
+            ("Reading the outputs", 0, 0),
+        ]
         assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
         assert stack.base_url == f"{stack.endpoint}/_aws/execute-api/abc"
+        keep(stack)
         assert running_stack() == stack
+
+    def test_terraform_keeps_its_sockets_in_the_folder(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A provider that is killed leaves its socket behind: in the folder that is removed, by a short path."""
+        given: list[str] = []
+
+        def open_workspace(*arguments: Any, variables: Mapping[str, str], **further: Any) -> Workspace:
+            given.append(variables["TMPDIR"])
+            return terraform.open_workspace(*arguments, variables=variables, **further)
+
+        monkeypatch.setattr(stack_module, "open_workspace", open_workspace)
+        with stack_in(machine.folder, ignore):
+            (relative,) = given
+            assert (machine.folder / "terraform" / relative).resolve() == (machine.folder / "tmp").resolve()
+            assert (machine.folder / "tmp").is_dir()
+            assert len(relative) < 20
+
+    def test_on_the_port_that_is_asked_for(self, machine: Machine) -> None:
+        """A consumer keeps its configuration from one start to the next."""
+        port = stack_module.free_port()
+        stack = start(machine.folder, ignore, port=port)
+        try:
+            assert stack.endpoint == f"http://127.0.0.1:{port}"
+        finally:
+            stop(stack)
+
+    def test_port_that_is_asked_for_is_taken(self, machine: Machine) -> None:
+        """Nothing is started then, and no other port is taken."""
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(TerraformError, match=rf"^port {port} can't be listened on \(.+\): choose another$"):
+                start(machine.folder, ignore, port=port)
+        assert machine.starts == []
+        assert machine.is_clean
 
     def test_on_its_own(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """It listens on this machine only, and learns nothing of the caller's AWS account."""
@@ -186,10 +235,41 @@ class TestStart:
         assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
         assert machine.is_clean
 
-    def test_interrupted(self, machine: Machine) -> None:
-        """Ctrl-C while Terraform applies leaves nothing behind."""
+    @pytest.mark.parametrize("step", range(7))
+    def test_interrupted(self, machine: Machine, step: int) -> None:
+        """Ctrl-C at any step leaves nothing behind."""
+        steps = iter(range(7))
+
+        def show(*_: object) -> None:
+            if next(steps) == step:
+                raise KeyboardInterrupt
+
         with pytest.raises(KeyboardInterrupt):
-            start(machine.folder, interrupt)
+            start(machine.folder, show)
+        assert machine.is_clean
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+    def test_interrupted_as_a_process_starts(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    ) -> None:
+        """GIVEN a process that nobody knows yet WHEN a signal comes THEN it waits until the process can be ended."""
+        before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        start_process = subprocess.Popen
+
+        def interrupted(*arguments: Any, **further: Any) -> Any:
+            process = start_process(*arguments, **further)
+            signal.raise_signal(number)
+            return process
+
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr("tools.stack.subprocess.Popen", interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    start(machine.folder, ignore)
+            assert signal.getsignal(number) is interrupt
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
         assert machine.is_clean
 
 
@@ -202,19 +282,42 @@ class TestStop:
         assert machine.is_clean
         assert running_stack() is None
 
-    def test_stubborn(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What doesn't end when it is asked to is killed."""
+    def test_by_its_folder(self, machine: Machine) -> None:
+        """Whoever cleans up after an interruption knows no more than the folder, and may come twice."""
+        start(machine.folder, ignore)
+        for _ in range(2):
+            end(machine.folder)
+            assert machine.is_clean
+
+    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc shows that a process has ended")
+    def test_of_another_command(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What another command started has ended even where nobody asks for its exit status: it is not waited for."""
+        seconds = 30
+        monkeypatch.setattr(stack_module, "_STOP_SECONDS", seconds)
+        program = (
+            "import subprocess, time; "
+            "print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid, flush=True); time.sleep(60)"
+        )
+        with subprocess.Popen(  # noqa: S603 -- our own command
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
+        ) as parent:
+            assert parent.stdout is not None
+            began = time.monotonic()
+            stop(Stack("", machine.folder, int(parent.stdout.readline())))
+            assert time.monotonic() < began + seconds
+            parent.kill()
+
+    def test_stubborn(self, machine: Machine) -> None:
+        """What takes no notice of being asked to end is ended all the same."""
         machine.behaves("ignores SIGTERM")
-        monkeypatch.setattr(stack_module, "_STOP_SECONDS", 0.2)
         stop(start(machine.folder, ignore))
         assert machine.is_clean
 
     def test_impatience(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C while the end is waited for cuts the waiting short, and still leaves nothing behind."""
-        machine.behaves("ignores SIGTERM")
         stack = start(machine.folder, ignore)
         with monkeypatch.context() as patch:
-            patch.setattr("tools.stack.time.sleep", interrupt)
+            patch.setattr(stack_module, "_is_alive", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 stop(stack)
         assert machine.is_clean
@@ -246,11 +349,25 @@ class TestRunningStack:
     def test_stale(self, machine: Machine) -> None:
         """A stack that was there before the machine was started anew is none."""
         stack = start(machine.folder, ignore)
+        keep(stack)
         kept = (machine.folder / "stack.json").read_text()
         stop(stack)
         machine.folder.mkdir()
         (machine.folder / "stack.json").write_text(kept)
         assert running_stack() is None
+
+    def test_documented(self, machine: Machine) -> None:
+        """README.md shows the file with all its keys."""
+        readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+        (shown,) = re.findall(r"`build/local/stack\.json`.*?```json\n(.*?)```", readme, re.DOTALL)
+        stack = start(machine.folder, ignore)
+        keep(stack)
+        kept = json.loads((machine.folder / "stack.json").read_text())
+        documented = json.loads(shown)
+        assert documented.keys() == kept.keys()
+        for name in ("access_key_id", "region", "secret_access_key"):
+            assert documented[name] == kept[name]
+        assert kept["api_url"] == stack.base_url
 
     def test_another_server(self, machine: Machine) -> None:
         """If something else listens on the port now, and doesn't even speak HTTP, there is none."""

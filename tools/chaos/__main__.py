@@ -35,7 +35,7 @@ from tools.chaos.outcome import (
 from tools.chaos.picture import draw
 from tools.demo import Arrivals, consuming, read_paths
 from tools.stack import Stack, free_port, stack_in
-from tools.terminal import apply_progress, run
+from tools.terminal import run, shown_progress
 from tools.terraform import ROOT, TerraformError
 
 #: How long after the last pointInTime is waited for what is still under way.
@@ -228,7 +228,7 @@ def wreak(console: Console) -> bool:
     plan = {"seed": seed, "partial": _PARTIAL, "kill": _KILL, "journal": str(journal_path)}
     variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "EMBEDDED_AWS_FAULTS": json.dumps(plan)}
     with contextlib.ExitStack() as cleanup:
-        with apply_progress(console) as progress:
+        with shown_progress(console) as progress:
             stack = cleanup.enter_context(stack_in(folder, progress, variables))
         proxy = Proxy(port, stack.endpoint, kept)
         cleanup.callback(proxy.stop)

@@ -5,7 +5,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from tools.embedded_aws import deployers, faults, logs, permissions, queues, retries, streams
+from tools.embedded_aws import deployers, faults, logs, permissions, queues, retries, signatures, streams
 
 #: What is replaced is no interface of ministack's: another version may have other parts.
 _MINISTACK = "1.5.33"
@@ -21,6 +21,7 @@ def main() -> None:
     plan = os.environ.get("EMBEDDED_AWS_FAULTS")
     permissions.install()
     deployers.install()
+    signatures.install()
     queues.install()
     logs.install()
     retries.install()
