@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from threading import Barrier
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from moto.dynamodb.models.table import StreamRecord
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from task_1minute_enqueuer.handler import RESERVE_SECONDS, SweepError
@@ -136,6 +138,22 @@ class TestCalls:
         delayer.sweep()
         assert delayer.records() == []
         assert delayer.calls.most_in_flight["BatchWriteItem"] == CALLS_IN_FLIGHT
+
+    def test_calls_in_flight_leave_every_removal_in_the_stream_once(
+        self, delayer: Delayer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """GIVEN deletes from several threads WHEN they write to the stream at once THEN no removal hides another."""
+
+        def slow_record(*arguments: Any) -> StreamRecord:
+            time.sleep(0.001)  # another thread's turn
+            return StreamRecord(*arguments)
+
+        schedules = [delayer.schedule(60) for _ in range(25 * CALLS_IN_FLIGHT)]
+        delayer.store(*schedules)
+        monkeypatch.setattr("moto.dynamodb.models.table.StreamRecord", slow_record)
+        delayer.sweep()
+        removed = [record for record in delayer.read_stream() if record["eventName"] == "REMOVE"]
+        assert len(removed) == len(schedules)
 
 
 class TestWorkers:

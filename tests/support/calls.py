@@ -43,11 +43,14 @@ class Calls:
         self._behaviours: dict[str, Behaviour] = {}
         self._is_running = False
         self._lock = Lock()
+        # moto is not made for threads: two deletes at once can give two stream records one sequence number.
+        moto = Lock()
         make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  (where moto's manual says to patch)
 
         def watched(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             def go_on() -> Any:
-                return make_call(client, operation, parameters)
+                with moto:
+                    return make_call(client, operation, parameters)
 
             if not self._is_running:
                 return go_on()

@@ -65,6 +65,7 @@ class StreamReader:
         self._arn = stream_arn
         shards = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
         assert len(shards) == 1  # moto's table has one, and so one order
+        self._last = -1
         self._iterator = self._streams.get_shard_iterator(
             StreamArn=self._arn, ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
@@ -79,6 +80,9 @@ class StreamReader:
                 return records
             for read in answer["Records"]:
                 change = read["dynamodb"]
+                # Else the next iterator would point to this record again, and reading would never end.
+                assert int(change["SequenceNumber"]) > self._last, "two stream records have one sequence number"
+                self._last = int(change["SequenceNumber"])
                 change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"].timestamp())
                 records.append(_record(read["eventName"], change, self._arn))
 

@@ -102,7 +102,8 @@ def test_every_command_hears_interrupts_first(module: str, monkeypatch: pytest.M
     for patched in ("tools.processes", "tools.terminal", "tools.failures"):
         monkeypatch.setattr(f"{patched}.hear_interrupts", heard)
     monkeypatch.setattr("sys.argv", [module, *_ARGUMENTS.get(module, [])])
-    monkeypatch.delitem(sys.modules, module, raising=False)
+    for loaded in (module, f"{module}.__main__"):
+        monkeypatch.delitem(sys.modules, loaded, raising=False)
     with pytest.raises(SystemExit, match=r"^heard$"):
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
