@@ -86,7 +86,8 @@ def test_a_record_that_is_due_soon_is_not_cancelled(scenario: Scenario) -> None:
     assert "ConditionalCheckFailedException" in done.stderr
     (message,) = scenario.received("cancelled too late")
     assert message.at >= scenario.due["cancelled too late"]
-    assert scenario.handed_over_by[scenario.schedule_id("cancelled too late")] == {SWEEP}
+    # The fast track may have deleted it once more, where it read the INSERT late.
+    assert SWEEP in scenario.handed_over_by[scenario.schedule_id("cancelled too late")]
 
 
 def test_the_same_request_again_is_the_same_schedule(scenario: Scenario) -> None:

@@ -18,8 +18,8 @@ import pytest
 
 from tests.tools.checkouts import is_ended, write_program
 from tests.tools.conftest import FakeTerraform
+from tools import processes, terraform
 from tools import stack as stack_module
-from tools import terraform
 from tools.stack import Stack, end, keep, running_stack, stack_in, start, stop
 from tools.terraform import TerraformError, Workspace
 
@@ -254,7 +254,7 @@ class TestStart:
     ) -> None:
         """GIVEN a process that nobody knows yet WHEN a signal comes THEN it waits until the process can be ended."""
         before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        start_process = subprocess.Popen
+        start_process = processes.start
 
         def interrupted(*arguments: Any, **further: Any) -> Any:
             process = start_process(*arguments, **further)
@@ -263,7 +263,7 @@ class TestStart:
 
         try:
             with monkeypatch.context() as patch:
-                patch.setattr("tools.stack.subprocess.Popen", interrupted)
+                patch.setattr("tools.stack.processes.start", interrupted)
                 with pytest.raises(KeyboardInterrupt):
                     start(machine.folder, ignore)
             assert signal.getsignal(number) is interrupt
