@@ -1,10 +1,12 @@
 """The alarms: without them nobody is told that schedules are late, lost or not handed over.
 
-A threshold is not judged: most are 0, of which no raise is small or large, and the others are there to be tuned.
+A threshold is not judged, nor a number that an expression compares with: most are 0, of which no raise is small or
+large, and the others are there to be tuned or follow from other settings.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -89,7 +91,11 @@ def _measured(alarm: Mapping[str, Any]) -> list[Any]:
     return [
         # Terraform says null of what is not set where the provider says "".
         *(at(alarm, attribute) or None for attribute in _METRIC),
-        [[at(query, attribute) or None for attribute in _QUERY] for query in queries]
+        [[_without_limits(at(query, attribute) or None) for attribute in _QUERY] for query in queries]
         if isinstance(queries, list)
         else queries,
     ]
+
+
+def _without_limits(value: Any) -> Any:
+    return re.sub(r"([<>=]=?) *[0-9.]+", r"\1 a limit", value) if isinstance(value, str) else value
