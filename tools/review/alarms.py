@@ -77,6 +77,7 @@ def _watched(alarm: Mapping[str, Any]) -> list[Any]:
     """What an alarm is on. One that differs in nothing of this is the same with another name or threshold."""
     queries = at(alarm, "metric_query")
     dimensions = [at(query, "metric.dimensions") for query in queries] if isinstance(queries, list) else []
+    dimensions.sort(key=str)
     return [_measured(alarm), at(alarm, "dimensions") or None, dimensions]
 
 
@@ -91,7 +92,8 @@ def _measured(alarm: Mapping[str, Any]) -> list[Any]:
     return [
         # Terraform says null of what is not set where the provider says "".
         *(at(alarm, attribute) or None for attribute in _METRIC),
-        [[_without_limits(at(query, attribute) or None) for attribute in _QUERY] for query in queries]
+        # A set, which Terraform shows in any order.
+        sorted(([_without_limits(at(query, attribute) or None) for attribute in _QUERY] for query in queries), key=str)
         if isinstance(queries, list)
         else queries,
     ]
