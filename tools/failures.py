@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import batched, chain, islice
-from typing import Any, NoReturn
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tools.environments import Environment, find_environment
-from tools.processes import hear_interrupts
-from tools.terraform import TerraformError
+from tools.terminal import run
 
 __all__ = [
     "Kept",
@@ -29,7 +27,6 @@ __all__ = [
     "bucket_table",
     "kept_objects",
     "list_bucket",
-    "run",
     "schedules_of",
     "show",
 ]
@@ -45,9 +42,6 @@ PEEK_SECONDS = 30
 #: Objects read at once, and held in memory: the stream mapping's have up to 6 MB each.
 _READERS = 8
 _READ_AHEAD = 32
-
-#: Where nobody looks at a terminal, lines are long enough not to be broken.
-_FILE_WIDTH = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,20 +233,6 @@ def _print_count(console: Console, count: int, one: str, many: str, where: str) 
 
 def _time(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def run(command: str, action: Callable[[Console], bool]) -> NoReturn:
-    """Run a command to its exit status: 0 if it answers True, 1 if not or if it failed, 130 if it was interrupted."""
-    hear_interrupts()
-    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
-    try:
-        sys.exit(0 if action(console) else 1)
-    except (TerraformError, OSError, BotoCoreError, ClientError) as error:
-        print(f"{command}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"{command}: interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

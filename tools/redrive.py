@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools.environments import Environment, find_environment
-from tools.failures import Kept, Listed, bucket_table, kept_objects, list_bucket, run
+from tools.failures import Kept, Listed, bucket_table, kept_objects, list_bucket
+from tools.terminal import run
 from tools.terraform import TerraformError
 
 __all__ = ["parse_since", "redrive"]

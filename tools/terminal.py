@@ -20,6 +20,9 @@ from tools.terraform import TerraformError
 
 __all__ = ["open_console", "run", "shown_progress"]
 
+#: Where nobody looks at a terminal, lines are long enough not to be broken.
+_FILE_WIDTH = 220
+
 #: Where lines are printed, one comes at least so often.
 _LINE_SECONDS = 4.0
 
@@ -93,7 +96,7 @@ def shown_progress(console: Console) -> Iterator[Callable[[str, int, int], None]
 def open_console() -> Console:
     """Return the console on the standard output: a terminal only if its lines can be changed once they are printed."""
     is_changeable = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-    return Console(force_terminal=is_changeable)
+    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else _FILE_WIDTH)
 
 
 def run(command: str, action: Callable[[Console], bool]) -> NoReturn:

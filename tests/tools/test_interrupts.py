@@ -99,7 +99,7 @@ def test_every_command_hears_interrupts_first(module: str, monkeypatch: pytest.M
     def heard() -> None:
         raise SystemExit("heard")
 
-    for patched in ("tools.processes", "tools.terminal", "tools.failures"):
+    for patched in ("tools.processes", "tools.terminal"):
         monkeypatch.setattr(f"{patched}.hear_interrupts", heard)
     monkeypatch.setattr("sys.argv", [module, *_ARGUMENTS.get(module, [])])
     for loaded in (module, f"{module}.__main__"):

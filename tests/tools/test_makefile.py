@@ -134,6 +134,15 @@ class TestVariables:
         assert make(tmp_path, "print", **{name: "/elsewhere"}).stdout == "unset\n"
 
 
+def test_only_programs_that_can_be_moved_are_run() -> None:
+    """A script of an environment begins with the folder that it was installed in: a moved checkout could not run it.
+
+    ruff and zizmor are no scripts.
+    """
+    run = set(re.findall(r"\.venv/\w+/bin/([\w-]+)", (ROOT / "Makefile").read_text()))
+    assert run == {"python", "ruff", "zizmor"}
+
+
 def test_make_status_finds_the_calculator() -> None:
     """What the command imports from src/ is on its path: without an environment, one line says which there are."""
     *_, recipe = make(ROOT, "--dry-run", "status").stdout.splitlines()

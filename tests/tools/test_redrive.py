@@ -21,8 +21,9 @@ from tests.support.stream_records import Record, StreamRecords
 from tests.tools.checkouts import ROOT, clean_environment
 from tests.tools.redriving import Failed, Frozen, failed_environment, frozen_clients
 from tools import redrive
-from tools.failures import list_bucket, run
+from tools.failures import list_bucket
 from tools.redrive import parse_since
+from tools.terminal import run
 from tools.terraform import TerraformError
 
 HOUR = 3_600
