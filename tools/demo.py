@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from tools.interruption import hear
-
-if __name__ == "__main__":
-    # Before the rest is imported.
-    hear("make demo")
-
 import contextlib
 import json
 import os

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
-from tools.interruption import hear
-
-if __name__ == "__main__":
-    # Before the rest is imported.
-    hear("make local-stop" if "stop" in sys.argv else "make local")
-
 import fcntl
 import json
 import re
 import shlex
+import sys
 from urllib.parse import urlsplit
 
 from rich.console import Console

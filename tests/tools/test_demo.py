@@ -6,8 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from io import StringIO
 from pathlib import Path
@@ -407,26 +405,3 @@ class TestStatus:
         with pytest.raises(SystemExit) as caught:
             terminal.run("make demo", wait)
         assert caught.value.code == 0
-
-    @pytest.mark.parametrize(
-        ("module", "arguments", "command"),
-        [("demo", [], "make demo"), ("local", [""], "make local"), ("local", ["stop"], "make local-stop")],
-        ids=["demo", "local", "local-stop"],
-    )
-    def test_interrupted_while_modules_are_imported(self, module: str, arguments: list[str], command: str) -> None:
-        """Ctrl-C right after the start, when nothing can be cleaned up yet, is a line as well."""
-        program = (
-            "import runpy, signal, sys\n"
-            "class Interrupt:\n"
-            "    def find_spec(self, name, *_):\n"
-            "        if name == 'tools.terminal':\n"
-            "            signal.raise_signal(signal.SIGINT)\n"
-            "sys.meta_path.insert(0, Interrupt())\n"
-            f"sys.argv[1:] = {arguments}\n"
-            f"runpy.run_module('tools.{module}', run_name='__main__', alter_sys=True)\n"
-        )
-        done = subprocess.run(  # noqa: S603 -- our own command
-            [sys.executable, "-c", program], cwd=ROOT, check=False, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stdout) == (130, "")
-        assert done.stderr == f"{command}: interrupted before anything was started\n"

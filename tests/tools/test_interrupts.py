@@ -108,6 +108,26 @@ def test_every_command_hears_interrupts_first(module: str, monkeypatch: pytest.M
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
+@pytest.mark.parametrize("module", [module for module in _COMMANDS if module.startswith("tools.")])
+def test_command_that_is_interrupted_while_it_is_imported_ends_in_a_line(module: str) -> None:
+    """Ctrl-C right after the start, when there is nothing to clean up yet, shows no traceback."""
+    program = f"""
+import runpy, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "tools.processes":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("{module}", run_name="__main__", alter_sys=True)
+"""
+    done = subprocess.run(  # noqa: S603 -- our own command
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=clean_environment(PYTHONPATH="src:."), check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "")
+    assert done.stderr == "Interrupted before anything was started.\n"
+
+
 def test_processes_started_by_tests_do_not_ignore_sigint(tmp_path: Path) -> None:
     """A test run that is a background job gives the processes it starts the default SIGINT."""
     (tmp_path / "tests").mkdir()
