@@ -61,8 +61,9 @@ def _nothing_of_the_callers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @pytest.fixture(autouse=True)
 def _restore_handlers() -> Iterator[None]:
-    """Let no command that a test calls keep the signals of the process that runs the tests."""
+    """Give each test the signals of a shell's foreground, whatever runs the tests, and let no command keep them."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -301,13 +301,6 @@ class TestTable:
 class TestStatus:
     """How a command ends."""
 
-    @pytest.fixture(autouse=True)
-    def _restore_handlers(self) -> object:
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        yield
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
     @pytest.mark.parametrize(("is_good", "status"), [(True, 0), (False, 1)])
     def test_verdict(self, *, is_good: bool, status: int) -> None:
         """A good end is status 0, a bad one 1."""
