@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 
+from tests.support.waiting import comes_true
 from tools import demo, terminal
 from tools.demo import Arrivals, Posted, Verdict, conclude, summarize, view
 from tools.stack import Answer, Stack, end
@@ -233,9 +234,7 @@ class TestProgress:
             progress("First", 0, 0)
             progress("Second", 1, 3)
             progress("Second", 2, 3)
-            deadline = time.monotonic() + 30
-            while "Second: 2 of 3, " not in shown(console) and time.monotonic() < deadline:
-                time.sleep(0.01)
+            assert comes_true(lambda: "Second: 2 of 3, " in shown(console))
         lines = shown(console).splitlines()
         assert lines[0] == "First"
         assert "Second" in lines[1:]
