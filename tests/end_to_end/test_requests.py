@@ -121,7 +121,7 @@ def test_wrong_signature_reaches_no_function(stack: Stack, difference: dict[str,
 
 @pytest.mark.usefixtures("scenario")
 def test_signature_of_another_body_reaches_no_function(stack: Stack) -> None:
-    """What was signed is what was sent."""
+    """The signature covers the body."""
     assert stack.send(signed(stack), GOOD.replace(b"1}", b"2}")).status == 403
 
 
@@ -161,7 +161,7 @@ def test_wrong_signature_is_refused_by_other_services(stack: Stack, secret: str,
 
 @pytest.mark.usefixtures("scenario")
 def test_api_url_needs_no_stage(stack: Stack) -> None:
-    """What make local prints as the API's address is signed as it is written: curl encodes nothing in it."""
+    """The address that make local prints is signed as it is written: curl encodes nothing in it."""
     url = f"{stack.api_url}/schedules"
     assert url.isascii()
     assert "$" not in url

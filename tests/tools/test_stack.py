@@ -115,7 +115,7 @@ class TestStart:
     """A stack is started whole, or not at all."""
 
     def test_started(self, machine: Machine) -> None:
-        """The configuration is applied, every step is shown with what is counted, and later commands find the stack."""
+        """The configuration is applied, every step is shown with its count, and later commands find the stack."""
         seen: list[tuple[str, int, int]] = []
         stack = start(machine.folder, lambda step, done, total: seen.append((step, done, total)))
         assert seen == [
