@@ -1,4 +1,4 @@
-"""The commands that make runs. One that is interrupted while it still imports its modules ends in a line."""
+"""The commands that make runs. An interruption that a command does not handle ends it in one line."""
 
 import sys
 from types import TracebackType
@@ -8,7 +8,7 @@ _show = sys.excepthook
 
 def _show_in_a_line(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        print("Interrupted before anything was started.", file=sys.stderr)
+        print("Interrupted.", file=sys.stderr)
     else:
         _show(kind, error, traceback)
 

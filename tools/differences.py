@@ -22,7 +22,7 @@ from rich.table import Table
 from tools import terminal
 from tools.processes import run
 from tools.terraform import CONFIGURATION, TerraformError, plain_text, terraform_command
-from tools.tfvars import check_files, check_version
+from tools.tfvars import check_files, check_version, declared_variables
 
 __all__ = ["DEPLOYED", "Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
 
@@ -61,7 +61,7 @@ def read_reasons(tfvars: str) -> dict[str, str]:
 def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[str, Any]:
     """The value of every variable in an environment, its type's and its own default applied. Raises TerraformError."""
     declarations = configuration / "variables.tf"
-    names = re.findall(r'^variable "(\w+)"', declarations.read_text(encoding="utf-8"), re.MULTILINE)
+    names = declared_variables(configuration)
     # A folder with nothing but the variables needs no provider, no state and no network.
     with tempfile.TemporaryDirectory() as folder:
         shutil.copyfile(declarations, Path(folder, declarations.name))

@@ -46,7 +46,7 @@ def find_environment(name: str) -> Environment:
         stack = running_stack()
         if stack is None:
             raise TerraformError("the local stack is not running: start it with make local")
-        return Environment(name, {**stack.outputs, "api_url": stack.base_url}, stack.client)
+        return Environment(name, {**stack.outputs, "api_url": stack.api_url}, stack.client)
     outputs = open_workspace(name, ROOT / "build" / "work" / name, has_local_state=False).outputs()
     if "aws_region" not in outputs:
         raise TerraformError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")

@@ -23,7 +23,7 @@ _LARGEST_PORT = 65_535
 def describe(stack: Stack) -> str:
     """Return where the stack is, and what to paste into a shell to post a schedule and to receive its message."""
     variables = {
-        "API_URL": stack.base_url,
+        "API_URL": stack.api_url,
         # boto3 reads this one and not AWS_REGION.
         "AWS_DEFAULT_REGION": REGION,
         **{name: value for name, value in stack.variables.items() if value},
@@ -37,7 +37,7 @@ def describe(stack: Stack) -> str:
     return f"""\
 The delayer is running on this machine.
 
-  API             {stack.base_url}
+  API             {stack.api_url}
   delayer queue   {stack.outputs["delayer_queue_url"]}
   logs            {stack.folder / "embedded-aws.log"}
   all of it       {stack.folder / "stack.json"}

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from tools.processes import environment, hear_interrupts, run
 
-__all__ = ["LOCKS", "lock"]
-
 ROOT = Path(__file__).resolve().parents[1]
 
 #: In this order: some constrain the next.

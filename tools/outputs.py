@@ -18,7 +18,7 @@ from tools.environments import find_environment
 from tools.terminal import run
 from tools.terraform import TerraformError
 
-__all__ = ["FORMATS", "as_exports", "as_json", "as_list"]
+__all__ = ["main"]
 
 type Outputs = Mapping[str, Any]
 

@@ -56,7 +56,7 @@ class Checkout:
     def changed_files(self, old: str, new: str | None, *paths: str) -> Iterator[str]:
         """Yield the files that differ, with the lines added and removed."""
         with tempfile.TemporaryDirectory() as folder:
-            # The user's index may say of a file that git is not to look whether it was changed. This one does not.
+            # The user's index may keep git from noticing that a file was changed. This one does not.
             index = Path(folder) / "index"
             self.git("read-tree", "HEAD", index=index)
             commits = (old,) if new is None else (old, new)
@@ -70,7 +70,7 @@ class Checkout:
 
 
 def note_checkout(checkout: Checkout, packages: Path) -> None:
-    """Note of HEAD the packages in a folder that were made of nothing but what it holds."""
+    """Note the packages in a folder as HEAD's, if they were made of nothing but its files."""
     head = (checkout.git("rev-parse", "HEAD") or "").strip()
     inputs = held(checkout.root, head)
     if inputs is None:

@@ -77,7 +77,7 @@ def build_packages(commit: str) -> Iterator[list[Path]]:
 
 
 def _check_worktree(checkout: Path, commit: str) -> None:
-    """Raise TerraformError if a file that packages are built from is not what the commit holds."""
+    """Raise TerraformError if a file that packages are built from differs from the commit's."""
     inputs = held(checkout, commit)
     for path, name in inputs.files.items() if inputs else ():
         if name not in git_names((checkout / path).read_bytes()):

@@ -97,7 +97,7 @@ class Stack:
         }
 
     @property
-    def base_url(self) -> str:
+    def api_url(self) -> str:
         """What `$API_URL` is here: a request goes to a path below it, like `/schedules`.
 
         It names no stage, and needs none. `$default` in a path would have to be signed as `%24default`, and curl signs
@@ -106,8 +106,8 @@ class Stack:
         return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}"
 
     @property
-    def api_url(self) -> str:
-        """Where to POST schedules: the embedded AWS has at a path what `api_url` has at a host of amazonaws.com."""
+    def schedules_url(self) -> str:
+        """Where to POST schedules, with the stage in the path."""
         return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/$default/schedules"
 
     def client(self, service: str) -> Any:
@@ -125,7 +125,7 @@ class Stack:
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a schedule, signed as the API asks."""
         request = AWSRequest(
-            "POST", self.api_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
+            "POST", self.schedules_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
         )
         SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
         return self.send(dict(request.headers), body)
@@ -133,7 +133,7 @@ class Stack:
     def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST with just these headers."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        call = urllib.request.Request(self.api_url, data=body, headers=dict(headers), method="POST")
+        call = urllib.request.Request(self.schedules_url, data=body, headers=dict(headers), method="POST")
         try:
             with opener.open(call, timeout=30) as answer:
                 return Answer(answer.status, dict(answer.headers), _json(answer.read()))
@@ -228,7 +228,7 @@ def keep(stack: Stack) -> None:
     """Write down where the stack of make local is. README.md documents the file: its keys stay as they are."""
     kept = {
         "access_key_id": ACCESS_KEY,
-        "api_url": stack.base_url,
+        "api_url": stack.api_url,
         "endpoint": stack.endpoint,
         "outputs": stack.outputs,
         "pid": stack.pid,

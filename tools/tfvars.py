@@ -18,7 +18,7 @@ from tools.explanations import explain
 from tools.processes import run
 from tools.terraform import CONFIGURATION, TerraformError, document_in, plain_text, terraform_command
 
-__all__ = ["check_files", "check_version"]
+__all__ = ["check_files", "check_version", "declared_variables"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Setting:
 
 
 def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
-    """Raise TerraformError if a file sets an unknown variable, or belongs to another environment by what it says."""
+    """Raise TerraformError if a file sets an unknown variable, or names another environment or its state."""
     folder = configuration / "environments"
     names = (f"{environment}.tfvars", f"{environment}.s3.tfbackend")
     files = [folder / name for name in names if (folder / name).exists()]
@@ -54,7 +54,7 @@ def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
 def _problem(environment: str, file: Path, setting: _Setting, configuration: Path) -> str | None:
     """What is wrong with a setting, and what to do; None if nothing is known."""
     if file.suffix == ".tfvars":
-        declared = _declared(configuration)
+        declared = declared_variables(configuration)
         if setting.name not in declared:
             near = get_close_matches(setting.name, declared, n=1)
             return f"there is no variable {setting.name}: {f'did you mean {near[0]}?' if near else 'remove it'}"
@@ -68,7 +68,8 @@ def _problem(environment: str, file: Path, setting: _Setting, configuration: Pat
     return f'{setting.name} is "{setting.value}", and this file is for {environment}: set it to "{wanted}"'
 
 
-def _declared(configuration: Path) -> list[str]:
+def declared_variables(configuration: Path) -> list[str]:
+    """Return the names of the variables that a configuration declares."""
     return re.findall(r'^variable "(\w+)"', (configuration / "variables.tf").read_text(encoding="utf-8"), re.MULTILINE)
 
 

@@ -28,7 +28,7 @@ class JsonTextError(Exception):
 
 
 class NotAnObjectError(JsonTextError):
-    """The text is JSON, and no object. The message names what it is, like "a JSON array"."""
+    """The text is JSON, and no object. The message names its kind, like "a JSON array"."""
 
 
 class Number(str):

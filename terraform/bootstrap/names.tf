@@ -9,7 +9,7 @@ locals {
 
   arn = "arn:${data.aws_partition.current.partition}"
 
-  # Whom the role trusts that API Gateway has in an account.
+  # The principal of API Gateway's service-linked role.
   api_gateway = "ops.apigateway.amazonaws.com"
 
   state_bucket = "${local.arn}:s3:::${var.state_bucket}"

@@ -51,7 +51,7 @@ data "aws_iam_policy_document" "write" {
     resources = [each.value.api_tags]
   }
 
-  # A call that creates something with tags, as the provider's default_tags make it, needs these on what it is made in.
+  # Whatever creates a resource with tags, as the provider's default_tags do, needs these on the path it is created in.
   statement {
     sid       = "TagApis"
     actions   = ["apigateway:TagResource", "apigateway:UntagResource"]

@@ -131,7 +131,7 @@ def token(subject: str) -> str:
 
 
 def make_clone(root: Path, *, is_older: bool = False) -> Path:
-    """A clone with what was built and installed here, in which the user has named the repository, and a newer's ids."""
+    """Make a clone with this checkout's zips and tools, whose user has named the repository, and a newer one's ids."""
     root.mkdir()
     for name in ("src", "terraform", "tools"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))

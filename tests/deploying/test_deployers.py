@@ -49,7 +49,7 @@ type Calls = dict[str, Callable[[], object]]
 
 
 def limit(role: str) -> str:
-    """Return the policy that denies a role what it is not to have."""
+    """Return the ARN of the policy that limits a role."""
     return f"arn:aws:iam::{ACCOUNT}:policy/{role.replace('terraform-delayer-', 'terraform-delayer-limit-')}"
 
 
@@ -371,7 +371,7 @@ def test_session_of_a_function_that_a_resource_policy_lets_in_is_refused(account
 
 @pytest.fixture
 def writes(account: Account) -> Iterator[Callable[[str], None]]:
-    """Take a statement from what the apply role may write; it is put back."""
+    """Take a statement out of the apply role's policy for writing; it is put back."""
     iam = account.client("iam")
     role_policy = {"RoleName": APPLY_ROLE, "PolicyName": "write"}
     before = iam.get_role_policy(**role_policy)["PolicyDocument"]

@@ -193,7 +193,7 @@ def post_rest(stack: Stack, scenario: Scenario) -> None:
     post(stack, scenario, "large", after(16), f'"{large}"')
     post(stack, scenario, "one too large", after(16), '"' + "x" * (LARGEST_PAYLOAD_BYTES - 1) + '"')
     del scenario.due["one too large"]
-    # The API refuses what is a minute past: on a machine where posts take long, the burst is due later.
+    # The API refuses a pointInTime that is a minute past: where posts take long, the burst is due later.
     begun = time.monotonic()
     post(stack, scenario, "before the burst", after(1), "null")
     due = after(25 + round(100 * (time.monotonic() - begun)))

@@ -72,7 +72,7 @@ def test_doubled_header_is_refused_by_its_name(stack: Stack, name: str, value: s
     """A header that is sent twice reaches the function as one, its values joined by a comma."""
     before = count(stack)
     headers = [pair for pair in signed(stack).items() if pair[0] != name]
-    answer = send(stack, stack.api_url, [*headers, (name, value), (name, value)], GOOD)
+    answer = send(stack, stack.schedules_url, [*headers, (name, value), (name, value)], GOOD)
     assert (answer.status, answer.body["field"]) == (status, name)
     assert "more than once" in answer.body["detail"]
     assert count(stack) == before
@@ -95,7 +95,7 @@ def signed(
     stack: Stack, service: str = "execute-api", region: str = REGION, secret: str = ACCESS_KEY
 ) -> dict[str, str]:
     """The headers of a request whose signature covers its address and its body."""
-    request = AWSRequest("POST", stack.api_url, data=GOOD)
+    request = AWSRequest("POST", stack.schedules_url, data=GOOD)
     SigV4Auth(Credentials(ACCESS_KEY, secret), service, region).add_auth(request)
     return dict(request.headers) | {"content-type": "application/json"}
 
@@ -121,7 +121,7 @@ def test_wrong_signature_reaches_no_function(stack: Stack, difference: dict[str,
 
 @pytest.mark.usefixtures("scenario")
 def test_signature_of_another_body_reaches_no_function(stack: Stack) -> None:
-    """What was signed is what was sent."""
+    """The signature covers the body."""
     assert stack.send(signed(stack), GOOD.replace(b"1}", b"2}")).status == 403
 
 
@@ -160,9 +160,9 @@ def test_wrong_signature_is_refused_by_other_services(stack: Stack, secret: str,
 
 
 @pytest.mark.usefixtures("scenario")
-def test_base_url_needs_no_stage(stack: Stack) -> None:
-    """What make local prints as the API's address is signed as it is written: curl encodes nothing in it."""
-    url = f"{stack.base_url}/schedules"
+def test_api_url_needs_no_stage(stack: Stack) -> None:
+    """The address that make local prints is signed as it is written: curl encodes nothing in it."""
+    url = f"{stack.api_url}/schedules"
     assert url.isascii()
     assert "$" not in url
     request = AWSRequest("POST", url, data=GOOD, headers={"content-type": "application/json"})

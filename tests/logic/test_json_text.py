@@ -69,7 +69,7 @@ def test_every_member_is_found() -> None:
     ],
 )
 def test_json_that_is_no_object_is_refused_by_its_kind(text: str, kind: str) -> None:
-    """It is told apart from what is no JSON."""
+    """The error differs from that for text that is no JSON."""
     with pytest.raises(NotAnObjectError) as caught:
         object_members(text)
     assert str(caught.value) == kind

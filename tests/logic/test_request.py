@@ -153,7 +153,7 @@ class TestBody:
 
     @pytest.mark.parametrize("body", [b"\xff", b'{"payload": "\xc3("}', b'"\xed\xa0\x80"'])
     def test_bytes_that_are_not_utf_8_are_a_problem(self, body: bytes) -> None:
-        """Broken sequences and encoded surrogates are told apart from broken JSON."""
+        """The answer to broken sequences and encoded surrogates differs from that to broken JSON."""
         assert problem_of(http_event(body)) == (400, "body", "the body is not UTF-8")
 
     @pytest.mark.parametrize("junk", [b"\xff", b"\xe9", b"\xc3(", b"\xe2\x82", b"\xed\xa0\x80", b"\xff\xf0\x9f\x98"])

@@ -1,4 +1,4 @@
-"""Repositories around small checkouts, and what is noted in them."""
+"""Repositories around small checkouts, and the notes in them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _LITTER = (
 
 @pytest.fixture
 def repository(built: Checkout, tmp_path: Path) -> Repository:
-    """A repository that holds what was built."""
+    """A repository that holds the sources of its zips."""
     return make_repository(built, tmp_path / "repository")
 
 
@@ -168,7 +168,7 @@ def add_intended(repository: Repository) -> None:
 
 
 def delete_tracked(repository: Repository) -> None:
-    """Delete a file and tell git not to look."""
+    """Delete a file, and mark it so that git does not look."""
     repository.append("src/task_1minute_enqueuer/old.py")
     repository.commit()
     repository.git("update-index", "--assume-unchanged", "src/task_1minute_enqueuer/old.py")
@@ -176,7 +176,7 @@ def delete_tracked(repository: Repository) -> None:
 
 
 def change_services(repository: Repository) -> None:
-    """Change what pyproject.toml says of a function."""
+    """Change a function's declaration in pyproject.toml."""
     pyproject = repository.checkout.root / "pyproject.toml"
     before, found, after = pyproject.read_text(encoding="utf-8").partition('package = "task_1minute_enqueuer"\n')
     pyproject.write_text(before + found + after.replace('["dynamodb"]', '["dynamodb", "sqs"]', 1), encoding="utf-8")
@@ -314,7 +314,7 @@ class TestReview:
 
     @pytest.mark.parametrize("folder", [".", "services/delayer"])
     def test_files_that_differ_from_a_commit(self, built: Checkout, tmp_path: Path, folder: str) -> None:
-        """Paths are the project's, and a file that git was told not to look at is named."""
+        """Paths are the project's, and a file that is marked so that git does not look is named."""
         repository = make_repository(built, tmp_path / "repository", folder)
         checkout = package_commits.Checkout(repository.checkout.root)
         old = repository.git("rev-parse", "HEAD").strip()

@@ -315,7 +315,7 @@ class TestNoSweep:
     def test_ticks_around_whole_minutes(
         self, alarm: dict[str, Any], reading: Reading, pattern: tuple[int, ...]
     ) -> None:
-        """Two ticks in one minute and none in the next is what a minute's rule may do."""
+        """A minute's rule may tick twice in one minute and not in the next."""
         assert "ALARM" not in states(alarm, self.sweeps(2, 2, *pattern * 20), reading)
 
     def test_resumed(self, alarm: dict[str, Any], reading: Reading) -> None:

@@ -369,7 +369,7 @@ class TestBursts:
 
     @pytest.mark.parametrize(("factor", "lanes"), [(1, "1 lane"), (10, "10 lanes")])
     def test_figures_name_the_lanes_and_predict_for_them(self, factor: int, lanes: str) -> None:
-        """A burst is compared with what the model says for its own parallelization factor."""
+        """A burst is compared with the model's figure for its own parallelization factor."""
         lead, whole = bursts.figures(burst(shards=4, parallelization_factor=factor), 1)
         assert lead.name.startswith(f"4 shards, 1 worker, {lanes}: ")
         assert whole.name.startswith(f"4 shards, 1 worker, {lanes}: ")

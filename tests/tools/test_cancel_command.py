@@ -26,7 +26,7 @@ from tests.tools.checkouts import write_program
     ],
 )
 def test_command_names_the_record_and_the_limit(tmp_path: Path, schedule_id: str, shard: str, due: str) -> None:
-    """The key is the scheduleId's, and only what is due later than 960 s from now is deleted."""
+    """The key is the scheduleId's, and only a schedule that is due later than 960 s from now is deleted."""
     write_program(tmp_path / "aws", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n")
     before = int(time.time())
     done = subprocess.run(  # noqa: S603 -- our own command

@@ -509,7 +509,7 @@ class TestDocument:
         assert f"| {shards} | {one:.1f} | {five:.1f} |\n" in self.TEXT
 
     def test_lanes(self) -> None:
-        """What is said of lanes follows from the model: what they send, how long it takes, and what they cost."""
+        """The page's figures for lanes follow from the model: sends, times and costs."""
         text = " ".join(self.TEXT.split())
         lane = 1 / (0.001 + SENDING)
         assert f"One lane sends {lane:.0f} a second, two send {2 * lane:,.0f}" in text

@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 
+from tests.support.waiting import comes_true
 from tools import demo, terminal
 from tools.demo import Arrivals, Posted, Verdict, conclude, summarize, view
 from tools.stack import Answer, Stack, end
@@ -123,7 +124,7 @@ class TestConclusion:
         assert f"\x1b[1;{colour}m" in shown(console).splitlines()[1]
 
     def test_busy_machine(self, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What is late says that the machine was too busy, with its load and processors; what is on time doesn't."""
+        """A late demo says that the machine was too busy, with its load and processors; one on time doesn't."""
         monkeypatch.setattr("os.getloadavg", lambda: (7.25, 3, 2))
         monkeypatch.setattr("os.cpu_count", lambda: 2)
         conclude(Verdict(is_good=True, is_on_time=False, line=""), console)
@@ -226,16 +227,14 @@ class TestProgress:
     """Steps as a line that changes, or as lines."""
 
     def test_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A step is a line at once, and the same step again is a line every few seconds, with what is counted."""
+        """A step is a line at once, and the same step again is a line every few seconds, with its count."""
         monkeypatch.setattr(terminal, "_LINE_SECONDS", 0)
         console = Console(file=StringIO(), width=80, force_terminal=False)
         with terminal.shown_progress(console) as progress:
             progress("First", 0, 0)
             progress("Second", 1, 3)
             progress("Second", 2, 3)
-            deadline = time.monotonic() + 30
-            while "Second: 2 of 3, " not in shown(console) and time.monotonic() < deadline:
-                time.sleep(0.01)
+            assert comes_true(lambda: "Second: 2 of 3, " in shown(console))
         lines = shown(console).splitlines()
         assert lines[0] == "First"
         assert "Second" in lines[1:]

@@ -65,6 +65,6 @@ class TestOpen:
         stack = Stack("http://127.0.0.1:4567", tmp_path, 1, {"api_id": "abc", "api_url": "https://elsewhere"})
         monkeypatch.setattr(environments, "running_stack", lambda: stack)
         environment = find_environment("local")
-        assert environment.outputs == {"api_id": "abc", "api_url": stack.base_url}
-        assert stack.base_url.startswith(stack.endpoint)
+        assert environment.outputs == {"api_id": "abc", "api_url": stack.api_url}
+        assert stack.api_url.startswith(stack.endpoint)
         assert environment.client("s3").meta.endpoint_url == stack.endpoint

@@ -22,7 +22,7 @@ _WHEEL = "tiny-1.0-py3-none-any.whl"
 
 @pytest.fixture
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lock of one small package, which lies in a folder that pip is told of; no network is needed."""
+    """A lock of one small package, which pip finds in a folder; no network is needed."""
     wheel = tmp_path / "wheels" / _WHEEL
     wheel.parent.mkdir()
     with ZipFile(wheel, "w") as archive:
@@ -48,7 +48,7 @@ class TestInstall:
         assert not (tmp_path / "venv" / "tmp").exists()
 
     def test_same_lock_installs_nothing(self, lock: Path, tmp_path: Path) -> None:
-        """A lock with a new date and the same content, as after a change of branches, keeps what is there."""
+        """A lock with a new date and the same content, as after a change of branches, keeps the environment."""
         install(lock, tmp_path / "venv")
         (tmp_path / "venv" / "kept").touch()
         os.utime(tmp_path / "venv" / ".installed", (0, 0))

@@ -39,7 +39,7 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def paste(start: str, end: str) -> str:
-    """Paste the variables and what is described between two lines into a shell; what it prints."""
+    """Paste the variables and the command between two lines into a shell; return its output."""
     return run_bash(between("In your shell", "Post a schedule") + between(start, end))
 
 
@@ -218,7 +218,7 @@ class TestCommand:
 
     @pytest.mark.parametrize("name", ["warm_up", "keep"])
     def test_interrupted(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        """Ctrl-C after the apply ends what was started."""
+        """Ctrl-C after the apply ends the stack."""
         stopped: list[Stack] = []
 
         def interrupt(_stack: Stack) -> None:

@@ -80,7 +80,7 @@ class TestInstallation:
 
 
 class TestVariables:
-    """What a target is told by variables."""
+    """Variables that a target takes."""
 
     @pytest.mark.parametrize("said", ["1", "y", "yes", "YES", "t", "true", "True", "TRUE", "on", "ON"])
     @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_local_stack_has_the_address_that_works(
 
 
 def test_nothing_else_reaches_stdout(tmp_path: Path) -> None:
-    """A first run installs the tools; what that says goes to stderr, so that a shell can evaluate the rest."""
+    """A first run installs the tools and reports that on stderr, so that a shell can evaluate stdout."""
     checkout = make_checkout(tmp_path / "checkout")
     (checkout / "tools" / "requirements.txt").touch()
     # Stands in for Python: makes an environment of itself, and is asked for outputs by it in the end.

@@ -121,7 +121,7 @@ class TestGit:
         return root
 
     def test_output_has_no_colours_and_plain_names(self, repository: Path) -> None:
-        """color.ui=always and quoted names don't reach what is read."""
+        """color.ui=always and quoted names don't change git's output."""
         assert git(repository, "show", "--stat", "--format=%s").output.splitlines()[::2][0] == "one"
         assert git(repository, "ls-files").output == "naïve.txt\n"
         assert "\x1b" not in git(repository, "show", "--stat").output

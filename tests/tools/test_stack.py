@@ -115,7 +115,7 @@ class TestStart:
     """A stack is started whole, or not at all."""
 
     def test_started(self, machine: Machine) -> None:
-        """The configuration is applied, every step is shown with what is counted, and later commands find the stack."""
+        """The configuration is applied, every step is shown with its count, and later commands find the stack."""
         seen: list[tuple[str, int, int]] = []
         stack = start(machine.folder, lambda step, done, total: seen.append((step, done, total)))
         assert seen == [
@@ -127,8 +127,8 @@ class TestStart:
             ("Applying the Terraform to the embedded AWS", 2, 2),
             ("Reading the outputs", 0, 0),
         ]
-        assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
-        assert stack.base_url == f"{stack.endpoint}/_aws/execute-api/abc"
+        assert stack.schedules_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
+        assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc"
         keep(stack)
         assert running_stack() == stack
 
@@ -367,7 +367,7 @@ class TestRunningStack:
         assert documented.keys() == kept.keys()
         for name in ("access_key_id", "region", "secret_access_key"):
             assert documented[name] == kept[name]
-        assert kept["api_url"] == stack.base_url
+        assert kept["api_url"] == stack.api_url
 
     def test_another_server(self, machine: Machine) -> None:
         """If something else listens on the port now, and doesn't even speak HTTP, there is none."""

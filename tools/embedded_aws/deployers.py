@@ -1,4 +1,4 @@
-"""Lets ministack judge whoever deploys as AWS does: by which permissions and resource, and what conditions are told."""
+"""Lets ministack judge whoever deploys as AWS does: by permissions, resources and condition keys."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
 
 
 class Needed(NamedTuple):
-    """A permission that a call needs besides its own, on which resource, and what its conditions are told."""
+    """A permission that a call needs besides its own, its resource, and the condition keys' values."""
 
     action: str
     resource: str
     context: dict[str, Any]
 
 
-#: What the request that is being judged tells the conditions, and what else it needs, by its service.
+#: The condition keys of the request that is being judged; and, by its service, the further permissions that it needs.
 _keys: ContextVar[dict[str, Any]] = ContextVar("keys")
 _further: ContextVar[tuple[str, list[Needed]]] = ContextVar("further", default=("", []))
 
 
 def install() -> None:
-    """Name the resources that ministack knows as a star, tell conditions what they ask for, and judge all permissions.
+    """Name the resources that ministack knows as a star, set the condition keys, and judge all permissions.
 
     Tables and roles have policies that allow, too, as ministack's own buckets, queues and functions have.
     """
@@ -131,7 +131,7 @@ def resource(  # noqa: PLR0911 -- one for each case
 def further(  # noqa: PLR0917 -- a call has so many parts
     service: str, method: str, path: str, body: dict[str, Any], judged_by: str, account_id: str
 ) -> list[Needed]:
-    """Return what a call needs besides the permission that is named for it.
+    """Return the permissions that a call needs besides the one that is named for it.
 
     `judged_by` is the ARN that AWS judges the call by. Tags on what is created need apigateway:TagResource on where it
     is created, which the Service Authorization Reference doesn't name: AWS's refusals do. In an account without it, API

@@ -1,7 +1,7 @@
 """Lets ministack check signatures as AWS does.
 
 ministack checks those of IAM users and sessions. It takes any secret with the account's own key, and any service and
-region in the scope of a signature, for it serves all of them at one address.
+region in the scope of a signature, because it serves all of them at one address.
 """
 
 from __future__ import annotations
