@@ -41,6 +41,13 @@ data "aws_iam_policy_document" "needed" {
     resources = ["${each.value.bucket}/*"]
   }
 
+  # As the function, Lambda decrypts its settings, by a grant of AWS's own key for Lambda, whenever it starts.
+  statement {
+    sid       = "DecryptSettings"
+    actions   = ["kms:Decrypt"]
+    resources = [each.value.keys]
+  }
+
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]

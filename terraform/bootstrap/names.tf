@@ -26,6 +26,7 @@ locals {
     functions    = "${local.arn}:lambda:${region}:${var.account_id}:function:delayer-${environment}-*"
     function_log = "${local.arn}:logs:${region}:${var.account_id}:log-group:/aws/lambda/delayer-${environment}-*"
     api_log      = "${local.arn}:logs:${region}:${var.account_id}:log-group:/aws/vendedlogs/delayer-${environment}-*"
+    keys         = "${local.arn}:kms:${region}:${var.account_id}:key/*"
     mappings     = "${local.arn}:lambda:${region}:${var.account_id}:event-source-mapping:*"
     queues       = "${local.arn}:sqs:${region}:${var.account_id}:delayer-${environment}-*"
     roles        = "${local.arn}:iam::${var.account_id}:role/delayer-${environment}-*"

@@ -220,7 +220,10 @@ def test_rights_are_given_below_the_boundary_only(planned: dict[str, Any]) -> No
 
 
 def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_plan: Callable[..., Any]) -> None:
-    """Everything that terraform/ allows a function is within the boundary, which allows no other action."""
+    """Everything that terraform/ allows a function is within the boundary, which allows one action more.
+
+    Lambda decrypts a function's settings as the function, and a Deny of that would keep every function from starting.
+    """
     documents = of_type(make_plan("dev"), "aws_iam_policy_document").values()
     needed = {
         action
@@ -229,7 +232,7 @@ def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_
         if (statement["effect"] or "Allow") == "Allow"
         for action in statement["actions"]
     }
-    needed -= {"sts:AssumeRole"}
+    needed = needed - {"sts:AssumeRole"} | {"kms:Decrypt"}
     found = statements(planned, 'aws_iam_policy.boundary["dev"]')
     denied = found.pop("NothingElse")
     assert {action for each in found.values() for action in texts(each["Action"])} == needed
@@ -242,7 +245,10 @@ def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_
 def test_role_is_denied_all_that_its_own_policies_do_not_allow(
     planned: dict[str, Any], role: str, environments: list[str]
 ) -> None:
-    """What a resource's policy may allow it changes nothing: no other action, and no object but states and locks."""
+    """What a resource's policy may allow it changes nothing: no other action, and no object but states and locks.
+
+    KMS is left to the policies of its keys: by that of AWS's own key for Lambda, whoever deploys encrypts settings.
+    """
     allowed = [
         statement
         for address in (f'aws_iam_role_policy.read["{role}"]', f'aws_iam_role_policy.write["{role[6:]}"]')
@@ -252,7 +258,8 @@ def test_role_is_denied_all_that_its_own_policies_do_not_allow(
     denied = statements(planned, f'aws_iam_policy.limit["{role}"]')
     assert {each["Effect"] for each in allowed} == {"Allow"}
     assert {each["Effect"] for each in denied.values()} == {"Deny"}
-    assert set(denied["NothingElse"]["NotAction"]) == {action for each in allowed for action in texts(each["Action"])}
+    needed = {action for each in allowed for action in texts(each["Action"])} | {"kms:*"}
+    assert set(denied["NothingElse"]["NotAction"]) == needed
     assert denied["NothingElse"]["Resource"] == "*"
     assert set(denied["NoOtherObjects"]["Action"]) == {"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}
     states = "arn:aws:s3:::orders-terraform-state/delayer"
