@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
 
 __all__ = [
-    "DEVNULL",
     "PIPE",
-    "STDOUT",
     "Done",
     "Process",
     "bare_environment",
@@ -34,7 +32,7 @@ __all__ = [
     "start",
 ]
 
-DEVNULL, PIPE, STDOUT = subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT
+PIPE = subprocess.PIPE
 
 type Process = subprocess.Popen[str]
 
@@ -137,7 +135,7 @@ def bare_environment(added: Mapping[str, str]) -> dict[str, str]:
 
 
 def pip_environment(python: str | Path) -> dict[str, str]:
-    """Return variables that tell a Python's pip where packages come from, and make it read no configuration file.
+    """Return variables that say where a Python's pip gets packages, and make it read no configuration file.
 
     Of the settings in those files, as of the variables, only those of the index and the way there are kept: others (a
     target, constraints, formats) would change what is installed and where, or end pip. Raises OSError if the files
@@ -224,9 +222,9 @@ def start(
     *,
     variables: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    stdin: int | None = DEVNULL,
+    stdin: int | None = subprocess.DEVNULL,
     stdout: int | IO[bytes] | None = PIPE,
-    stderr: int | IO[bytes] | None = STDOUT,
+    stderr: int | IO[bytes] | None = subprocess.STDOUT,
     is_apart: bool = True,
 ) -> Process:
     """Start a command and answer its process, whose pipes carry UTF-8 text.
