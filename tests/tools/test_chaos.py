@@ -14,8 +14,9 @@ from tools.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, MessageArrivals,
 
 
 def taken(at: float, *schedule_ids: str) -> dict[str, Any]:
-    """SQS took messages; their MessageIds are made of the time."""
-    return {"what": "taken", "at": at, "messages": {each: f"{each}@{at}" for each in schedule_ids}}
+    """SQS took messages in one call; their MessageIds are made of the time, and of the place but for the first."""
+    messages = [(each, f"{each}@{at}{f'/{place}' if place else ''}") for place, each in enumerate(schedule_ids)]
+    return {"what": "taken", "at": at, "messages": messages}
 
 
 def stored(schedule_id: str) -> dict[str, Any]:
@@ -44,6 +45,7 @@ def spoiled(at: float) -> dict[str, Any]:
 KILLED = "the function was killed after SQS had taken it"
 LATER = "a call that had been given up took effect later"
 ON_ITS_WAY = "its call was on its way when the function was killed"
+STORED_AGAIN = "stored again after its hand-over"
 AGAIN = "an earlier record of its batch had to come again"
 
 
@@ -58,13 +60,15 @@ _DIED = "Worker process died"
     [
         ([invocation(0, "done", "a"), *_WITHIN], [spoiled(4)], "SQS took it, and the answer was lost"),
         ([invocation(0, "done", "a"), *_WITHIN], [], UNEXPLAINED),
+        # Both of its removals were in one batch, and their messages in one call.
+        ([stored("a"), stored("a"), invocation(0, "done", "a", "a"), taken(5, "a", "a")], [], STORED_AGAIN),
         ([invocation(0, "done", "a"), *_WITHIN], [spoiled(-2)], UNEXPLAINED),
         ([invocation(0, "done", "a"), taken(1, "a"), taken(5.1, "a")], [], "SQS took it, and no answer came in time"),
         ([invocation(0, _DIED, "x", "a", retry_from=0), _SECOND], [], KILLED),
         ([invocation(0, "partial answer", "x", "a", retry_from=0), _SECOND], [], AGAIN),
         ([invocation(0, "partial answer", "a", "x", retry_from=1), _SECOND], [], UNEXPLAINED),
         ([invocation(0, "timed out", "x", "a", retry_from=0), _SECOND], [], "its invocation failed: timed out"),
-        ([stored("a"), stored("a"), invocation(0, "done", "a"), _SECOND], [], "stored again after its hand-over"),
+        ([stored("a"), stored("a"), invocation(0, "done", "a"), _SECOND], [], STORED_AGAIN),
         ([stored("a"), stored("b"), invocation(0, "done", "a"), _SECOND], [], UNEXPLAINED),
         ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(6.5)], LATER),
         ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(4)], UNEXPLAINED),
@@ -76,6 +80,7 @@ _DIED = "Worker process died"
     ids=[
         "lost",
         "no fault",
+        "stored again within a batch",
         "too early",
         "slow",
         "killed",

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import sys
 import threading
 import time
@@ -252,6 +253,12 @@ def wreak(console: Console) -> bool:
     console.print(
         "As it has to be." if is_good else "NOT as it has to be.", style="bold green" if is_good else "bold red"
     )
+    if not is_good:
+        # The next run writes its own there.
+        failed = kept.with_name(f"chaos-failed-{seed}")
+        shutil.rmtree(failed, ignore_errors=True)
+        kept.rename(failed)
+        console.print(f"What the embedded AWS and the proxy wrote down is in {failed.relative_to(ROOT)}.")
     return is_good
 
 

@@ -15,6 +15,8 @@ __all__ = ["UNEXPLAINED", "Invocation", "Journal", "Taken", "read_journal"]
 
 UNEXPLAINED = "unexplained"
 
+_STORED_AGAIN = "stored again after its hand-over"
+
 #: A call that was spoiled was begun at most this long before SQS took its messages: the proxy holds some for 4.5 s.
 _CALL_SECONDS = 6.0
 
@@ -80,7 +82,7 @@ class Journal:
             case "stored":
                 self.stored[fact["schedule_id"]] = self.stored.get(fact["schedule_id"], 0) + 1
             case "taken":
-                for schedule_id, message_id in fact["messages"].items():
+                for schedule_id, message_id in fact["messages"]:
                     self.taken.setdefault(schedule_id, []).append(Taken(fact["at"], schedule_id, message_id))
             case "invocation":
                 invocation = Invocation(fact["began"], fact["at"], fact["outcome"], fact["retry_from"], fact["removed"])
@@ -114,10 +116,12 @@ class Journal:
         if before is after:
             if self._is_spoiled(first):
                 return "SQS took it, and the answer was lost"
+            if before.removed.count(first.schedule_id) > 1:
+                return _STORED_AGAIN
             is_slow = second.at - first.at >= _ANSWER_SECONDS
             return "SQS took it, and no answer came in time" if is_slow else UNEXPLAINED
         if before.is_done_with(first.schedule_id):
-            return "stored again after its hand-over" if self.stored.get(first.schedule_id, 0) > 1 else UNEXPLAINED
+            return _STORED_AGAIN if self.stored.get(first.schedule_id, 0) > 1 else UNEXPLAINED
         return _WHY_A_BATCH_COMES_AGAIN.get(before.outcome, f"its invocation failed: {before.outcome}")
 
     def _why_outside(self, taken: Taken) -> str:

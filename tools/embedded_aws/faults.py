@@ -4,7 +4,7 @@
 `journal`, the file that gets a line of JSON for everything that has to explain a second delivery:
 
 - `{"what": "stored", "at", "schedule_id"}`: DynamoDB stored a schedule that was not there.
-- `{"what": "taken", "at", "messages": {scheduleId: MessageId}}`: SQS took these messages.
+- `{"what": "taken", "at", "messages": [[scheduleId, MessageId], …]}`: SQS took these messages, in one call.
 - `{"what": "invocation", "began", "at", "outcome", "retry_from", "removed": [scheduleId or null, …]}`: the fast track
   was called with these stream records (null: an insertion).
 - `{"what": "kill", "at", "after"}` and `{"what": "partial", "at", "of", "left"}`: a fault.
@@ -160,7 +160,7 @@ def install(plan: dict[str, Any]) -> Tell:
         done = [entry for position, entry in enumerate(entries) if position not in left]
         answer = send_message_batch({**data, "Entries": done}, url) if done else {"Successful": [], "Failed": []}
         names = {entry["Id"]: entry["MessageAttributes"]["scheduleId"]["StringValue"] for entry in done}
-        faults.write("taken", messages={names[sent["Id"]]: sent["MessageId"] for sent in answer["Successful"]})
+        faults.write("taken", messages=[(names[sent["Id"]], sent["MessageId"]) for sent in answer["Successful"]])
         faults.maybe_kill("SendMessageBatch", set(names.values()))
         failed = [
             {"Id": entries[position]["Id"], "Code": "InternalError", "Message": "a planned fault", "SenderFault": False}
