@@ -12,8 +12,8 @@ MAKEFLAGS += --no-print-directory
 
 # The Lambda functions' Python; bytecode of another version would be useless to them.
 PYTHON ?= python3.13
-# What the caller's shell sets for its own Pythons and shells is not for ours; tools/processes.py does the same for their
-# children. Command-line variables still reach a make that is called here.
+# Recipes don't see what the caller's shell sets for its own Pythons and shells; tools/processes.py keeps it from the
+# processes that they start. Command-line variables still reach a make that is called here.
 unexport $(filter-out PYTHON PYTHONUNBUFFERED,$(filter PYTHON%,$(.VARIABLES))) BASH_ENV CDPATH
 # Nothing is written beside the sources, so that nothing there has to be ignored or cleaned.
 export PYTHONDONTWRITEBYTECODE := 1

@@ -282,7 +282,7 @@ def demonstrate(console: Console) -> bool:
                 progress("Stopping the embedded AWS", 0, 0)
                 end(folder)
     finally:
-        # Where an interruption came in the midst of that. No second one comes: see tools.terminal.run.
+        # Where an interruption came in the midst of that. No second one comes: see tools.processes.hear_interrupts.
         end(folder)
     return conclude(verdict, console)
 

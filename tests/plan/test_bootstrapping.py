@@ -283,7 +283,7 @@ print(json.dumps(found))
 
 
 def stand_for_one(pattern: str, other: str) -> bool:
-    """Tell whether some text is one that both patterns stand for, in which a star stands for any."""
+    """Return whether some text matches both patterns, in which a star matches any text."""
 
     @functools.cache
     def meet(here: int, there: int) -> bool:
