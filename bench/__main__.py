@@ -14,8 +14,8 @@ from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.packages import Function, unpack
 from bench.processes import BenchError
 from bench.table import Figure, table_of, verdict
+from tools.deploy.terraform import TerraformError
 from tools.terminal import run
-from tools.terraform import TerraformError
 
 #: By the names that ONLY takes.
 _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.packages import ROOT, Function
 from bench.table import Figure, at_most, judged
-from tools.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS, Arrivals, Posted, consuming, post
-from tools.stack import stack_in
+from tools.local.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS, Arrivals, Posted, consuming, post
+from tools.local.stack import stack_in
 
 __all__ = ["figures", "measure"]
 

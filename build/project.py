@@ -23,7 +23,6 @@ from errors import BuildError
 
 from tools.package_inputs import (
     SHARED_PACKAGE,
-    Function,
     InputsError,
     Record,
     git_names,
@@ -31,9 +30,9 @@ from tools.package_inputs import (
     is_module,
     list_sources,
     packaged,
-    read_functions,
 )
 from tools.processes import hear_interrupts
+from tools.project import Function, read_functions
 
 if TYPE_CHECKING:
     from deterministic_zip import Entry
@@ -194,7 +193,7 @@ class Project:
 def _toolchain() -> dict[str, bytes]:
     """Return the files that decide how zips are built, by path."""
     modules = (path for path in (_TOOLCHAIN / "build").glob("*.py") if path.stem.isidentifier())
-    others = ("build/requirements.txt", "tools/package_inputs.py", "tools/processes.py")
+    others = ("build/requirements.txt", "tools/package_inputs.py", "tools/processes.py", "tools/project.py")
     paths = sorted([*modules, *(_TOOLCHAIN / name for name in others)])
     return {path.relative_to(_TOOLCHAIN).as_posix(): path.read_bytes() for path in paths}
 

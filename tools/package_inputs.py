@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from tools.processes import git
+from tools.project import Function, ProjectError, read_functions
 
 __all__ = [
     "SHARED_PACKAGE",
-    "Function",
     "Held",
     "InputsError",
     "Record",
@@ -27,7 +26,6 @@ __all__ = [
     "is_module",
     "list_sources",
     "packaged",
-    "read_functions",
 ]
 
 #: What our functions share.
@@ -45,14 +43,6 @@ _REGULAR_FILES = ("100644", "100755")
 
 class InputsError(Exception):
     """The inputs can't be known. The message says in one line why."""
-
-
-class Function(NamedTuple):
-    """A function as pyproject.toml declares it."""
-
-    name: str
-    package: str
-    services: list[str]
 
 
 class Record(NamedTuple):
@@ -117,7 +107,7 @@ def held(root: Path, commit: str) -> Held | None:
             files[path] = name
     try:
         return Held(files, read_functions(pyproject.output))
-    except InputsError:
+    except ProjectError:
         return Held(files, [])
 
 
@@ -148,18 +138,3 @@ def packaged(paths: Iterable[str], function: Function) -> list[str]:
     """Return those of the paths that are modules of the function's package or of the shared one."""
     packages = (function.package, SHARED_PACKAGE)
     return [path for path in paths if (match := _MODULE.fullmatch(path)) and match["package"] in packages]
-
-
-def read_functions(pyproject: str) -> list[Function]:
-    """Return the functions that a pyproject.toml declares, by name.
-
-    Raises:
-        InputsError: it does not declare them as it should.
-    """
-    try:
-        table = tomllib.loads(pyproject)["tool"]["delayer"]["functions"]
-        return [Function(name, table[name]["package"], sorted(table[name]["services"])) for name in sorted(table)]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise InputsError(
-            f"pyproject.toml: [tool.delayer.functions.<function>] must name a package and services ({error!r})"
-        ) from error

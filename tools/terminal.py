@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from tools.deploy.terraform import TerraformError
 from tools.processes import hear_interrupts
-from tools.terraform import TerraformError
 
 __all__ = ["open_console", "run", "shown_progress"]
 

@@ -24,9 +24,9 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.support.checkouts import ROOT, clean_environment
 from tests.support.waiting import comes_true
-from tests.tools.checkouts import ROOT, clean_environment
-from tools.stack import start_embedded_aws, stop
+from tools.local.stack import start_embedded_aws, stop
 
 #: dev's, as its files have it. The embedded AWS takes an account's number as the key of its root user.
 ACCOUNT, REGION, BUCKET = "111122223333", "eu-west-1", "delayer-dev-terraform-state"

@@ -1,5 +1,5 @@
 """Every danger, live: `make dangers` applies prod to the embedded AWS, with its state in S3, and then plans what each
-scenario of tests/review changes, and reviews it: the dangers have to be named first, and the exit status to be 2.
+scenario of tests/tools/review changes, and reviews it: the dangers have to be named first, and the exit status to be 2.
 
 It takes a quarter of an hour, so `make test` reviews kept plans instead. Names of scenarios plan only those.
 """
@@ -20,14 +20,14 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.deploying.conftest import Account, make_clone
-from tests.review.real_plans import lay_out
-from tests.review.scenarios import SCENARIOS, TOPIC, Scenario
-from tests.review.test_review_dangers import EXPECTED
-from tests.tools.checkouts import ROOT, clean_environment
-from tools.differences import read_values
-from tools.stack import ACCESS_KEY, start_embedded_aws, stop
+from tests.support.checkouts import ROOT, clean_environment
+from tests.tools.review.real_plans import lay_out
+from tests.tools.review.scenarios import SCENARIOS, TOPIC, Scenario
+from tests.tools.review.test_dangers import EXPECTED
+from tools.deploy.environments import read_values
+from tools.deploy.terraform import TerraformError
+from tools.local.stack import ACCESS_KEY, start_embedded_aws, stop
 from tools.terminal import run
-from tools.terraform import TerraformError
 
 #: What is applied before the scenarios that are planned against it, in this order.
 _APPLIED: dict[str, Scenario | None] = {

@@ -21,10 +21,10 @@ from typing import Any
 
 import pytest
 
+from tests.support.checkouts import write_program
 from tests.support.readme import cancel_command
 from tests.support.waiting import comes_true
-from tests.tools.checkouts import write_program
-from tools.stack import REGION, Answer, Stack, stack_in
+from tools.local.stack import REGION, Answer, Stack, stack_in
 
 PERIOD_SECONDS = 60
 

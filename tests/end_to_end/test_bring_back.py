@@ -15,10 +15,10 @@ from delayer.schedules import Schedule, due_key
 from tests.end_to_end.conftest import Scenario
 from tests.support.stream_records import StreamRecords
 from tests.support.waiting import comes_true
-from tools.environments import Environment
-from tools.failures import show
-from tools.redrive import redrive
-from tools.stack import Stack
+from tools.local.stack import Stack
+from tools.operate.environment import Environment
+from tools.operate.failures import show
+from tools.operate.redrive import redrive
 
 MAPPING_KEY = "aws/lambda/5e2f/shardId-1/2026/11/22/2026-11-22T09.00.00-1c2d"
 

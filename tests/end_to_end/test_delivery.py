@@ -6,7 +6,7 @@ import json
 import re
 
 from tests.end_to_end.conftest import NOT_DUE, Scenario
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 FAST_TRACK = "stream-dynamodb-fasttrack_enqueuer"
 SWEEP = "task-1minute-enqueuer"

@@ -13,7 +13,7 @@ from tests.end_to_end.test_requests import count
 from tests.support.property_tests import UNCHECKED
 
 if TYPE_CHECKING:
-    from tools.stack import Stack
+    from tools.local.stack import Stack
 
 FAR = "2030-01-31T09:00:00+01:00"
 JSON = st.recursive(

@@ -14,7 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tools.stack import ACCESS_KEY, REGION, Answer, Stack, warm_up
+from tools.local.stack import ACCESS_KEY, REGION, Answer, Stack, warm_up
 
 GOOD = b'{"pointInTime": "2027-01-31T09:00:00+01:00", "payload": 1}'
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from delayer.retries import error_code
 from tests.end_to_end.conftest import Scenario
 from tests.support.waiting import comes_true
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 POST, SWEEP, FAST_TRACK = "api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer"
 

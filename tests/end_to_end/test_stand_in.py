@@ -9,7 +9,7 @@ import pytest
 
 from tests.model.contract import QUICK, Clients, answers_at_once, changes, create, entry, play
 from tests.model.memory_aws import MemoryAws
-from tools.stack import Stack
+from tools.local.stack import Stack
 
 
 class RealTime:

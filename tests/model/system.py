@@ -34,7 +34,7 @@ from tests.model.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
 from tests.support.clock import NOW, utc
 from tests.support.failures import client_error
 from tests.support.http_events import http_event
-from tools.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
+from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
 
 __all__ = ["PERIOD", "SHARDS", "STREAM_SHARDS", "System", "Violation", "deterministic"]
 

@@ -113,6 +113,6 @@ def make_checkout(root: Path) -> Checkout:
     (root / "tools").mkdir()
     toolchain = [path.relative_to(ROOT).as_posix() for path in (ROOT / "build").glob("*.py")]
     files = ("pyproject.toml", "requirements.txt", "build/requirements.txt", ".gitattributes", ".gitignore")
-    for name in (*toolchain, *files, "tools/package_inputs.py", "tools/processes.py"):
+    for name in (*toolchain, *files, "tools/package_inputs.py", "tools/processes.py", "tools/project.py"):
         shutil.copy2(ROOT / name, root / name)
     return checkout

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout
-from tools import package_commits
-from tools.package_commits import NOTES
+from tools.deploy import package_commits
+from tools.deploy.package_commits import NOTES
 
 __all__ = ["Repository", "make_repository"]
 

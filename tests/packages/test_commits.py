@@ -13,9 +13,9 @@ import pytest
 from tests.packages.checkouts import FUNCTIONS, Checkout
 from tests.packages.repositories import Repository, make_repository
 from tests.packages.test_package_command import assert_refused
-from tools import package_commits, packages
-from tools.packages import build_packages, find_commit
-from tools.terraform import TerraformError
+from tools.deploy import package_commits, packages
+from tools.deploy.packages import build_packages, find_commit
+from tools.deploy.terraform import TerraformError
 
 ALL = set(FUNCTIONS)
 SWEEP = "task-1minute-enqueuer"

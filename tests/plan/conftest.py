@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import tftest
 
-from tools.deploy import NO_CREDENTIALS
-from tools.terraform import ENVIRONMENTS, open_workspace, terraform_command
+from tools.deploy.plan import NO_CREDENTIALS
+from tools.deploy.terraform import open_workspace, terraform_command
+from tools.project import environments
 
 type MakePlan = Callable[..., Any]
 
@@ -69,7 +70,7 @@ def unusual(make_plan: MakePlan) -> Any:
     )
 
 
-@pytest.fixture(scope="session", params=ENVIRONMENTS)
+@pytest.fixture(scope="session", params=environments())
 def environment(request: pytest.FixtureRequest) -> str:
     """Each environment's name in turn."""
     return str(request.param)

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.plan.planned import WITHOUT_RESOURCE, of_type
-from tools.deploy import NO_CREDENTIALS
-from tools.terraform import CONFIGURATION, LOCAL_STATE, ROOT, TerraformError, Workspace, process_variables
+from tools.deploy.plan import NO_CREDENTIALS
+from tools.deploy.terraform import LOCAL_STATE, TerraformError, Workspace, process_variables
+from tools.project import CONFIGURATION, ROOT
 
 ACCOUNT = "111122223333"
 VARIABLES = {

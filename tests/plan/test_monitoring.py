@@ -31,7 +31,7 @@ from tests.support.http_events import body_text, http_event
 from tests.support.metric_math import READINGS, Reading, states
 from tests.support.printed import read_printed
 from tests.support.stream_records import StreamRecords
-from tools.terraform import ENVIRONMENTS
+from tools.project import environments
 
 RUNBOOK = Path("docs/operations/runbook.md")
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
@@ -134,7 +134,7 @@ def reading(request: pytest.FixtureRequest) -> Reading:
     return cast("Reading", request.param)
 
 
-@pytest.fixture(scope="session", params=[name for name in ENVIRONMENTS if name != "local"])
+@pytest.fixture(scope="session", params=[name for name in environments() if name != "local"])
 def environment(request: pytest.FixtureRequest) -> str:
     """Each environment on AWS in turn: the embedded one gets no alarms."""
     return str(request.param)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.plan.planned import of_type
-from tools.differences import DEPLOYED, read_differences, read_values
-from tools.terraform import ENVIRONMENTS
+from tools.deploy.environments import read_differences, read_values
+from tools.project import deployed_environments, environments
 
 
 def planned(plan: Any, environment: str) -> Any:
@@ -22,7 +22,7 @@ def planned(plan: Any, environment: str) -> Any:
     return json.loads(text)
 
 
-@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "prod"])
+@pytest.mark.parametrize("environment", [name for name in environments() if name != "prod"])
 def test_environments_differ_in_their_variables_only(make_plan: Any, environment: str) -> None:
     """With prod's values where they differ, an environment is prod under another name, the local one too.
 
@@ -35,7 +35,7 @@ def test_environments_differ_in_their_variables_only(make_plan: Any, environment
 
 def test_every_difference_shows_in_the_plans(make_plan: Any) -> None:
     """The comparison above can fail: as they are, the environments' plans do differ."""
-    plans = [planned(make_plan(environment), environment) for environment in DEPLOYED]
+    plans = [planned(make_plan(environment), environment) for environment in deployed_environments()]
     assert all(plans.count(plan) == 1 for plan in plans)
 
 
@@ -46,7 +46,7 @@ def test_promotion_is_the_same_zips(make_plan: Any) -> None:
             found["handler"]: found["source_code_hash"]
             for found in of_type(make_plan(name), "aws_lambda_function").values()
         }
-        for name in DEPLOYED
+        for name in deployed_environments()
     ]
     assert len(hashes[0]) == 3
     assert all(found == hashes[0] for found in hashes)

@@ -11,7 +11,7 @@ import pytest
 import tftest
 
 from tests.plan.planned import call, of_type, references
-from tools.terraform import ENVIRONMENTS
+from tools.project import environments
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 
@@ -200,7 +200,7 @@ def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
 def test_each_environment_has_a_state_of_its_own() -> None:
     """Every environment but local has a backend with a lock, encrypted, and no two share a bucket and key."""
     states = set()
-    for name in ENVIRONMENTS:
+    for name in environments():
         path = TERRAFORM / "environments" / f"{name}.s3.tfbackend"
         if name == "local":
             assert not path.exists()
@@ -208,7 +208,7 @@ def test_each_environment_has_a_state_of_its_own() -> None:
         backend = dict(re.findall(r'^(\w+)\s*=\s*"?([^"\n]+)"?$', path.read_text(), re.MULTILINE))
         assert backend["use_lockfile"] == backend["encrypt"] == "true"
         states.add((backend["bucket"], backend["key"]))
-    assert len(states) == len(ENVIRONMENTS) - 1
+    assert len(states) == len(environments()) - 1
 
 
 def test_the_provider_is_locked_for_every_platform() -> None:

@@ -1,4 +1,7 @@
-"""Plays the event source mapping of a DynamoDB stream to its end, by the rules of tools/embedded_aws/stream_mapping."""
+"""Plays the event source mapping of a DynamoDB stream to its end.
+
+The rules are those of tools/local/embedded_aws/stream_mapping.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tools.embedded_aws.stream_mapping import MAXIMUM_RECORD_AGE_SECONDS, WHOLE_BATCH, ShardMapping, checkpoint
+from tools.local.embedded_aws.stream_mapping import MAXIMUM_RECORD_AGE_SECONDS, WHOLE_BATCH, ShardMapping, checkpoint
 
 if TYPE_CHECKING:
     from tests.support.clock import Clock

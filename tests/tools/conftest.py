@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import clean_environment, write_program
+from tests.support.checkouts import clean_environment, write_program
 
 #: Stands in for Terraform: notes how it was called, and prints what a test has put into a file for the action.
 _TERRAFORM = """
@@ -74,5 +74,5 @@ def fake_terraform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerra
     """A stand-in for Terraform, first on PATH. The registry is as good as reached."""
     fake = FakeTerraform(tmp_path / "programs")
     monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr("tools.terraform._provider_mirror", lambda _cache: None)
+    monkeypatch.setattr("tools.deploy.terraform._provider_mirror", lambda _cache: None)
     return fake

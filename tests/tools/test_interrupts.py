@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import ROOT, clean_environment
+from tests.support.checkouts import ROOT, clean_environment
 from tools.processes import hear_interrupts
 
-#: The modules that make runs. `tools.chaos` imports what only its own environment has; it ends in `tools.terminal.run`.
+#: The modules that make runs. `tools.local.chaos` needs an environment of its own; it ends in `tools.terminal.run`.
 _COMMANDS = sorted(
-    set(re.findall(r"-m ((?:bench|tests|tools)[a-z_.]*)", (ROOT / "Makefile").read_text())) - {"tools.chaos"}
+    set(re.findall(r"-m ((?:bench|tests|tools)[a-z_.]*)", (ROOT / "Makefile").read_text())) - {"tools.local.chaos"}
 )
 _ARGUMENTS = {
-    "tools.outputs": ["dev", ""],
+    "tools.operate.outputs": ["dev", ""],
     "tests.model.soak": ["1", ""],
-    "tools.drift": ["dev"],
-    "tools.install": ["build", "build/requirements.txt"],
+    "tools.ci.drift": ["dev"],
+    "tools.toolchain.install": ["build", "build/requirements.txt"],
 }
 
 #: Fails if a process that a test starts ignores SIGINT.
@@ -89,7 +89,7 @@ except KeyboardInterrupt:
 
 def test_commands_are_found() -> None:
     """The Makefile names the modules that the next test runs."""
-    assert {"tools.demo", "tools.deploy", "tools.github", "tests.model.soak", "bench"} <= set(_COMMANDS)
+    assert {"tools.local.demo", "tools.deploy.plan", "tools.ci.github", "tests.model.soak", "bench"} <= set(_COMMANDS)
 
 
 @pytest.mark.parametrize("module", _COMMANDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import ROOT, clean_environment, make_checkout
+from tests.support.checkouts import ROOT, clean_environment, make_checkout
 
 
 def make(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

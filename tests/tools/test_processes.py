@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.checkouts import ROOT, write_program
+from tests.support.checkouts import ROOT, write_program
 from tools.processes import bare_environment, environment, git, run
 
 

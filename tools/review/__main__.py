@@ -14,16 +14,17 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tools import deploy
-from tools.package_commits import Checkout
+from tools.deploy import plan as deploy
+from tools.deploy.package_commits import Checkout
+from tools.deploy.terraform import TerraformError
 from tools.processes import hear_interrupts
+from tools.project import ROOT
 from tools.review.accepted import judge, read_accepted
 from tools.review.code import code_changes
 from tools.review.dangers import find_dangers
 from tools.review.digest import digest
 from tools.review.markdown import render
 from tools.review.plan import Plan, PlanError, plan_from, read_plan
-from tools.terraform import ROOT, TerraformError
 
 __all__ = ["accepted_file", "main", "review"]
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.package_commits import Checkout, commit_of
-from tools.packages import other_commit
+from tools.deploy.package_commits import Checkout, commit_of
+from tools.deploy.packages import other_commit
 from tools.review.plan import Change, Plan
 
 __all__ = ["CodeChange", "code_changes"]

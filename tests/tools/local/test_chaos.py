@@ -1,0 +1,193 @@
+"""What make chaos says of a run: nothing that went wrong is passed over, and nothing is explained that is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from tests.support.clock import NOW
+from tools.local.chaos.journal import UNEXPLAINED, Journal, read_journal
+from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, MessageArrivals, Outcome, Posts, report
+
+
+def taken(at: float, *schedule_ids: str) -> dict[str, Any]:
+    """SQS took messages in one call; their MessageIds are made of the time, and of the place but for the first."""
+    messages = [(each, f"{each}@{at}{f'/{place}' if place else ''}") for place, each in enumerate(schedule_ids)]
+    return {"what": "taken", "at": at, "messages": messages}
+
+
+def stored(schedule_id: str) -> dict[str, Any]:
+    """DynamoDB stored a schedule."""
+    return {"what": "stored", "at": 0, "schedule_id": schedule_id}
+
+
+def invocation(began: float, outcome: str, *removed: str | None, retry_from: int | None = None) -> dict[str, Any]:
+    """The fast track was called for ten seconds."""
+    return {
+        "what": "invocation", "began": began, "at": began + 10, "outcome": outcome, "retry_from": retry_from,
+        "removed": removed,
+    }  # fmt: skip
+
+
+def journal_of(*facts: dict[str, Any], fired: list[dict[str, Any]] | None = None) -> Journal:
+    """What was written down."""
+    return read_journal(map(json.dumps, facts), fired or [])
+
+
+def spoiled(at: float) -> dict[str, Any]:
+    """The proxy cut the answer to a send off."""
+    return {"ts": at, "operation": "SendMessageBatch", "action": "abort"}
+
+
+KILLED = "the function was killed after SQS had taken it"
+LATER = "a call that had been given up took effect later"
+ON_ITS_WAY = "its call was on its way when the function was killed"
+STORED_AGAIN = "stored again after its hand-over"
+AGAIN = "an earlier record of its batch had to come again"
+
+
+#: The second call with the records, in which all went well.
+_SECOND = invocation(20, "done", "x", "a")
+_WITHIN = (taken(5, "a"), taken(6, "a"))
+_DIED = "Worker process died"
+
+
+@pytest.mark.parametrize(
+    ("facts", "fired", "reason"),
+    [
+        ([invocation(0, "done", "a"), *_WITHIN], [spoiled(4)], "SQS took it, and the answer was lost"),
+        ([invocation(0, "done", "a"), *_WITHIN], [], UNEXPLAINED),
+        # Both of its removals were in one batch, and their messages in one call.
+        ([stored("a"), stored("a"), invocation(0, "done", "a", "a"), taken(5, "a", "a")], [], STORED_AGAIN),
+        ([invocation(0, "done", "a"), *_WITHIN], [spoiled(-2)], UNEXPLAINED),
+        ([invocation(0, "done", "a"), taken(1, "a"), taken(5.1, "a")], [], "SQS took it, and no answer came in time"),
+        ([invocation(0, _DIED, "x", "a", retry_from=0), _SECOND], [], KILLED),
+        ([invocation(0, "partial answer", "x", "a", retry_from=0), _SECOND], [], AGAIN),
+        ([invocation(0, "partial answer", "a", "x", retry_from=1), _SECOND], [], UNEXPLAINED),
+        ([invocation(0, "timed out", "x", "a", retry_from=0), _SECOND], [], "its invocation failed: timed out"),
+        ([stored("a"), stored("a"), invocation(0, "done", "a"), _SECOND], [], STORED_AGAIN),
+        ([stored("a"), stored("b"), invocation(0, "done", "a"), _SECOND], [], UNEXPLAINED),
+        ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(6.5)], LATER),
+        ([invocation(0, "done", "a"), taken(5, "a"), taken(11, "a")], [spoiled(4)], UNEXPLAINED),
+        ([invocation(0, _DIED, "a", retry_from=0), taken(15, "a"), _SECOND, taken(25, "a")], [spoiled(11)], LATER),
+        ([invocation(0, _DIED, "a", retry_from=0), taken(15, "a"), _SECOND, taken(25, "a")], [spoiled(2)], UNEXPLAINED),
+        ([invocation(0, _DIED, "a", retry_from=0), taken(11, "a"), _SECOND, taken(25, "a")], [], ON_ITS_WAY),
+        ([invocation(0, "done", "a"), taken(11, "a"), _SECOND, taken(25, "a")], [], UNEXPLAINED),
+    ],
+    ids=[
+        "lost",
+        "no fault",
+        "stored again within a batch",
+        "too early",
+        "slow",
+        "killed",
+        "earlier",
+        "done with",
+        "timed out",
+        "stored again",
+        "once",
+        "late effect",
+        "never held",
+        "late effect of a killed one",
+        "out of nowhere",
+        "on its way",
+        "after its end",
+    ],
+)
+def test_why_a_schedule_was_sent_twice(facts: list[dict[str, Any]], fired: list[dict[str, Any]], reason: str) -> None:
+    """Each cause is told by what it leaves in the journal; without that, the second message is unexplained."""
+    sends = [] if any(fact["what"] == "taken" for fact in facts) else [taken(5, "a"), taken(25, "a")]
+    journal = journal_of(*facts, *sends, fired=fired)
+    ids = {each.message_id for each in journal.taken["a"]}
+    assert journal.why_again("a", ids) == [reason]
+
+
+def test_a_message_that_sqs_never_took_is_unexplained() -> None:
+    """What was received and stands in no journal is no duplicate of anything."""
+    journal = journal_of(invocation(0, "done", "a"), taken(5, "a"))
+    assert journal.why_again("a", {"a@5", "stranger"}) == [UNEXPLAINED]
+
+
+def outcome(**changes: Any) -> Outcome:
+    """A run in which all went well: every schedule came half a second late, one in four calls was spoiled."""
+    posts, arrivals = Posts(requests=SCHEDULES), MessageArrivals()
+    for number in range(SCHEDULES):
+        posts.due[str(number)] = NOW + (BURST_DUE if number < 500 else number % 60)
+        hear(arrivals, str(number), posts.due[str(number)] + 0.5)
+    journal = journal_of({"what": "kill", "at": 0, "after": "PutItem"}, fired=[spoiled(n) for n in range(249)])
+    facts: dict[str, Any] = {
+        "start": NOW + 0.2, "posts": posts, "arrivals": arrivals, "journal": journal, "calls": 1_000,
+        "left": {"in the table": 0},
+    }  # fmt: skip
+    return Outcome(**(facts | changes))
+
+
+def hear(arrivals: MessageArrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
+    """A message was received."""
+    attributes = {"scheduleId": {"StringValue": schedule_id}}
+    arrivals.hear({"MessageAttributes": attributes, "MessageId": message_id}, at)
+
+
+def printed(of: Outcome) -> tuple[bool, str]:
+    """Whether it is good, and the table."""
+    is_good, table, _ = report(of)
+    console = Console(width=160)
+    with console.capture() as capture:
+        console.print(table)
+    return is_good, capture.get()
+
+
+def test_a_run_in_which_all_went_well() -> None:
+    """It is good, and the table has the counts, the lateness and the share of the spoiled calls."""
+    is_good, text = printed(outcome())
+    assert is_good
+    assert "2,000 in 2,000 requests" in text
+    assert "p50 500, p99 500, worst 500" in text
+    assert "250 of 1,000 to DynamoDB and SQS, 25%" in text
+
+
+def test_each_thing_that_must_not_be_makes_the_run_bad() -> None:
+    """Lost, early, unexplained, left behind, too few faults, no kill, or too few schedules."""
+    lost = outcome()
+    del lost.arrivals.times["7"]
+    early = outcome()
+    early.arrivals.times["7"] = [early.posts.due["7"] - 0.001]
+    twice = outcome()
+    hear(twice.arrivals, "7", NOW + 500, "another")
+    unknown = outcome()
+    hear(unknown.arrivals, "unknown", NOW + 500)
+    few = outcome()
+    del few.posts.due["7"], few.arrivals.times["7"], few.arrivals.message_ids["7"]
+    bad = [lost, early, twice, unknown, few, outcome(calls=2_000), outcome(left={"in the table": 1})]
+    bad.append(outcome(journal=journal_of(fired=[spoiled(n) for n in range(250)])))
+    assert [printed(each)[0] for each in bad] == [False] * len(bad)
+
+
+def test_a_redelivery_is_no_second_message() -> None:
+    """SQS may hand a message out twice: it has one MessageId, and needs no explanation."""
+    redelivered = outcome()
+    hear(redelivered.arrivals, "7", NOW + 500, "m")
+    assert printed(redelivered)[0]
+
+
+def test_lateness_in_an_outage_is_told_apart() -> None:
+    """What was due while the rule was off, or before the next tick, doesn't count as undisturbed."""
+    disturbed = outcome()
+    disturbed.posts.due["7"] = NOW + RULE_OFF[0] + 30
+    disturbed.arrivals.times["7"] = [disturbed.posts.due["7"] + 90.0]
+    _, text = printed(disturbed)
+    assert "all: p50 500, p99 500, worst 90,000" in text
+    assert "due while nothing was switched off: p50 500, p99 500, worst 500" in text
+
+
+def test_what_is_unexplained_is_told() -> None:
+    """The table has all that is known of a schedule whose second message has no cause, so that one can look into it."""
+    journal = journal_of(stored("7"), invocation(NOW, "done", "7"), taken(NOW + 1, "7"), taken(NOW + 2, "7"))
+    twice = outcome(journal=journal)
+    hear(twice.arrivals, "7", NOW + 500, f"7@{NOW + 2}")
+    _, text = printed(twice)
+    assert "7, stored 1 times: " in text
+    assert f"{NOW + 2:.3f} taken as" in " ".join(text.split())

@@ -1,0 +1,248 @@
+"""What make local prints can be pasted, and one stack is enough."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.support.checkouts import ROOT, write_program
+from tools.deploy.terraform import TerraformError
+from tools.local import __main__ as local
+from tools.local.stack import LOCAL_FOLDER, Stack
+
+_STACK = Stack(
+    "http://127.0.0.1:4567",
+    Path("/checkouts/Ana's own/build/local"),
+    1,
+    {
+        "api_id": "abc123",
+        "delayer_queue_url": "http://127.0.0.1:4567/000000000000/delayer-local-delayer",
+    },
+)
+_API = "http://127.0.0.1:4567/_aws/execute-api/abc123"
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder first on PATH, with a curl that prints its arguments."""
+    programs = tmp_path / "programs"
+    write_program(programs / "curl", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    return programs
+
+
+def paste(start: str, end: str) -> str:
+    """Paste the variables and the command between two lines into a shell; return its output."""
+    return run_bash(between("In your shell", "Post a schedule") + between(start, end))
+
+
+def between(start: str, end: str) -> str:
+    """The commands that are described between two lines."""
+    return local.describe(_STACK).partition(start)[2].partition("\n")[2].partition(end)[0]
+
+
+def run_bash(script: str) -> str:
+    """Run commands; what they print."""
+    done = subprocess.run(  # noqa: S603 -- our own command
+        ["bash", "-euc", script],  # noqa: S607 -- the user's bash
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def option(arguments: list[str], name: str) -> str:
+    """The value of an option of curl's."""
+    return arguments[arguments.index(name) + 1]
+
+
+class TestDescription:
+    """Where the stack is, and commands to paste."""
+
+    def test_addresses(self) -> None:
+        """The API's address, the queue's and the file with all of it are shown, and how to end it."""
+        described = local.describe(_STACK)
+        assert f"API             {_API}\n" in described
+        assert f"all of it       {_STACK.folder / 'stack.json'}\n" in described
+        assert f"delayer queue   {_STACK.outputs['delayer_queue_url']}\n" in described
+        assert described.endswith("End it: make local-stop\n")
+
+    @pytest.mark.usefixtures("programs")
+    def test_post(self) -> None:
+        """The command for posting is one call of the API with JSON, due in ten seconds with an offset."""
+        before = datetime.now(UTC).replace(microsecond=0)
+        (line,) = paste("Post a schedule", "Receive its").splitlines()
+        arguments = json.loads(line)
+        body = json.loads(option(arguments, "--data"))
+        due = datetime.fromisoformat(body["pointInTime"])
+        assert arguments[-1] == f"{_API}/schedules"
+        assert option(arguments, "--user") == "test:test"
+        assert option(arguments, "--aws-sigv4") == "aws:amz:us-east-1:execute-api"
+        assert body.keys() == {"pointInTime", "payload"}
+        assert due.utcoffset() == timedelta(0)
+        assert before + timedelta(seconds=10) <= due <= datetime.now(UTC) + timedelta(seconds=10)
+
+    def test_other_date(self, programs: Path) -> None:
+        """Where date is BSD's, which refuses -d, the command works too."""
+        write_program(
+            programs / "date",
+            'if [ "$2" = -d ]; then echo "illegal option -- d" >&2; exit 1; fi\n'
+            '[ "$*" = "-u -v+10S +%FT%TZ" ] && echo 2026-11-22T10:00:00Z\n',
+            "/bin/sh",
+        )
+        (line,) = paste("Post a schedule", "Receive its").splitlines()
+        assert json.loads(option(json.loads(line), "--data"))["pointInTime"] == "2026-11-22T10:00:00Z"
+
+    @pytest.mark.usefixtures("programs")
+    def test_receive(self) -> None:
+        """The command for receiving is one call of SQS's JSON protocol that names the queue."""
+        (line,) = paste("Receive its", "End it").splitlines()
+        arguments = json.loads(line)
+        assert json.loads(option(arguments, "--data"))["QueueUrl"] == _STACK.outputs["delayer_queue_url"]
+        assert "x-amz-target: AmazonSQS.ReceiveMessage" in arguments
+        assert arguments[-1] == f"{_STACK.endpoint}/"
+
+    def test_variables(self) -> None:
+        """The exported variables are those with which an AWS SDK, boto3 among them, talks to this stack."""
+        exports = between("In your shell", "Post a schedule")
+        wanted = {f"{name}={value}" for name, value in _STACK.variables.items() if value}
+        wanted |= {f"API_URL={_API}", "AWS_DEFAULT_REGION=us-east-1"}
+        assert wanted <= set(run_bash(f"{exports}\nenv").splitlines())
+
+    def test_variables_of_another_account(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A profile or a session that the shell has from before takes no part: boto3 finds this stack."""
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            monkeypatch.setenv(name, "production")
+        exports = between("In your shell", "Post a schedule")
+        asked = (
+            "import boto3; client = boto3.client('sqs'); found = client._request_signer._credentials; "
+            "print(client.meta.endpoint_url, client.meta.region_name, found.access_key, found.secret_key, found.token)"
+        )
+        said = run_bash(f'{exports}\n"{sys.executable}" -c "{asked}"')
+        assert said.split() == [_STACK.endpoint, "us-east-1", "test", "test", "None"]
+
+    @pytest.mark.usefixtures("programs")
+    def test_readme(self) -> None:
+        """README.md posts to the address that is described, with the variables that are described."""
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        command = readme.partition("## Post a schedule")[2].partition("```sh\n")[2].partition("```")[0]
+        exports = between("In your shell", "Post a schedule")
+        (line,) = run_bash(f"set +u\n{exports}\n{command}").splitlines()
+        arguments = json.loads(line)
+        assert arguments[-1] == f"{_API}/schedules"
+        assert option(arguments, "--aws-sigv4") == "aws:amz:us-east-1:execute-api"
+        assert option(arguments, "--user") == "test:test"
+
+
+class TestPort:
+    """PORT is a port, or one sentence."""
+
+    @pytest.mark.parametrize(("text", "port"), [("", None), ("1", 1), ("4566", 4566), ("65535", 65535)])
+    def test_read(self, text: str, port: int | None) -> None:
+        """Without PORT, a free one is taken."""
+        assert local.port_of(text) == port
+
+    @pytest.mark.parametrize(
+        "text", ["0", "65536", "99999", "9" * 5000, "0000099999", "-1", "+1", "1.5", " 80", "x", "²"]
+    )
+    def test_refused(self, text: str) -> None:
+        """Out of range or no number."""
+        with pytest.raises(TerraformError, match=r"^PORT has to be a whole number from 1 to 65535, not '.{1,20}'$"):
+            local.port_of(text)
+
+    def test_make(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The command hands its argument on; make gives an empty one where PORT is not set."""
+        asked: list[int | None] = []
+
+        def up(_console: Console, port: int | None) -> bool:
+            asked.append(port)
+            return True
+
+        monkeypatch.setattr(local, "up", up)
+        monkeypatch.setattr(local, "run", lambda _command, action: action(Console()))
+        for argument in ("", "4566"):
+            local.main([argument])
+        assert asked == [None, 4566]
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        assert '-m tools.local "$(PORT)"\n' in makefile
+
+
+class TestCommand:
+    """One stack at a time."""
+
+    @pytest.mark.parametrize("port", [None, 4567])
+    def test_running_already(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: int | None
+    ) -> None:
+        """While one is running, no other one is started: the same one is described again."""
+
+        def start(*_: object) -> Stack:
+            pytest.fail("another one was started")
+
+        monkeypatch.setattr(local, "running_stack", lambda: _STACK)
+        monkeypatch.setattr(local, "start", start)
+        assert local.up(Console(), port)
+        assert capsys.readouterr().out == f"{local.describe(_STACK)}\n"
+
+    def test_running_on_another_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The one that is running is not moved."""
+        monkeypatch.setattr(local, "running_stack", lambda: _STACK)
+        with pytest.raises(TerraformError) as caught:
+            local.up(Console(), 4566)
+        assert str(caught.value) == (
+            "the local stack is running on port 4567 already: leave PORT=4566 away, or run make local-stop first"
+        )
+
+    def test_started(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        """Where none is running, one is started in its place in the checkout, woken, written down and described."""
+        done: list[object] = []
+
+        def start(folder: Path, _progress: object, port: int | None) -> Stack:
+            done.extend((folder, port))
+            return _STACK
+
+        monkeypatch.setattr(local, "running_stack", lambda: None)
+        monkeypatch.setattr(local, "start", start)
+        monkeypatch.setattr(local, "warm_up", lambda stack: done.append(("warm", stack)))
+        monkeypatch.setattr(local, "keep", lambda stack: done.append(("kept", stack)))
+        assert local.up(Console(), 4566)
+        assert done == [LOCAL_FOLDER, 4566, ("warm", _STACK), ("kept", _STACK)]
+        assert local.describe(_STACK) in capsys.readouterr().out
+
+    @pytest.mark.parametrize("name", ["warm_up", "keep"])
+    def test_interrupted(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Ctrl-C after the apply ends the stack."""
+        stopped: list[Stack] = []
+
+        def interrupt(_stack: Stack) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(local, "running_stack", lambda: None)
+        monkeypatch.setattr(local, "start", lambda *_, **__: _STACK)
+        monkeypatch.setattr(local, "warm_up", lambda _stack: None)
+        monkeypatch.setattr(local, name, interrupt)
+        monkeypatch.setattr(local, "stop", stopped.append)
+        with pytest.raises(KeyboardInterrupt):
+            local.up(Console(), None)
+        assert stopped == [_STACK]
+
+    def test_nothing_to_stop(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        """To end what isn't running is no error, for then all is as it was asked to be."""
+        monkeypatch.setattr(local, "running_stack", lambda: None)
+        assert local.down(Console())
+        assert capsys.readouterr().out == "The local stack is not running.\n"
+
+    def test_stop(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The one that is running is ended."""
+        stopped: list[Stack] = []
+        monkeypatch.setattr(local, "running_stack", lambda: _STACK)
+        monkeypatch.setattr(local, "stop", stopped.append)
+        assert local.down(Console())
+        assert stopped == [_STACK]

@@ -1,0 +1,150 @@
+"""What make outputs prints: what an environment is used with, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, make_checkout, write_program
+from tests.tools.conftest import FakeTerraform
+from tools.local.stack import Stack
+from tools.operate import environment as environments
+from tools.operate import outputs
+
+_OUTPUTS: dict[str, Any] = {
+    "api_id": "abc",
+    "api_url": "https://abc.execute-api.eu-west-1.amazonaws.com",
+    "delayer_queue_arn": "arn:aws:sqs:eu-west-1:111122223333:delayer-dev-delayer",
+    "function_names": {
+        "api-schedule-post": "delayer-dev-api-schedule-post",
+        "stream-dynamodb-fasttrack_enqueuer": "it's $HOME",
+    },
+    "aws_region": "eu-west-1",
+}
+
+
+@pytest.fixture
+def dev(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
+    """An applied dev with these outputs."""
+    monkeypatch.setattr(environments, "ROOT", tmp_path)
+    fake_terraform.says("output", json.dumps({name: {"value": value} for name, value in _OUTPUTS.items()}))
+    return fake_terraform
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """What the command prints when it succeeds."""
+    with pytest.raises(SystemExit) as ended:
+        outputs.main(list(arguments))
+    out, err = capsys.readouterr()
+    assert (ended.value.code, err) == (0, "")
+    return out
+
+
+@pytest.mark.usefixtures("dev")
+class TestFormats:
+    """One list for people, two forms for programs."""
+
+    def test_list(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Names and values stand in two columns, a map's entries below its name."""
+        lines = printed(capsys, "dev", "").splitlines()
+        assert lines[0] == "api_id" + " " * 32 + "abc"
+        at = lines.index("function_names")
+        assert lines[at + 1].split() == ["api-schedule-post", "delayer-dev-api-schedule-post"]
+        assert len(lines) == 7
+
+    def test_exports(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A shell that evaluates the lines has every value, whatever characters it holds."""
+        script = printed(capsys, "dev", "env")
+        assert all(re.match(r"export [A-Z][A-Z0-9_]*=", line) for line in script.splitlines())
+        done = subprocess.run(  # noqa: S603 -- our own command
+            ["bash", "-euc", f"{script}env"],  # noqa: S607 -- the user's bash
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nowhere"}, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        variables = dict(line.split("=", 1) for line in done.stdout.splitlines())
+        assert variables["API_URL"] == _OUTPUTS["api_url"]
+        assert variables["AWS_REGION"] == _OUTPUTS["aws_region"]
+        assert variables["DELAYER_QUEUE_ARN"] == _OUTPUTS["delayer_queue_arn"]
+        assert variables["FUNCTION_NAME_API_SCHEDULE_POST"] == "delayer-dev-api-schedule-post"
+        assert variables["FUNCTION_NAME_STREAM_DYNAMODB_FASTTRACK_ENQUEUER"] == "it's $HOME"
+
+    def test_json(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """JSON is one object with the outputs as they are."""
+        assert json.loads(printed(capsys, "dev", "json")) == _OUTPUTS
+
+
+class TestRefusals:
+    """One sentence, and nothing on stdout."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (("dev", "yaml"), "there is no format 'yaml': give FORMAT=env or json, or none for a list"),
+            (("", ""), "no environment is named: give ENV= one of dev, local, prod, staging"),
+            (("nowhere", ""), "there is no environment 'nowhere': give ENV= one of dev, local, prod, staging"),
+        ],
+    )
+    @pytest.mark.usefixtures("dev")
+    def test_argument(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, str], sentence: str) -> None:
+        """A wrong format or environment names those there are; Terraform isn't asked for outputs."""
+        with pytest.raises(SystemExit) as ended:
+            outputs.main(list(arguments))
+        assert ended.value.code == 1
+        assert capsys.readouterr() == ("", f"make outputs: {sentence}\n")
+
+    def test_format_comes_before_terraform(self, dev: FakeTerraform) -> None:
+        """A wrong format costs no init."""
+        with pytest.raises(SystemExit):
+            outputs.main(["dev", "yaml"])
+        assert dev.calls("init") == []
+
+
+def test_local_stack_has_the_address_that_works(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """API_URL is where the embedded AWS has the API, to be used like the real one."""
+    stack = Stack("http://127.0.0.1:4567", tmp_path, 1, _OUTPUTS | {"aws_region": "us-east-1"})
+    monkeypatch.setattr(environments, "running_stack", lambda: stack)
+    assert "export API_URL=http://127.0.0.1:4567/_aws/execute-api/abc\n" in printed(capsys, "local", "env")
+
+
+def test_nothing_else_reaches_stdout(tmp_path: Path) -> None:
+    """A first run installs the tools and reports that on stderr, so that a shell can evaluate stdout."""
+    checkout = make_checkout(tmp_path / "checkout")
+    (checkout / "tools" / "requirements.txt").touch()
+    # Stands in for Python: makes an environment of itself, and is asked for outputs by it in the end.
+    program = """
+import pathlib, shutil, sys
+if sys.argv[1:4] == ["-S", "-m", "tools.toolchain.install"]:
+    print("noise of an installation")
+    target = pathlib.Path(".venv") / sys.argv[4] / "bin" / "python"
+    target.parent.mkdir(parents=True)
+    shutil.copy(__file__, target)
+elif sys.argv[1:3] == ["-m", "tools.operate.outputs"]:
+    print(sys.argv[3:])
+"""
+    python = write_program(tmp_path / "programs" / "python", program)
+    write_program(tmp_path / "programs" / "terraform", "")
+    done = subprocess.run(  # noqa: S603 -- our own command
+        ["make", "outputs", "ENV=dev", "FORMAT=env", f"PYTHON={python}"],  # noqa: S607 -- the user's make
+        cwd=checkout, env=clean_environment(PATH=f"{python.parent}:/usr/bin:/bin"), check=False, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "['dev', 'env']\n"), done.stderr
+    assert "noise of an installation" in done.stderr
+
+
+def test_readme_uses_the_exported_names() -> None:
+    """Every variable of README's commands is an output under its exported name, or the caller's own."""
+    text = (ROOT / "terraform" / "outputs.tf").read_text()
+    names = {name.upper() for name in re.findall(r'^output "(\w+)"', text, re.MULTILINE)}
+    readme = (ROOT / "README.md").read_text()
+    set_there = re.findall(r"^([A-Z_]+)=", readme, re.MULTILINE)
+    used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", readme)) - set(set_there)
+    names |= {f"FUNCTION_NAME_{name.upper().replace('-', '_')}" for name in FUNCTIONS}
+    assert used - names == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    assert {"API_URL", "TABLE_NAME", "DELAYER_DEAD_LETTER_QUEUE_ARN"} <= used

@@ -1,0 +1,1 @@
+"""Plan, apply and destroy environments, and prepare accounts for them."""

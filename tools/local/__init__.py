@@ -1,0 +1,1 @@
+"""Run the whole delayer on this machine."""

@@ -1,0 +1,1 @@
+"""Look into applied environments, and bring back what failed."""

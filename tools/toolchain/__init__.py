@@ -1,0 +1,1 @@
+"""Install and lock the tools that the commands need."""

@@ -1,0 +1,171 @@
+"""Install one set of locked tools into .venv/<name>. make runs this with a bare Python, before all else."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tools.processes import environment, hear_interrupts, pip_environment, start
+
+__all__ = ["InstallError", "install"]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_EVERY_SECONDS = 4
+
+
+class InstallError(Exception):
+    """The tools could not be installed. The message says why, and what to do."""
+
+
+def install(lock: Path, venv: Path) -> None:
+    """Make the environment `venv` hold just what `lock` pins, unless it does already. A lock is pip-compile's.
+
+    An environment is whole or not there: its `.installed` is written last. Another install of the same environment is
+    waited for.
+
+    Raises:
+        InstallError: Python or pip failed.
+        OSError: pip's configuration can't be read, or the disk is full.
+        KeyboardInterrupt: interrupted; nothing is left.
+    """
+    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    installed = venv / ".installed"
+    with _only_one(venv):
+        if installed.is_file() and installed.read_text(encoding="utf-8") == wanted:
+            installed.touch()
+            return
+        shutil.rmtree(venv, ignore_errors=True)
+        try:
+            with tempfile.TemporaryDirectory(prefix=f"{venv.name}-", dir=venv.parent) as temporary:
+                _make_venv(venv, Path(temporary))
+                _pip(lock, venv, Path(temporary))
+        except BaseException:
+            shutil.rmtree(venv, ignore_errors=True)
+            raise
+        installed.write_text(wanted, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _only_one(venv: Path) -> Iterator[None]:
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with venv.with_name(f"{venv.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another command is installing {_shown(venv)}: waiting for it", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_venv(venv: Path, temporary: Path) -> None:
+    command = [sys.executable, "-I", "-m", "venv", str(venv)]
+    status, output = _wait_for(command, environment(), temporary, lambda _: None)
+    if status:
+        raise InstallError(f"Python could not make an environment: {output.strip()}")
+
+
+def _pip(lock: Path, venv: Path, temporary: Path) -> None:
+    command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar=off", f"--requirement={lock}"]
+    count = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    progress = _Progress(f"Installing {count} packages of {_shown(lock)} into {_shown(venv)}, once")
+    with progress:
+        status, output = _wait_for(command, pip_environment(command[0]), temporary, progress.count)
+    if status:
+        lines = [line.strip() for line in output.splitlines()]
+        errors = [line for line in lines if line.startswith("ERROR: ")] or lines
+        raise InstallError(
+            "\n".join(errors[-3:])
+            + f"\nThe tools of {_shown(lock)} could not be installed. This needs PyPI (or the mirror that pip is"
+            " configured for), once; run the same command again when it is reached."
+        )
+
+
+def _wait_for(
+    command: list[str], variables: Mapping[str, str], temporary: Path, hear: Callable[[str], None]
+) -> tuple[int, str]:
+    """Run a command, and let `hear` have its lines as they come; return its exit status and what it printed.
+
+    Interrupted, it is ended with its children, whose temporary files are below `temporary`.
+    """
+    process = start(command, variables={**variables, "TMPDIR": str(temporary)})
+    assert process.stdout is not None
+    lines = []
+    try:
+        for line in process.stdout:
+            lines.append(line)
+            hear(line)
+        return process.wait(), "".join(lines)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+class _Progress:
+    """One line on a terminal, written over; elsewhere a line at the start and one every few seconds."""
+
+    def __init__(self, title: str) -> None:
+        self._read = 0
+        self._title = title
+        self._begun = time.monotonic()
+        self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._report, daemon=True)
+
+    def __enter__(self) -> None:
+        print(self._title, end="" if self._is_terminal else "\n", flush=True)
+        self._thread.start()
+
+    def __exit__(self, *_error: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+        if self._is_terminal:
+            print(flush=True)
+
+    def count(self, line: str) -> None:
+        """Count a line of pip's that begins with another package."""
+        self._read += line.startswith("Collecting ")
+
+    def _report(self) -> None:
+        while not self._is_over.wait(1 if self._is_terminal else _EVERY_SECONDS):
+            line = f"{self._read} read, {time.monotonic() - self._begun:.0f} s"
+            if self._is_terminal:
+                print(f"\r{self._title}: {line}", end="", flush=True)
+            else:
+                print(f"  {line}", flush=True)
+
+
+def main(name: str, lock: str) -> int:
+    """Install the environment `name` from the file `lock`; return the exit status."""
+    hear_interrupts()
+    try:
+        install(ROOT / lock, ROOT / ".venv" / name)
+    except (InstallError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted: nothing of .venv/{name} is left. Run the same command again.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
