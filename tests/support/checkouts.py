@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.waiting import comes_true
+from tools.project import functions
 
 __all__ = [
     "FUNCTIONS",
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parents[2]
-FUNCTIONS = ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer")
+FUNCTIONS = tuple(functions())
 
 #: What is the caller's own: an AWS account, Terraform's settings, what a make that runs these tests tells its children.
 _OWN = ("AWS_", "TERRAFORM", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
@@ -34,7 +35,8 @@ def make_checkout(root: Path) -> Path:
     for name in ("terraform", "tools"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
     (root / "build" / "dist").mkdir(parents=True)
-    shutil.copy2(ROOT / "Makefile", root)
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy2(ROOT / name, root)
     shutil.copy2(ROOT / "build" / "requirements.txt", root / "build")
     write_packages_check(root)
     for name in FUNCTIONS:

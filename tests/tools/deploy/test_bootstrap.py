@@ -68,7 +68,7 @@ class TestAccount:
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("make bootstrap: ")
         assert said in line
-        assert line.endswith("give ENV= one of dev, prod, staging")
+        assert line.endswith("give ENV= one of dev, staging, prod")
 
 
 class TestState:

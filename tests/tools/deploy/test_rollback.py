@@ -109,7 +109,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture(scope="module")
 def first(repository: Repository) -> Step:
     """The first commit, planned."""
-    return repository.planned("deploy", "plan", "dev")
+    return repository.planned("plan", "plan", "dev")
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def coded(repository: Repository, first: Step) -> Step:
     repository.commit()
     repository.append("src/task_1minute_enqueuer/main.py", "# third\n")
     repository.commit()
-    return repository.planned("deploy", "plan", "dev")
+    return repository.planned("plan", "plan", "dev")
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ class TestOpen:
     @pytest.mark.parametrize(("name", "said"), [("", "no environment is named"), ("nope", "no environment 'nope'")])
     def test_unknown(self, name: str, said: str) -> None:
         """A name that is missing or unknown is one line, which names those there are."""
-        with pytest.raises(TerraformError, match=rf"^.*{said}: give ENV= one of dev, local, prod, staging$"):
+        with pytest.raises(TerraformError, match=rf"^.*{said}: give ENV= one of dev, staging, prod, local$"):
             find_environment(name)
 
     def test_local_stack_is_not_running(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,8 +84,8 @@ class TestRefusals:
         ("arguments", "sentence"),
         [
             (("dev", "yaml"), "there is no format 'yaml': give FORMAT=env or json, or none for a list"),
-            (("", ""), "no environment is named: give ENV= one of dev, local, prod, staging"),
-            (("nowhere", ""), "there is no environment 'nowhere': give ENV= one of dev, local, prod, staging"),
+            (("", ""), "no environment is named: give ENV= one of dev, staging, prod, local"),
+            (("nowhere", ""), "there is no environment 'nowhere': give ENV= one of dev, staging, prod, local"),
         ],
     )
     @pytest.mark.usefixtures("dev")

@@ -428,7 +428,7 @@ def test_a_command_fails_with_one_line(command: str) -> None:
         cwd=ROOT, env=clean_environment(), check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == f"make {command}: no environment is named: give ENV= one of dev, local, prod, staging\n"
+    assert done.stderr == f"make {command}: no environment is named: give ENV= one of dev, staging, prod, local\n"
 
 
 def test_what_aws_refuses_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

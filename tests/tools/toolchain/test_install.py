@@ -109,9 +109,9 @@ class TestCommand:
     def checkout(self, lock: Path, tmp_path: Path) -> Path:
         """A checkout with a lock."""
         root = tmp_path / "checkout"
-        (root / "tools").mkdir(parents=True)
-        for name in ("install.py", "processes.py"):
-            shutil.copy(ROOT / "tools" / name, root / "tools")
+        (root / "tools" / "toolchain").mkdir(parents=True)
+        for name in ("processes.py", "toolchain/install.py"):
+            shutil.copy(ROOT / "tools" / name, root / "tools" / name)
         shutil.copy(lock, root / "tiny.txt")
         return root
 
