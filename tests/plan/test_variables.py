@@ -186,9 +186,31 @@ def test_no_condition_depends_on_the_environments_name() -> None:
     }
     assert used == {
         'name = "delayer-${var.environment}"',
+        "environment                     = var.environment",
         "Environment = var.environment",
         'condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))',
     }
+
+
+def declared_types(folder: Path) -> dict[str, str]:
+    """Return each declared variable's type, without white space and the defaults of optional attributes."""
+    text = (folder / "variables.tf").read_text()
+    types = {}
+    for name, body in re.findall(r'^variable "(\w+)" \{$(.*?)^\}$', text, re.MULTILINE | re.DOTALL):
+        written = re.split(r"\n  (?:default|nullable|validation)\b", body.split(" type", 1)[1])[0]
+        types[name] = re.sub(r",[^,()]+\)(?=[,}\w])", ")", re.sub(r"\s+", "", written).lstrip("="))
+    return types
+
+
+def test_root_passes_every_variable_on(plan: Any) -> None:
+    """The root has each of the module's variables, of the same type, and passes it on under the same name."""
+    root, module = declared_types(TERRAFORM), declared_types(TERRAFORM / "modules" / "delayer")
+    given = plan.configuration["root_module"]["module_calls"]["delayer"]["expressions"]
+    shared = set(module) - {"package_folder", "permissions_boundary_arn"}
+    assert set(given) == set(module)
+    assert {name: references(given[name]) for name in shared} == {name: [f"var.{name}"] for name in shared}
+    assert set(root) - shared == {"account_id", "permissions_boundary", "region"}
+    assert {name: root[name] for name in shared} == {name: module[name] for name in shared}
 
 
 def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
@@ -241,9 +263,8 @@ def test_regions_of_all_partitions_are_accepted_everywhere() -> None:
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-eusc", "aws-iso-b", "aws-us-gov", "aws-later-one"])
 def test_alarm_topic_of_any_partition_is_accepted(partition: str) -> None:
     """The pattern of a topic's ARN knows no partition by its name."""
-    (pattern,) = re.findall(
-        r'regex\("([^"]+:sns:[^"]+)"', (TERRAFORM / "modules" / "monitoring" / "variables.tf").read_text()
-    )
+    declared = (TERRAFORM / "modules" / "monitoring" / "variables.tf").read_text()
+    (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', declared)
     arn = f"arn:{partition}:sns:eusc-de-east-1:123456789012:on-call"
     assert re.search(pattern.replace("${var.region}", "eusc-de-east-1"), arn)
 
