@@ -320,7 +320,7 @@ class TestBuilds:
 
     def test_another_dependency(self, tmp_path: Path) -> None:
         """WHEN a dependency is changed THEN its wheel is another, and the one that the lock allows."""
-        wheel = tmp_path / "build" / "cache" / "wheels" / "tiny-1-py3-none-any.whl"
+        wheel = tmp_path / "build" / "work" / "cache" / "wheels" / "tiny-1-py3-none-any.whl"
         wheel.parent.mkdir(parents=True)
         with ZipFile(wheel, "w") as archive:
             archive.writestr("tiny/__init__.py", "")

@@ -25,8 +25,8 @@ from tests.tools.review.real_plans import lay_out
 from tests.tools.review.scenarios import SCENARIOS, TOPIC, Scenario
 from tests.tools.review.test_dangers import EXPECTED
 from tools.deploy.environments import read_values
-from tools.deploy.terraform import TerraformError
 from tools.local.stack import ACCESS_KEY, start_embedded_aws, stop
+from tools.project import CommandError
 from tools.terminal import run
 
 #: What is applied before the scenarios that are planned against it, in this order.
@@ -56,7 +56,7 @@ class Prod:
         self._folder = account.checkout / "terraform"
 
     def make(self, *arguments: str, scenario: Scenario | None = None, answer: str = "") -> None:
-        """Run make, with a scenario's changes to the configuration. Raises TerraformError if it fails."""
+        """Run make, with a scenario's changes to the configuration. Raises CommandError if it fails."""
         variables = dict(self._variables)
         if scenario:
             lay_out(self._folder, scenario)
@@ -67,7 +67,7 @@ class Prod:
             variables["TF_CLI_ARGS_plan"] = " ".join(("-refresh=false", *scenario.arguments))
         done = self._account.make(*arguments, variables=variables, answer=answer)
         if done.returncode:
-            raise TerraformError(f"make {' '.join(arguments)} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
+            raise CommandError(f"make {' '.join(arguments)} failed:\n{done.stdout[-1000:]}{done.stderr[-2000:]}")
 
     @contextlib.contextmanager
     def without(self, addresses: Sequence[str]) -> Iterator[None]:
@@ -114,9 +114,9 @@ def fault(name: str, status: int, page: str) -> str | None:
 
 
 def every_danger(console: Console, names: Sequence[str]) -> bool:
-    """Plan and review the scenarios; whether each review is right. Raises TerraformError."""
+    """Plan and review the scenarios; whether each review is right. Raises CommandError."""
     if unknown := set(names) - set(SCENARIOS):
-        raise TerraformError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(SCENARIOS)}")
+        raise CommandError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(SCENARIOS)}")
     table = Table("scenario", "dangers", "review", "s", title="Every danger, planned against the state in S3")
     is_good = True
     _WORK.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.local.stack import LOCAL_FOLDER, REGION, Stack, keep, running_stack, start, stop, warm_up
+from tools.project import CommandError
 from tools.terminal import run, shown_progress
 
 __all__ = ["describe", "port_of"]
@@ -67,16 +67,16 @@ End it: make local-stop
 
 
 def port_of(text: str) -> int | None:
-    """Read PORT; None if it is empty, for a free port. Raises TerraformError if it is no port."""
+    """Read PORT; None if it is empty, for a free port. Raises CommandError if it is no port."""
     if not text:
         return None
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _LARGEST_PORT:
-        raise TerraformError(f"PORT has to be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
+        raise CommandError(f"PORT has to be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
     return int(text)
 
 
 def up(console: Console, port: int | None) -> bool:
-    """Start the stack unless it is running, and describe it. Raises TerraformError."""
+    """Start the stack unless it is running, and describe it. Raises CommandError."""
     # Beside its folder, which a start empties.
     lock_path = LOCAL_FOLDER.with_name("work") / "local.lock"
     lock_path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,12 +84,12 @@ def up(console: Console, port: int | None) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TerraformError("another make local is starting the stack: wait for it") from None
+            raise CommandError("another make local is starting the stack: wait for it") from None
         stack = running_stack()
         if stack is None:
             stack = _start(console, port)
         elif port not in (None, urlsplit(stack.endpoint).port):
-            raise TerraformError(
+            raise CommandError(
                 f"the local stack is running on port {urlsplit(stack.endpoint).port} already: leave PORT={port} away, "
                 "or run make local-stop first"
             )

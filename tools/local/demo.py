@@ -18,9 +18,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.deploy.terraform import TerraformError
 from tools.local.stack import Progress, Stack, end, start
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 from tools.terminal import run, shown_progress
 
 __all__ = ["Arrivals", "Posted", "Verdict", "conclude", "consuming", "post", "read_paths", "summarize"]
@@ -118,16 +117,16 @@ def read_paths(stack: Stack, arrivals: Arrivals) -> None:
 
 
 def post(stack: Stack, name: str, point_in_time: int, payload: Any) -> Posted:
-    """Post a schedule. Raises TerraformError if the API doesn't accept it."""
+    """Post a schedule. Raises CommandError if the API doesn't accept it."""
     text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
     answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
     if answer.status != 201:  # noqa: PLR2004
-        raise TerraformError(f"posting {name!r} was answered {answer.status}: {answer.body}")
+        raise CommandError(f"posting {name!r} was answered {answer.status}: {answer.body}")
     return Posted(name, answer.body["scheduleId"], point_in_time)
 
 
 def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]:
-    """Post what the demonstration shows. Raises TerraformError if the API doesn't answer as it should."""
+    """Post what the demonstration shows. Raises CommandError if the API doesn't answer as it should."""
     posted: list[Posted] = []
     now = int(time.time())
 
@@ -147,7 +146,7 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
 
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     if refused.status != 400:  # noqa: PLR2004
-        raise TerraformError(f"a pointInTime on 30 February was answered {refused.status}, not 400")
+        raise CommandError(f"a pointInTime on 30 February was answered {refused.status}, not 400")
     line = f"Posted one for 30 February, answered {refused.status}: {refused.body['detail']}\n"
     console.print(line, highlight=False, soft_wrap=True)
     return posted
@@ -265,7 +264,7 @@ def _clock(at: float, digits: int = 3) -> str:
 
 
 def demonstrate(console: Console) -> bool:
-    """Run the demonstration; whether nothing was lost, early or twice. Raises TerraformError."""
+    """Run the demonstration; whether nothing was lost, early or twice. Raises CommandError."""
     folder = ROOT / "build" / "work" / f"demo-{os.getpid()}"
     console.print("The whole delayer on this machine, without an AWS account: three minutes.\n", highlight=False)
     try:

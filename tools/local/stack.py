@@ -25,9 +25,9 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tools import processes
-from tools.deploy.terraform import TerraformError, Workspace, open_workspace
 from tools.processes import Process, environment
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
+from tools.terraform import Workspace, open_workspace
 
 __all__ = [
     "ACCESS_KEY",
@@ -150,7 +150,7 @@ def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | No
     `variables` are added to the environment of the embedded AWS, and so of the functions.
 
     Raises:
-        TerraformError: it could not be started or applied; what was said is in the message.
+        CommandError: it could not be started or applied; what was said is in the message.
     """
     stack = start(folder, progress, variables)
     try:
@@ -162,7 +162,7 @@ def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | No
 def start(
     folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int | None = None
 ) -> Stack:
-    """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then.
+    """Start a stack that goes on when this process ends. Raises CommandError; nothing is left behind then.
 
     It listens on `port`, or else on a free one.
     """
@@ -250,7 +250,7 @@ def running_stack() -> Stack | None:
 
 
 def start_embedded_aws(folder: Path, added: Mapping[str, str], fixed_port: int | None = None) -> Stack:
-    """Start an embedded AWS with nothing in it, to which nothing is applied yet. Raises TerraformError.
+    """Start an embedded AWS with nothing in it, to which nothing is applied yet. Raises CommandError.
 
     Its folder is to be there; `added` are variables for its environment. It listens on `fixed_port`, or on a free one.
     """
@@ -258,7 +258,7 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], fixed_port: int |
         _check_port(fixed_port)
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
-        raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
+        raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
     log = folder / "embedded-aws.log"
     temporary = folder / "tmp"
     temporary.mkdir()
@@ -301,7 +301,7 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], fixed_port: int |
         # It ended: another process may have taken the port since the system named it. Another port is tried.
     said = log.read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
     shutil.rmtree(folder)
-    raise TerraformError(
+    raise CommandError(
         "the embedded AWS did not start. If trying again doesn't help, delete .venv/ministack: it is then installed "
         "anew. It said:\n" + "\n".join(said)
     )
@@ -310,7 +310,7 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], fixed_port: int |
 def _run(
     action: str, workspace: Workspace, *arguments: str, report: Callable[[int], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Run Terraform with machine-readable output; the messages it gave. Raises TerraformError with its errors."""
+    """Run Terraform with machine-readable output; the messages it gave. Raises CommandError with its errors."""
     messages: list[dict[str, Any]] = []
     created = 0
     process: Process | None = None
@@ -341,7 +341,7 @@ def _run(
         for message in messages
         if message["type"] == "diagnostic" and message["diagnostic"]["severity"] == "error"
     ]
-    raise TerraformError(f"terraform {action} failed:\n" + "\n".join(errors or ["it said nothing of why"]))
+    raise CommandError(f"terraform {action} failed:\n" + "\n".join(errors or ["it said nothing of why"]))
 
 
 @contextlib.contextmanager
@@ -365,14 +365,14 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _check_port(port: int) -> None:
-    """Raise TerraformError if nobody can listen on a loopback port."""
+    """Raise CommandError if nobody can listen on a loopback port."""
     with socket.socket() as tried:
         # As the embedded AWS does: connections that were just closed on the port don't matter.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind(("127.0.0.1", port))
         except OSError as error:
-            raise TerraformError(f"port {port} can't be listened on ({error.strerror}): choose another") from None
+            raise CommandError(f"port {port} can't be listened on ({error.strerror}): choose another") from None
 
 
 def free_port() -> int:

@@ -103,27 +103,6 @@ def _code(code: Sequence[CodeChange]) -> Iterator[str]:
     yield ""
     for change in code:
         yield f"- **{change.function}**: package {quoted(change.old)} → {quoted(change.new)}"
-        if change.deployed is None:
-            continue
-        if change.planned is None and not change.is_of_checkout:
-            yield (
-                f"  - deployed is {quoted(change.deployed)}; what changes can't be told, for which commit the planned "
-                "package is of is not known here"
-            )
-            continue
-        against = "" if change.planned else ", compared with this checkout as it is now"
-        yield f"  - deployed is {quoted(change.deployed)}{against}"
-        yield from (f"  - {quoted(name)}" for name in change.files)
-        yield from (f"  - locked package {quoted(name)}" for name in change.packages)
-        if not change.files and not change.packages:
-            yield "  - no source and no locked package differs: another Python compiled the same"
-    unknown = [change.function for change in code if change.deployed is None and not is_blank(change.old)]
-    if unknown:
-        yield ""
-        yield (
-            f"Which commit is deployed is not known here of {', '.join(unknown)}: no note in `refs/notes/packages` "
-            "names the package (`git fetch origin 'refs/notes/*:refs/notes/*'` gets the notes of others)."
-        )
     yield ""
 
 

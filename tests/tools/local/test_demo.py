@@ -16,11 +16,10 @@ from rich.console import Console
 
 from tests.support.waiting import comes_true
 from tools import terminal
-from tools.deploy.terraform import TerraformError
 from tools.local import demo
 from tools.local.demo import Arrivals, Posted, Verdict, conclude, summarize, view
 from tools.local.stack import Answer, Stack, end
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 
 NOW = 1_790_000_000
 
@@ -312,7 +311,7 @@ class TestStatus:
     @pytest.mark.parametrize(
         ("error", "line"),
         [
-            (TerraformError("no such thing"), "no such thing"),
+            (CommandError("no such thing"), "no such thing"),
             (PermissionError(13, "Permission denied", "build/work"), "[Errno 13] Permission denied: 'build/work'"),
             (EndpointConnectionError(endpoint_url="http://a"), 'Could not connect to the endpoint URL: "http://a"'),
         ],

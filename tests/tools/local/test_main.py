@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from tests.support.checkouts import ROOT, write_program
-from tools.deploy.terraform import TerraformError
 from tools.local import __main__ as local
 from tools.local.stack import LOCAL_FOLDER, Stack
+from tools.project import CommandError
 
 _STACK = Stack(
     "http://127.0.0.1:4567",
@@ -154,7 +154,7 @@ class TestPort:
     )
     def test_refused(self, text: str) -> None:
         """Out of range or no number."""
-        with pytest.raises(TerraformError, match=r"^PORT has to be a whole number from 1 to 65535, not '.{1,20}'$"):
+        with pytest.raises(CommandError, match=r"^PORT has to be a whole number from 1 to 65535, not '.{1,20}'$"):
             local.port_of(text)
 
     def test_make(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ class TestCommand:
     def test_running_on_another_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The one that is running is not moved."""
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
-        with pytest.raises(TerraformError) as caught:
+        with pytest.raises(CommandError) as caught:
             local.up(Console(), 4566)
         assert str(caught.value) == (
             "the local stack is running on port 4567 already: leave PORT=4566 away, or run make local-stop first"

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import is_ended, write_program
-from tests.tools.conftest import FakeTerraform
-from tools import processes
-from tools.deploy import terraform
-from tools.deploy.terraform import TerraformError, Workspace
+from tests.support.fake_terraform import FakeTerraform
+from tools import processes, terraform
 from tools.local import stack as stack_module
 from tools.local.stack import Stack, end, keep, running_stack, stack_in, start, stop
+from tools.project import CommandError
+from tools.terraform import Workspace
 
 #: Stands in for the embedded AWS. It and a process of its own, which no SIGTERM ends, hold a lock while they live.
 _EMBEDDED_AWS = """
@@ -161,7 +161,7 @@ class TestStart:
         """Nothing is started then, and no other port is taken."""
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            with pytest.raises(TerraformError, match=rf"^port {port} can't be listened on \(.+\): choose another$"):
+            with pytest.raises(CommandError, match=rf"^port {port} can't be listened on \(.+\): choose another$"):
                 start(machine.folder, ignore, port=port)
         assert machine.starts == []
         assert machine.is_clean
@@ -193,7 +193,7 @@ class TestStart:
     def test_it_ends_at_once(self, machine: Machine) -> None:
         """What ends each time it is started is given up, with what it said last and what to do."""
         machine.behaves("ends")
-        with pytest.raises(TerraformError, match=r"did not start.*\.venv/ministack") as caught:
+        with pytest.raises(CommandError, match=r"did not start.*\.venv/ministack") as caught:
             start(machine.folder, ignore)
         assert str(caught.value).endswith("It said:\nline 3\nline 4\nline 5\nline 6\nline 7")
         assert len(machine.starts) == 3
@@ -213,14 +213,14 @@ class TestStart:
         monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
         with monkeypatch.context() as patch:
             patch.setattr("tools.local.stack.time.monotonic", monotonic)
-            with pytest.raises(TerraformError, match=r"(?s)did not start.*line 7"):
+            with pytest.raises(CommandError, match=r"(?s)did not start.*line 7"):
                 start(machine.folder, ignore)
         assert machine.is_clean
 
     def test_not_installed(self, machine: Machine) -> None:
         """Where the embedded AWS is not installed, the message names the commands that install it."""
         (machine.programs / "python").unlink()
-        with pytest.raises(TerraformError, match="not installed: run make demo or make local"):
+        with pytest.raises(CommandError, match="not installed: run make demo or make local"):
             start(machine.folder, ignore)
 
     def test_terraform_fails(self, machine: Machine) -> None:
@@ -231,7 +231,7 @@ class TestStart:
             {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "no queue", "detail": "it is full"}},
         )
         machine.terraform.fails("apply", "1")
-        with pytest.raises(TerraformError) as caught:
+        with pytest.raises(CommandError) as caught:
             start(machine.folder, ignore)
         assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
         assert machine.is_clean

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import LOCAL_STATE, Workspace, process_variables
 from tools.project import CONFIGURATION
+from tools.terraform import LOCAL_STATE, Workspace, process_variables
 
 __all__ = ["BOOTSTRAP_PLAN"]
 

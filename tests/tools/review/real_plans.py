@@ -21,11 +21,11 @@ from typing import Any
 
 from tests.tools.review.scenarios import SCENARIOS, TOPIC, Scenario
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import Workspace, open_workspace
 from tools.local import stack as local_stack
 from tools.processes import hear_interrupts
 from tools.project import CONFIGURATION, ROOT
 from tools.review.plan import POLICY_ATTRIBUTES
+from tools.terraform import Workspace, open_workspace
 
 __all__ = ["PLANS", "Planner", "kept_plan", "lay_out"]
 

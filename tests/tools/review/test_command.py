@@ -16,8 +16,7 @@ from tests.tools.review.bootstrap_plan import BOOTSTRAP_PLAN
 from tests.tools.review.real_plans import PLANS, kept_plan
 from tests.tools.review.test_dangers import EXPECTED
 from tools.deploy import plan as deploy
-from tools.deploy.terraform import TerraformError
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 from tools.review import __main__ as command
 
 TODAY = datetime.now(UTC).date()
@@ -168,7 +167,7 @@ class TestRefusals:
 
         def fail(_environment: str, *, is_offline: bool) -> None:
             assert not is_offline
-            raise TerraformError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
+            raise CommandError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
 
         monkeypatch.setattr(deploy, "read_plan", fail)
         said = self.refused(capsys, "--environment", "prod")
@@ -260,7 +259,7 @@ class TestRefusals:
 
         def refuse(_environment: str, _plan: Any, *, is_offline: bool) -> None:
             assert not is_offline
-            raise TerraformError("build/dist/x.zip is not the package that was planned")
+            raise CommandError("build/dist/x.zip is not the package that was planned")
 
         monkeypatch.setattr(deploy, "check_packages", refuse)
         assert "x.zip is not the package that was planned" in self.refused(capsys, "--environment", "prod")

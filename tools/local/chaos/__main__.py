@@ -20,7 +20,6 @@ from typing import Any
 from rich.console import Console
 
 from tools import processes
-from tools.deploy.terraform import TerraformError
 from tools.local.chaos.journal import read_journal
 from tools.local.chaos.outcome import (
     BURST,
@@ -37,7 +36,7 @@ from tools.local.chaos.outcome import (
 from tools.local.chaos.picture import draw
 from tools.local.demo import Arrivals, consuming, read_paths
 from tools.local.stack import Stack, free_port, stack_in
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 from tools.terminal import run, shown_progress
 
 #: How long after the last pointInTime is waited for what is still under way.
@@ -80,7 +79,7 @@ class Proxy:
         self.fired: list[dict[str, Any]] = []
 
     def wait_until_ready(self) -> None:
-        """Raises TerraformError if it doesn't start."""
+        """Raises CommandError if it doesn't start."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError):
@@ -88,7 +87,7 @@ class Proxy:
                 threading.Thread(target=self._listen, daemon=True).start()
                 return
             time.sleep(0.1)
-        raise TerraformError(f"the fault proxy did not start; run make chaos again. It said: {self._said()}")
+        raise CommandError(f"the fault proxy did not start; run make chaos again. It said: {self._said()}")
 
     def calls(self) -> int:
         """The calls to DynamoDB and SQS so far."""
@@ -118,7 +117,7 @@ class Proxy:
 
 
 def post_all(stack: Stack, chance: random.Random, start: float, console: Console) -> Posts:
-    """Post every schedule until it is accepted. Raises TerraformError if one never is."""
+    """Post every schedule until it is accepted. Raises CommandError if one never is."""
     dues = [BURST_DUE] * BURST + [chance.randint(20, LAST_DUE) for _ in range(SCHEDULES - BURST)]
     # The soonest first, or they would be overdue before their turn.
     dues.sort()
@@ -139,7 +138,7 @@ def post_all(stack: Stack, chance: random.Random, start: float, console: Console
                         console.print(f"  {len(posts.due)} of {SCHEDULES} accepted")
                     return
             time.sleep(0.2)
-        raise TerraformError(f"schedule {number} was never accepted; the last answer: {answer.status} {answer.body}")
+        raise CommandError(f"schedule {number} was never accepted; the last answer: {answer.status} {answer.body}")
 
     pool = ThreadPoolExecutor(6)
     try:
@@ -214,10 +213,10 @@ def lying(stack: Stack) -> dict[str, int]:
 
 
 def wreak(console: Console) -> bool:
-    """Run it; whether nothing was lost, early or unexplained. Raises TerraformError."""
+    """Run it; whether nothing was lost, early or unexplained. Raises CommandError."""
     said = sys.argv[1] if len(sys.argv) > 1 else str(random.randrange(2**32))
     if not said.isdecimal():
-        raise TerraformError(f"SEED has to be a whole number, as an earlier run printed it, not {said!r}")
+        raise CommandError(f"SEED has to be a whole number, as an earlier run printed it, not {said!r}")
     seed = int(said)
     console.print(f"This takes ten minutes. SEED={seed} (it decides what is posted and done in part, not the timing)")
     folder = ROOT / "build" / "work" / f"chaos-{os.getpid()}"
