@@ -53,6 +53,9 @@ _KINDS: dict[str, type] = {
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
+#: One step of a module's address, like `module.name["key"]`.
+_MODULE = re.compile(r"module\.[^.\[]+(\[(\"(\\.|[^\"\\])*\"|\d+)\])?")
+
 #: As terraform/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 
@@ -270,22 +273,37 @@ def _further(document: Mapping[str, Any]) -> Iterator[Further]:
 
 
 def _documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Change]]:
-    """The policies that are nothing but a document which Terraform has not read yet."""
+    """Find the policies that are exactly one document which Terraform has not read yet."""
     unread = {change.address: change for change in resources if change.action == "read"}
     for change in resources:
-        module = root
-        for call in re.findall(r"module\.([^.\[]+)", change.module):
-            module = module.get("module_calls", {}).get(call, {}).get("module", {})
-        for resource in module.get("resources", []):
+        steps = [step[0] for step in _MODULE.finditer(change.module)]
+        modules = [root]
+        for step in steps:
+            modules.append(_call(modules[-1], step).get("module", {}))
+        for resource in modules[-1].get("resources", []):
             if (resource["type"], resource["name"]) == (change.type, change.name):
                 for attribute in POLICY_ATTRIBUTES:
-                    named = resource.get("expressions", {}).get(attribute, {}).get("references", [])
-                    # Terraform names the attribute first, then what it is of: of another expression it names more.
-                    if named and named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
-                        address = named[0].removesuffix(".json")
-                        found = unread.get(f"{change.module}.{address}" if change.module else address)
-                        if found is not None:
-                            yield (change.address, attribute), found
+                    found = unread.get(_document_address(steps, modules, resource.get("expressions", {}).get(attribute)))
+                    if found is not None:
+                        yield (change.address, attribute), found
+
+
+def _document_address(steps: list[str], modules: list[Mapping[str, Any]], expression: Any) -> str:
+    """Return the address of the document that an expression is, or passes on from the calling module; "" if none."""
+    named = (expression or {}).get("references", [])
+    if steps and named and named[0].startswith("var."):
+        passed = _call(modules[-2], steps[-1]).get("expressions", {}).get(named[0].removeprefix("var."))
+        return _document_address(steps[:-1], modules[:-1], passed)
+    # Terraform names the attribute first, then its resource: an expression that refers to more names more.
+    if named and named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
+        return ".".join([*steps, named[0].removesuffix(".json")])
+    return ""
+
+
+def _call(module: Mapping[str, Any], step: str) -> Mapping[str, Any]:
+    """Return the call of a module in the configuration of its caller; `step` is like `module.name["key"]`."""
+    found: Mapping[str, Any] = module.get("module_calls", {}).get(step.split(".")[1].split("[")[0], {})
+    return found
 
 
 def _resource(found: dict[str, Any]) -> Change:

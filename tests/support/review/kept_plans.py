@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.review.scenarios import SCENARIOS, Scenario
-from tools.review.plan import POLICY_ATTRIBUTES
+from tools.review.plan import POLICY_ATTRIBUTES, Plan, plan_from
 
 __all__ = [
     "APPLIED",
+    "BOOTSTRAP",
     "PLANS",
     "applied_state",
+    "changed",
     "instance_address",
+    "kept_packed",
     "kept_plan",
     "kept_text",
     "pack",
+    "scenario",
     "unpack",
     "write_kept",
     "write_lines",
@@ -33,6 +37,9 @@ __all__ = [
 PLANS = Path(__file__).parents[2] / "tools" / "review" / "plans"
 
 APPLIED = PLANS.parent / "applied"
+
+#: A plan of another root.
+BOOTSTRAP = PLANS.parent / "other_plans" / "bootstrap.json"
 
 #: The scenario without a change. Of what is no resource, the other plans keep only what differs from its plan.
 _BASE = "unchanged"
@@ -52,7 +59,26 @@ _COPIED = ("applyable", "complete", "errored", "format_version", "terraform_vers
 
 def kept_plan(name: str) -> dict[str, Any]:
     """Return a scenario's plan as `terraform show -json` prints it, parsed."""
-    return unpack(_read(_BASE) | _read(name), SCENARIOS[name])
+    return unpack(kept_packed(name), SCENARIOS[name])
+
+
+def scenario(name: str) -> Plan:
+    """Return a scenario's plan as the review reads it."""
+    return plan_from(kept_plan(name), name)
+
+
+def changed(name: str, address: str, **values: Any) -> Plan:
+    """Return a scenario's plan in which some values of one resource are others; `after={"timeout": 3}`."""
+    document = kept_plan(name)
+    (change,) = [found["change"] for found in document["resource_changes"] if found["address"] == address]
+    for side, value in values.items():
+        change[side].update(value)
+    return plan_from(document, name)
+
+
+def kept_packed(name: str) -> dict[str, Any]:
+    """Return what is kept of a scenario's plan."""
+    return _read(_BASE) | _read(name)
 
 
 def kept_text(name: str) -> str:
@@ -213,5 +239,17 @@ def _policies(module: Mapping[str, Any]) -> dict[str, Any]:
         for resource in module.get("resources", [])
         if (named := [name for name in POLICY_ATTRIBUTES if name in resource.get("expressions", {})])
     ]
-    calls = {name: {"module": _policies(call["module"])} for name, call in module.get("module_calls", {}).items()}
+    calls = {
+        name: {"expressions": _documents(call.get("expressions", {})), "module": _policies(call["module"])}
+        for name, call in module.get("module_calls", {}).items()
+    }
     return {"module_calls": calls, "resources": resources}
+
+
+def _documents(expressions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a module's call that are policy documents."""
+    return {
+        name: found
+        for name, found in expressions.items()
+        if isinstance(found, dict) and found.get("references", [""])[0].endswith(".json")
+    }

@@ -119,9 +119,7 @@ def write_states(folder: Path) -> None:
 def _changed(state: Mapping[str, Any], other: Mapping[str, Any], module: str) -> list[Any]:
     """Return the resources of a module that differ in the other state."""
     known = state["resources"]
-    return [
-        found for found in other["resources"] if found not in known and found.get("module", "").endswith(module)
-    ]
+    return [found for found in other["resources"] if found not in known and found.get("module", "").endswith(module)]
 
 
 @contextlib.contextmanager
