@@ -21,11 +21,8 @@ from tools.deploy.package_commits import Checkout, note_checkout
 from tools.deploy.terraform import TerraformError
 from tools.processes import git, hear_interrupts
 from tools.project import ROOT
-from tools.review.__main__ import accepted_file
-from tools.review.__main__ import main as review
-from tools.review.accepted import judge, read_accepted
-from tools.review.dangers import find_dangers
 from tools.review.plan import PlanError, plan_from
+from tools.review.review import accepted_file, judge_plan, print_page, review_environment
 
 __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
 
@@ -122,25 +119,27 @@ def current_state(environment: str) -> State:
 def _check_acceptances(environment: str) -> None:
     """Raise TerraformError if a danger of the plan was accepted until a day that is over."""
     plan = plan_from(deploy.read_plan(environment, is_offline=False), "the reviewed plan")
-    shown, today = accepted_file(environment), datetime.now(UTC).date()
-    judgement = judge(find_dangers(plan), read_accepted(ROOT / shown, shown, today), today)
+    judgement = judge_plan(plan, ROOT, datetime.now(UTC).date())
     stopping = {(danger.id, danger.address) for danger in judgement.dangers}
     for entry in judgement.expired:
         if (entry.danger, entry.address) in stopping:
             deploy.plan_path(environment, is_offline=False).unlink()
             raise TerraformError(
                 f"{entry.danger} at {entry.address} was accepted until {entry.expires}, which is over, and nothing was "
-                f"applied: renew its entry in {shown} by a pull request, if the danger is still meant"
+                f"applied: if the danger is still meant, renew its entry in {accepted_file(environment)} by a pull "
+                "request"
             )
 
 
 def _compare_reviews(environment: str, page: str, changes: str) -> None:
-    plan, *now = _paths(environment)
-    for path in now:
-        path.unlink(missing_ok=True)
-    # Its exit status says whether there is danger, and so does its text.
-    review(["--environment", environment])
-    new_page, new_changes = (path.read_text(encoding="utf-8") if path.exists() else "" for path in now)
+    plan, _, digest = _paths(environment)
+    try:
+        new_page, _ = review_environment(environment, datetime.now(UTC).date(), is_offline=False)
+    except (OSError, PlanError, TerraformError):
+        plan.unlink(missing_ok=True)
+        raise
+    print_page(new_page)
+    new_changes = digest.read_text(encoding="utf-8")
     if (new_page, new_changes) == (page, changes):
         print("It says what was reviewed.", flush=True)
         return

@@ -15,8 +15,9 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.checkouts import clean_environment
+from tests.support.review.addresses import RULE
+from tests.support.review.kept_plans import kept_text
 from tests.tools.conftest import FakeTerraform
-from tests.tools.review.real_plans import kept_plan
 from tools.ci import drift
 from tools.ci import reviewed_plan as reviewed
 from tools.ci.reviewed_plan import State, current_state, main, planned_state, reason_to_plan_again
@@ -170,7 +171,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(deploy, "apply", job.apply)
     monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
-    fake_terraform.says("show", kept_plan("sweep_paused"))
+    fake_terraform.says("show", kept_text("sweep_paused"))
     job.plan("dev", is_offline=False)
     job.did.clear()
     write_plan(job.plans / "dev.tfplan")
@@ -184,20 +185,20 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
 
 @pytest.fixture
 def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file: what make review says from now on; it exits as it does when there is danger.
+    """Return a file with the page that reviews from now on make, which names a danger.
 
     A second file, review.digests, is the digest of the plan's changes.
     """
     said = tmp_path / "review.says"
     said.with_suffix(".digests").write_text("a digest\n")
 
-    def review(arguments: list[str]) -> int:
-        assert arguments == ["--environment", "dev"]
+    def review(environment: str, _today: date, *, is_offline: bool) -> tuple[str, bool]:
+        assert (environment, is_offline) == ("dev", False)
         shutil.copy(said, deploy.review_path("dev", is_offline=False))
         shutil.copy(said.with_suffix(".digests"), deploy.digest_path("dev", is_offline=False))
-        return 2
+        return said.read_text(), True
 
-    monkeypatch.setattr("tools.ci.reviewed_plan.review", review)
+    monkeypatch.setattr("tools.ci.reviewed_plan.review_environment", review)
     return said
 
 
@@ -289,7 +290,7 @@ class TestApply:
         self, job: Job, capsys: pytest.CaptureFixture[str], days: int, status: int
     ) -> None:
         """What a danger was accepted for may end between the review and the apply; then even a true plan stops."""
-        address, today = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]', datetime.now(UTC).date()
+        address, today = RULE, datetime.now(UTC).date()
         accept(job.root, address, today + timedelta(days=days))
         assert main(["apply", "dev"]) == status
         assert job.did == ([] if status else ["apply dev of serial 4"])
