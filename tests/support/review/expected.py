@@ -50,13 +50,13 @@ __all__ = ["DANGERS_OF", "HARMLESS"]
 DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "destroyed": [
         ("table-destroyed", TABLE, "Every pending schedule would be lost"),
-        ("queue-destroyed", QUEUE, "Every message that is waiting for its pointInTime"),
+        ("queue-destroyed", QUEUE, "Every message that waits for its pointInTime"),
         ("dead-letter-queue-destroyed", DEAD_LETTERS, "messages that consumers failed to handle would be lost"),
         ("failure-bucket-destroyed", BUCKET, "records that could not be handled would be lost"),
         ("log-group-destroyed", beside(POST, "aws_cloudwatch_log_group"), "would be destroyed"),
         ("log-group-destroyed", ACCESS_LOGS, "would be destroyed"),
         ("stream-mapping-destroyed", MAPPING, "would be destroyed"),
-        ("api-destroyed", API, "its address is never given again"),
+        ("api-destroyed", API, "AWS never gives its address again"),
         ("sweep-paused", RULE, "No sweep would run"),
         *(("function-destroyed", function, "would get an error") for function in FUNCTIONS),
         ("alarms-silenced", MONITORING, "would be destroyed"),
@@ -76,7 +76,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         (
             "log-group-destroyed",
             beside(SWEEP, "aws_cloudwatch_log_group"),
-            "which schedules were accepted",
+            "the record of which schedules were accepted",
         ),
     ],
     "api_replaced": [
@@ -95,15 +95,15 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("access-unknown", MAPPING_POLICY, "can't be judged"),
     ],
     "mapping_position": [
-        ("stream-mapping-destroyed", MAPPING, "would be skipped if a new mapping reads from now on"),
+        ("stream-mapping-destroyed", MAPPING, "A new mapping that reads from now on (LATEST) skips removals"),
         ("stream-mapping-position", MAPPING, "from `LATEST` instead of `TRIM_HORIZON`"),
     ],
     "mapping_disabled": [("stream-mapping-disabled", MAPPING, "Nothing would be handed over")],
     "mapping_loses": [
-        ("stream-mapping-filter", MAPPING, "Lambda drops what the filter doesn't match"),
+        ("stream-mapping-filter", MAPPING, "Lambda drops records that the filter doesn't match"),
         ("stream-mapping-loses", MAPPING, "`ReportBatchItemFailures`"),
         ("stream-mapping-loses", MAPPING, "after `86400` s"),
-        ("stream-mapping-loses", MAPPING, "What the mapping gives up would go to nothing"),
+        ("stream-mapping-loses", MAPPING, "Records that the mapping gives up would go to nothing"),
         ("stream-mapping-loses", MAPPING, "would take its whole batch with it"),
         ("stream-mapping-loses", MAPPING, "after `3` tries"),
     ],
@@ -120,19 +120,19 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("function-elsewhere", POST, "stored in the table `another-table` instead of `delayer-prod-schedules`"),
         ("function-elsewhere", SWEEP, "Pending schedules in the table `delayer-prod-schedules` would never be swept"),
         ("function-elsewhere", SWEEP, "Every sweep would fail"),
-        ("function-elsewhere", FAST_TRACK, "whoever consumes the delayer queue would get none"),
-        ("function-elsewhere", FAST_TRACK, "What is posted within the delayer period would wait for the sweep"),
+        ("function-elsewhere", FAST_TRACK, "consumers of the delayer queue would get none"),
+        ("function-elsewhere", FAST_TRACK, "Schedules that are posted within the delayer period would wait"),
         ("function-elsewhere", FAST_TRACK, "would be put into `another-bucket` instead of `delayer-prod-failures-"),
     ],
     "functions_stopped": [
-        ("function-stopped", POST, "Every post would be refused: no call of `delayer-prod-api-schedule-post` would"),
+        ("function-stopped", POST, "Every post would be refused: the reserved concurrency of `delayer-prod-api"),
         ("function-stopped", SWEEP, "Nothing would be swept"),
         ("function-stopped", FAST_TRACK, "would be lost if it is still in the stream after 24 hours"),
     ],
-    "lateness_limited": [("lateness-limited", FAST_TRACK, "`make redrive`); today everything is sent, however late.")],
-    "period_lowered": [
-        ("delayer-period-changed", SWEEP, "queued already keep their delay, and arrive in their second")
+    "lateness_limited": [
+        ("lateness-limited", FAST_TRACK, "`make redrive`). Now every schedule is sent, however late.")
     ],
+    "period_lowered": [("delayer-period-changed", SWEEP, "queued already keep their delay and arrive in their second")],
     "access_grows": [
         ("access-grows", POST_POLICY, "dynamodb:GetItem"),
         ("access-grows", SWEEP_POLICY, "`Allow dynamodb:BatchWriteItem on"),
@@ -162,7 +162,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         (
             "access-grows",
             beside(function, "aws_iam_role"),
-            "bounded by nothing instead of `arn:aws:iam::777788889999:policy/terraform-delayer-boundary-prod`",
+            "would be nothing instead of `arn:aws:iam::777788889999:policy/terraform-delayer-boundary-prod`",
         )
         for function in FUNCTIONS
     ],
@@ -175,13 +175,13 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     ],
     "sweep_paused": [("sweep-paused", RULE, "No sweep would run")],
     "authorization_removed": [("authorization-removed", ROUTE, "Anyone on the internet could post schedules")],
-    "authorization_jwt": [("authorization-changed", ROUTE, "let in by `AWS_IAM` now would be refused")],
+    "authorization_jwt": [("authorization-changed", ROUTE, "Clients that `AWS_IAM` admits now would be refused")],
     "audience_changed": [
         ("authorization-changed", AUTHORIZER, "https://other.example"),
         ("authorization-changed", AUTHORIZER, '["delayer", "others"]'),
     ],
     "route_removed": [("route-destroyed", ROUTE, "the API would have no route `POST /schedules`")],
-    "integration_removed": [("route-destroyed", INTEGRATION, "no function that it leads to")],
+    "integration_removed": [("route-destroyed", INTEGRATION, "a route that leads to no function")],
     "throttling_removed": [
         ("throttling-loosened", STAGE, "no limit of requests a second of its own"),
         ("throttling-loosened", STAGE, "no limit of requests at once of its own"),
@@ -193,14 +193,14 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "protection_off": [
         ("deletion-protection-off", TABLE, "could delete every pending schedule at once"),
         ("deletion-protection-off", BUCKET, "with the records in it"),
-        ("recovery-off", TABLE, "35 days' restore points"),
-        ("recovery-off", BUCKET_VERSIONING, "could not be brought back"),
+        ("recovery-off", TABLE, "drops the restore points of the table"),
+        ("recovery-off", BUCKET_VERSIONING, "could not be restored"),
     ],
     "recovery_shortened": [("recovery-shortened", TABLE, "for `7` days only, not for `35`")],
     "table_key": [("encryption-weakened", TABLE, "can neither store nor hand over a schedule")],
     "encryption_off": [
-        ("encryption-weakened", QUEUE, "no longer be encrypted at rest by SQS"),
-        ("encryption-weakened", DEAD_LETTERS, "no longer be encrypted at rest by SQS"),
+        ("encryption-weakened", QUEUE, "SQS would no longer encrypt the messages"),
+        ("encryption-weakened", DEAD_LETTERS, "SQS would no longer encrypt the messages"),
         (
             "encryption-weakened",
             BUCKET_ENCRYPTION,
@@ -226,12 +226,12 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         (
             "public-access-loosened",
             BUCKET_OWNERSHIP,
-            "Access lists could open",
+            "Access control lists could open",
         ),
     ],
     "retention_shortened": [
-        ("retention-shortened", QUEUE, "older than `3600` s would be deleted within minutes"),
-        ("retention-shortened", DEAD_LETTERS, "older than 4 days would be deleted within minutes"),
+        ("retention-shortened", QUEUE, "after `3600` s instead of 4 days"),
+        ("retention-shortened", DEAD_LETTERS, "after 4 days instead of 14 days"),
         (
             "retention-shortened",
             LIFECYCLE,
@@ -270,32 +270,32 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         )
     ],
     "mapping_elsewhere": [
-        ("stream-mapping-elsewhere", MAPPING, "whatever it doesn't send to the delayer queue is lost")
+        ("stream-mapping-elsewhere", MAPPING, "every schedule that it doesn't send to the delayer queue is lost")
     ],
     "mapping_sooner": [("stream-mapping-loses", MAPPING, "after `3600` s instead of `82800` s")],
     # A new mapping for which nothing is said also retries until the stream has dropped the record.
     "stream_read_twice": [
         ("stream-read-twice", SECOND_MAPPING, "Every message would be sent twice"),
-        ("stream-mapping-loses", SECOND_MAPPING, "What can't be sent for a day would be lost"),
+        ("stream-mapping-loses", SECOND_MAPPING, "Removals that can't be sent for a day would be lost"),
     ],
     "integration_elsewhere": [
-        ("route-elsewhere", INTEGRATION, "go to `https://another.example/schedules` (`HTTP_PROXY`)")
+        ("route-elsewhere", INTEGRATION, "Posts would go to `https://another.example/schedules` (`HTTP_PROXY`)")
     ],
-    "route_elsewhere": [("route-elsewhere", ROUTE, "What clients post would go to `integrations/another` instead of")],
+    "route_elsewhere": [("route-elsewhere", ROUTE, "Posts would go to `integrations/another` instead of")],
     "route_unthrottled": [("throttling-loosened", STAGE, "`10000` requests a second to `POST /schedules`, whatever")],
     "endpoint_off": [
-        ("route-destroyed", API, "would not answer there, but only at a domain of its own"),
+        ("route-destroyed", API, "would answer only at a custom domain"),
         ("route-destroyed", STAGE, "the API would have no stage `$default`"),
     ],
     "authorizer_renamed": [
         (
             "authorization-changed",
             SECOND_AUTHORIZER,
-            "issued by `https://other.example` would be accepted, and no longer those issued by `https://issuer.example`",
+            "tokens that `https://other.example` issued, and no longer tokens that `https://issuer.example` issued",
         )
     ],
     "targets_removed": [
-        ("sweep-paused", FIRST_TARGET, "No sweep would run: the minute's rule would stay, and call nothing")
+        ("sweep-paused", FIRST_TARGET, "No sweep would run: the minute's rule would stay and call nothing")
     ],
     "callers_refused": [
         ("caller-refused", PERMISSION, "Every post would get a 500"),
@@ -309,7 +309,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         (
             "call-refused",
             f"{FAST_TRACK_POLICY}[0]",
-            "would no longer have `Allow dynamodb:BatchWriteItem on",
+            "would lose `Allow dynamodb:BatchWriteItem on",
         )
     ],
     "role_policies": [
@@ -321,21 +321,21 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         (danger, function, words)
         for function in FUNCTIONS
         for danger, words in (
-            ("function-shrunk", "takes longer than `3` s would be ended in the middle"),
+            ("function-shrunk", "after `3` s instead of"),
             ("function-shrunk", "when it needs more than `128` MB"),
             ("function-network-changed", "unless its network leads to DynamoDB, SQS and S3"),
             ("function-foreign-code", "Code that this project didn't build would run in"),
         )
     ],
     "table_settings": [
-        ("table-expires", TABLE, "the fast track sends whatever is deleted"),
-        ("table-copied", TABLE, "would also be kept in another region"),
+        ("table-expires", TABLE, "the fast track sends every schedule that is deleted"),
+        ("table-copied", TABLE, "would also be stored in another region"),
         ("table-throttled", TABLE, '"max_write_request_units": 10'),
     ],
     "table_provisioned": [("table-throttled", TABLE, "it would be billed as `PROVISIONED`")],
     "queue_narrowed": [
         ("queue-narrowed", QUEUE, "would take `65536` bytes at most instead of `262144`"),
-        ("queue-narrowed", QUEUE, "while the first is still at it"),
+        ("queue-narrowed", QUEUE, "while the first still works on it"),
         ("dead-letter-queue-elsewhere", QUEUE, "would go to `arn:aws:sqs:eu-west-1:777788889999:another` instead of"),
     ],
     "records_expire": [
@@ -343,14 +343,14 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("retention-shortened", LIFECYCLE, "for `1` days only"),
     ],
     "alarms_elsewhere": [("alarms-silenced", MONITORING, "would be put on something else than now")],
-    "stranger": [("type-unknown", "aws_sns_topic.further", "knows nothing of the type `aws_sns_topic`")],
-    "forgotten": [("forgotten", QUEUE_POLICY, "it stays as it is, and nobody plans")],
+    "stranger": [("type-unknown", "aws_sns_topic.further", "has no rules for the type `aws_sns_topic`")],
+    "forgotten": [("forgotten", QUEUE_POLICY, "stays in AWS as it is, and nobody plans")],
     # What denies requests without TLS names the new queue, whose address is not known yet.
     "queue_missing": [
         ("store-created", DEAD_LETTERS, "every message that was in it is lost already"),
         ("access-unknown", DEAD_LETTERS_POLICY, "still deny"),
     ],
-    "sensitive": [("access-unknown", POST_POLICY, "only that it is (sensitive)")],
+    "sensitive": [("access-unknown", POST_POLICY, "in this plan its `policy` is (sensitive)")],
 }
 
 #: Scenarios without any danger.
