@@ -207,7 +207,8 @@ chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terrafo
 
 .PHONY: dangers
 dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.installed require-terraform ## Plan and review every danger on the embedded AWS, with the state in S3; ONLY=table_replaced
-	@PYTHONPATH=src:. .venv/tests/bin/python -m tests.deploying.every_danger $(ONLY)
+	@.venv/tests/bin/python -m pytest -m dangers -v tests/deploying/test_every_danger.py \
+	  $(if $(ONLY),-k "$(subst $() , or ,$(strip $(ONLY)))")
 
 .PHONY: bench
 bench: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests

@@ -1,6 +1,6 @@
 """Which files below src/ are packaged.
 
-git lists them by its index and ignore rules. `git status` is not asked: flags in the index and settings can hide changes
+git lists them by its index and ignore rules. `git status` is not asked: flags in the index can hide changes
 from it.
 """
 

@@ -21,10 +21,8 @@ from tools.deploy.plan import digest_path, plan, plan_path, read_plan, read_stat
 from tools.deploy.tfvars import check_environment
 from tools.processes import git
 from tools.project import DIST, PLANS, ROOT, CommandError
-from tools.review.accepted import judge, read_accepted
-from tools.review.dangers import find_dangers
 from tools.review.plan import PlanError, plan_from
-from tools.review.review import accepted_file, review_environment
+from tools.review.review import accepted_file, judge_plan, print_page, review_environment
 from tools.terminal import end
 
 __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
@@ -119,21 +117,26 @@ def current_state(environment: str) -> State:
 def _check_acceptances(environment: str) -> None:
     """Raise CommandError if a danger of the plan was accepted until a day that is over."""
     reviewed = plan_from(read_plan(environment), "the reviewed plan")
-    shown, today = accepted_file(environment), datetime.now(UTC).date()
-    judgement = judge(find_dangers(reviewed), read_accepted(ROOT / shown, shown, today), today)
+    judgement = judge_plan(reviewed, ROOT, datetime.now(UTC).date())
     stopping = {(danger.id, danger.address) for danger in judgement.dangers}
     for entry in judgement.expired:
         if (entry.danger, entry.address) in stopping:
             plan_path(environment).unlink()
             raise CommandError(
                 f"{entry.danger} at {entry.address} was accepted until {entry.expires}, which is over, and nothing was "
-                f"applied: renew its entry in {shown} by a pull request, if the danger is still meant"
+                f"applied: if the danger is still meant, renew its entry in {accepted_file(environment)} by a pull "
+                "request"
             )
 
 
 def _compare_reviews(environment: str, page: str, changes: str) -> None:
     planned, _, digest = _paths(environment)
-    new_page, _ = review_environment(environment)
+    try:
+        new_page, _ = review_environment(environment, datetime.now(UTC).date())
+    except (OSError, PlanError, CommandError):
+        planned.unlink(missing_ok=True)
+        raise
+    print_page(new_page)
     new_changes = digest.read_text(encoding="utf-8")
     if (new_page, new_changes) == (page, changes):
         print("It says what was reviewed.", flush=True)

@@ -1,4 +1,4 @@
-"""make plan: write an environment's plan and show it. The plan's file, its packages and its review are found from here."""
+"""make plan: write an environment's plan and show it. Other commands find the plan and its review from here."""
 
 from __future__ import annotations
 

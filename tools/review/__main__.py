@@ -1,51 +1,34 @@
-"""make review: review the plan that make plan wrote. `python -m tools.review <plan.json>` reviews any plan.
+"""Review the plan that make plan wrote (make review), or the JSON of any plan: `python -m tools.review <plan.json>`.
 
-Exit status: 0 if there is no danger, or every danger is accepted; 2 if there is one that is not; 1 for an error.
+Exit status: 0 if there is no danger, or every one is accepted; 2 if there is one that is not; 1 if there was an error.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import os
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from tools.project import CommandError
-from tools.review.plan import PlanError
-from tools.review.review import read_file, review_environment, review_or_fail
+from tools.project import ROOT, CommandError
+from tools.review.plan import Plan, PlanError, read_plan
+from tools.review.review import print_page, review, review_environment
 from tools.terminal import end
 
 __all__ = ["main"]
 
 
 class _Parser(argparse.ArgumentParser):
-    """Status 2 is for dangers, so wrong arguments are an error like others."""
+    """End with status 1 for wrong arguments: status 2 is for dangers."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(1, f"make review: {message}\n")
 
 
-def _one_line(error: Exception) -> str:
-    """Return a message in one line, without the frame that Terraform draws around its own."""
-    return " ".join(re.sub(r"[╷│╵]", " ", str(error)).split())
-
-
-def _print(page: str) -> None:
-    """Print a page, whatever the terminal's encoding is, and whoever stops to read before its end."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    try:
-        print(page, flush=True)
-    except BrokenPipeError:
-        # Python would try once more as it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def main(arguments: list[str]) -> None:
-    """Run `make review`: a plan's JSON, or an environment whose plan make plan wrote. Exits."""
+    """Review the plan that the arguments name, and print the page. Exits."""
     parser = _Parser(prog="review", description=__doc__)
     parser.add_argument("plan", nargs="?", type=Path, help="the output of terraform show -json")
     parser.add_argument("--environment", help="instead: the environment whose plan make plan wrote")
@@ -55,17 +38,34 @@ def main(arguments: list[str]) -> None:
         options = parser.parse_args(arguments)
         if (options.plan is None) == (options.environment is None):
             parser.error("give the JSON of a plan, or --environment")
+        today = datetime.now(UTC).date()
         try:
             if options.plan is not None:
-                page, is_dangerous = review_or_fail(read_file(options.plan), str(options.plan))
+                page, is_dangerous = review(_read(options.plan), str(options.plan), ROOT, today)
             else:
-                page, is_dangerous = review_environment(options.environment, is_offline=options.offline)
-        except (PlanError, CommandError, OSError) as error:
+                page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
+        except (PlanError, CommandError) as error:
             raise CommandError(_one_line(error)) from error
-        _print(page)
+        print_page(page)
         sys.exit(2 if is_dangerous else 0)
 
     end("make review", action)
+
+
+def _read(path: Path) -> Plan:
+    """Read the plan in a file. Raises PlanError and OSError."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PlanError(
+            f"{path} is not in UTF-8, as terraform show -json prints it: did a shell write it in another encoding?"
+        ) from error
+    return read_plan(text, str(path))
+
+
+def _one_line(error: Exception) -> str:
+    """Return Terraform's message, which stands in a frame of many lines, as one line."""
+    return " ".join(re.sub(r"[╷│╵]", " ", str(error)).split())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import pytest
 from tests.support.checkouts import clean_environment
 from tests.support.commands import move_project, status_of
 from tests.support.fake_terraform import FakeTerraform
-from tests.tools.review.real_plans import kept_plan
+from tests.support.review.addresses import RULE
+from tests.support.review.kept_plans import kept_text
 from tools.ci import drift, reviewed_plan
 from tools.ci.reviewed_plan import State, current_state, main, planned_state, reason_to_plan_again
 from tools.deploy.plan import digest_path, review_path
@@ -157,7 +158,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(reviewed_plan, "apply_plan", job.apply)
     monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
-    fake_terraform.says("show", kept_plan("sweep_paused"))
+    fake_terraform.says("show", kept_text("sweep_paused"))
     job.plan("dev")
     job.did.clear()
     write_plan(job.plans / "dev.tfplan")
@@ -171,14 +172,14 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
 
 @pytest.fixture
 def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file: what make review says from now on; it exits as it does when there is danger.
+    """Return a file with the page that reviews from now on make, which names a danger.
 
     A second file, review.digests, is the digest of the plan's changes.
     """
     said = tmp_path / "review.says"
     said.with_suffix(".digests").write_text("a digest\n")
 
-    def review(environment: str) -> tuple[str, bool]:
+    def review(environment: str, _today: date) -> tuple[str, bool]:
         shutil.copy(said, review_path(environment))
         shutil.copy(said.with_suffix(".digests"), digest_path(environment))
         return said.read_text(), True
@@ -267,7 +268,7 @@ class TestApply:
         self, job: Job, capsys: pytest.CaptureFixture[str], days: int, status: int
     ) -> None:
         """What a danger was accepted for may end between the review and the apply; then even a true plan stops."""
-        address, today = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]', datetime.now(UTC).date()
+        address, today = RULE, datetime.now(UTC).date()
         accept(job.root, address, today + timedelta(days=days))
         assert status_of(main, "apply", "dev") == status
         assert job.did == ([] if status else ["apply dev of serial 4"])
