@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from rich.table import Table
 
@@ -11,7 +12,7 @@ from tools.capacity.book import limits, prices
 from tools.capacity.cost import Line, bill, scheduler_bill, scheduler_peak_seconds
 from tools.capacity.model import BUDGET_SECONDS, Plan, Use, Workload, plan, uses, workload
 
-__all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "dollars", "markdown", "tables"]
+__all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "MonthlyDollars", "dollars", "markdown", "monthly_dollars", "tables"]
 
 #: docs/scaling.md: schedules a day, due at one instant. The last is a million a second.
 DOCUMENTED = (
@@ -30,6 +31,22 @@ _HEADINGS = (
     "a day", "a second", "peak", "environments", "shards", "workers", "stream shards", "executions", "hit first",
     "peak in the queue after, s", "on demand, $", "provisioned, $", "Scheduler, $", "Scheduler's peak takes, s",
 )  # fmt: skip
+
+
+class MonthlyDollars(NamedTuple):
+    """The dollars that the same schedules cost in a month, on either service."""
+
+    delayer: float
+    scheduler: float
+
+
+def monthly_dollars(schedules_per_day: int) -> MonthlyDollars:
+    """Return the month's dollars of the delayer (on demand) and of EventBridge Scheduler, consumers included.
+
+    Both carry the same load, docs/scaling.md's: payloads of 300 bytes, a tenth of the day's schedules due at once.
+    """
+    load = workload(schedules_per_day, max(1, schedules_per_day / 10), DOCUMENTED_BYTES)
+    return MonthlyDollars(bill(load, plan(load)).on_demand_dollars, scheduler_bill(load).dollars)
 
 
 def dollars(amount: float) -> str:

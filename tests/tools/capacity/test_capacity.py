@@ -35,7 +35,7 @@ from tools.capacity.model import (
     workload,
     write_units,
 )
-from tools.capacity.report import DOCUMENTED, DOCUMENTED_BYTES, markdown, tables
+from tools.capacity.report import DOCUMENTED, DOCUMENTED_BYTES, dollars, markdown, monthly_dollars, tables
 
 use_profile()
 
@@ -501,6 +501,14 @@ class TestDocument:
     def test_table(self) -> None:
         """It has the table of `python -m tools.capacity --table`, to the letter."""
         assert markdown() in self.TEXT
+
+    @pytest.mark.parametrize("schedules_per_day", [1_000, 1_000_000])
+    def test_monthly_dollars_are_those_of_the_table(self, schedules_per_day: int) -> None:
+        """A comparison with EventBridge Scheduler elsewhere shows the table's two figures for the same day."""
+        heading, *rows = ([cell.strip() for cell in line.split("|")] for line in markdown().splitlines())
+        [row] = [dict(zip(heading, row, strict=True)) for row in rows if row[1] == f"{schedules_per_day:,}"]
+        both = monthly_dollars(schedules_per_day)
+        assert (dollars(both.delayer), dollars(both.scheduler)) == (row["on demand, $"], row["Scheduler, $"])
 
     @pytest.mark.parametrize("shards", [4, 16, 64])
     def test_predictions(self, shards: int) -> None:
