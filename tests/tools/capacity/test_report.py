@@ -99,7 +99,8 @@ class TestDocuments:
     @pytest.mark.parametrize("number", range(len(DOCUMENTED)))
     def test_terminal_and_document_name_the_same_first_limit(self, number: int) -> None:
         """The top row of the terminal's limits is the document's first AWS limit."""
-        _, limits_table, _ = tables(workload(*DOCUMENTED[number], DOCUMENTED_BYTES))
+        a_day, peak = DOCUMENTED[number]
+        _, limits_table, _ = tables(workload(a_day, peak, DOCUMENTED_BYTES))
         what, _, _, used, _ = (next(iter(column.cells)) for column in limits_table.columns)
         assert documented_rows()[number]["first AWS limit (used)"] == f"{what} ({used})"
 
@@ -143,6 +144,5 @@ class TestDocuments:
 
     def test_scaling_names_prods_burst(self) -> None:
         """Two workers with 32 shards each."""
-        assert f"prod's 64 shards and 2 workers take {handover_seconds(100_000, 300, 64, 2):.1f} s" in words(
-            "scaling.md"
-        )
+        seconds = handover_seconds(100_000, 300, 64, 2)
+        assert f"prod's 64 shards and 2 workers take {seconds:.1f} s" in words("scaling.md")
