@@ -25,7 +25,8 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
-from tools.capacity.model import API_RATE_LIMIT, concurrency
+from tools.capacity.declared import API_RATE_LIMIT
+from tools.capacity.model import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.terminal import run
 
