@@ -10,7 +10,10 @@ from typing import NamedTuple
 __all__ = [
     "CONFIGURATION",
     "DIST",
+    "FAST_TRACK",
+    "POST",
     "ROOT",
+    "SWEEP",
     "Function",
     "ProjectError",
     "deployed_environments",
@@ -26,6 +29,9 @@ CONFIGURATION = ROOT / "terraform"
 
 #: Where `make package` puts the functions' zips, and Terraform takes them from.
 DIST = ROOT / "build" / "dist"
+
+#: The functions by their roles, for whoever means one of them; pyproject.toml declares them by these names.
+FAST_TRACK, POST, SWEEP = "stream-dynamodb-fasttrack_enqueuer", "api-schedule-post", "task-1minute-enqueuer"
 
 #: The environment of the local stack. It has no state in AWS.
 LOCAL = "local"
