@@ -158,7 +158,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     try:
         yield Account(stack.endpoint, make_clone(folder / "clone"), folder / "tokens")
     finally:
-        stop(stack)
+        stop(stack.folder)
 
 
 @pytest.fixture(scope="session")

@@ -150,7 +150,7 @@ def every_danger(console: Console, names: Sequence[str]) -> bool:
                     table.add_row(name, dangers, said, f"{time.monotonic() - begun:.0f}")
                     console.print(f"  {name}: {said}")
         finally:
-            stop(stack)
+            stop(stack.folder)
     console.print(table)
     return is_good
 

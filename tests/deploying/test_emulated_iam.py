@@ -47,7 +47,7 @@ def test_call_is_judged_by_its_resource(called: str, path: str, named: dict[str,
     ],
 )
 def test_call_about_one_mapping_needs_its_own_permission(method: str, path: str, action: str | None) -> None:
-    """ministack has that of the list of all mappings, or none."""
+    """By itself, ministack asks for that of the list of all mappings, or none."""
     assert mapping_action(method, path) == action
 
 

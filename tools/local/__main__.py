@@ -85,12 +85,12 @@ def up(console: Console, port: int | None) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TerraformError("another make local is starting the stack: wait until it is done") from None
-        stack = running_stack() or _start(console, port)
-    used = urlsplit(stack.endpoint).port
-    if port not in (None, used):
-        raise TerraformError(
-            f"the local stack is already running on port {used}: leave PORT={port} out, or run make local-stop first"
-        )
+        running = running_stack()
+        if running is not None and port not in (None, used := urlsplit(running.endpoint).port):
+            raise TerraformError(
+                f"the local stack is already running on port {used}: omit PORT={port}, or run make local-stop first"
+            )
+        stack = running or _start(console, port)
     print(describe(stack))
     return True
 

@@ -198,23 +198,24 @@ def warm_up(stack: Stack) -> None:
 
 
 def stop(folder: Path) -> None:
-    """End the stack in a folder, if one runs there, and remove the folder. Interruptions wait until that is done.
-
-    The embedded AWS and the functions' processes are killed: nothing of them is needed any more, and asked to end, they
-    would wait for their callers' connections first.
-    """
+    """End the stack in a folder, if one runs there, and remove the folder. Interruptions wait until that is done."""
     with _signals_held_back():
-        with contextlib.suppress(OSError, ValueError):
-            pid = int((folder / _PID_FILE).read_text())
-            os.killpg(pid, signal.SIGKILL)
-            deadline = time.monotonic() + _STOP_SECONDS
-            while time.monotonic() < deadline and _is_alive(pid):
-                time.sleep(0.01)
+        _kill(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _kill(folder: Path) -> None:
+    """Kill the embedded AWS and the functions' processes. Asked to end, they would wait for their callers first."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / _PID_FILE).read_text())
+        os.killpg(pid, signal.SIGKILL)
+        deadline = time.monotonic() + _STOP_SECONDS
+        while time.monotonic() < deadline and _is_alive(pid):
+            time.sleep(0.01)
+
+
 def keep(stack: Stack) -> None:
-    """Write stack.json, by which scripts and later commands find make local's stack. docs/ci.md documents its keys."""
+    """Write stack.json, by which scripts and later commands find make local's stack. The docs show its keys."""
     kept = {
         "access_key_id": ACCESS_KEY,
         "api_url": stack.api_url,
@@ -261,6 +262,7 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int | None 
                 if _is_healthy(endpoint):
                     return Stack(endpoint, folder)
                 time.sleep(0.05)
+            _kill(folder)
             if time.monotonic() >= deadline:
                 break
     except BaseException:
