@@ -1,7 +1,7 @@
 """Which files below src/ are packaged.
 
-git lists them by its index and ignore rules. `git status` is not asked: flags in the index can hide changes
-from it.
+git lists them by its index and ignore rules. `git status` is not asked: flags in the index can hide
+changes from it.
 """
 
 from __future__ import annotations

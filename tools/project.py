@@ -11,8 +11,11 @@ __all__ = [
     "CACHE",
     "CONFIGURATION",
     "DIST",
+    "FAST_TRACK",
     "PLANS",
+    "POST",
     "ROOT",
+    "SWEEP",
     "WORK",
     "CommandError",
     "Function",
@@ -35,6 +38,9 @@ PLANS = ROOT / "build" / "plans"
 WORK = ROOT / "build" / "work"
 #: Downloads and prepared wheels: deleting it costs time and nothing else.
 CACHE = WORK / "cache"
+
+#: The functions by their roles, for whoever means one of them; pyproject.toml declares them by these names.
+FAST_TRACK, POST, SWEEP = "stream-dynamodb-fasttrack_enqueuer", "api-schedule-post", "task-1minute-enqueuer"
 
 #: The environment of the local stack. It has no state in AWS.
 _LOCAL = "local"

@@ -25,7 +25,8 @@ from bench.processes import BenchError
 from bench.startup import Start
 from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most, judged, table_of, verdict
-from tools.capacity.model import BATCH_RECORDS, PARALLELIZATION_FACTOR, handover_seconds
+from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
+from tools.capacity.model import handover_seconds
 from tools.local.demo import Arrivals, Posted
 
 NOW = 1_795_338_000

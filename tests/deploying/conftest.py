@@ -155,11 +155,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     embedded_aws = folder / "embedded-aws"
     embedded_aws.mkdir()
     (folder / "tokens").mkdir()
-    stack = start_embedded_aws(embedded_aws, {})
+    stack = start_embedded_aws(embedded_aws, {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_iam"})
     try:
         yield Account(stack.endpoint, make_clone(folder / "clone"), folder / "tokens")
     finally:
-        stop(stack)
+        stop(stack.folder)
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,8 @@ def rollback(environment: str, commit: str, *, is_offline: bool = False) -> None
     others = other_changes(planned)
     if others and not is_offline:
         print(
-            "\nThis plan changes more than code, because the checkout's Terraform is not the deployed one. It also changes "
-            f"{_some(others)}. To roll back code only, check out the deployed commit first."
+            "\nThis plan changes more than code, because the checkout's Terraform is not the deployed one. It also "
+            f"changes {_some(others)}. To roll back code only, check out the deployed commit first."
         )
     print(f"The packages are those of {found[:12]}. make package, and so make plan, brings this checkout's back.")
     print("Effects on schedules that are pending or in flight: docs/operations/rollback.md")

@@ -129,7 +129,7 @@ def _embedded_aws(folder: Path) -> Iterator[local_stack.Stack]:
     try:
         yield stack
     finally:
-        local_stack.stop(stack)
+        local_stack.stop(stack.folder)
 
 
 def _settled(workspace: Workspace, endpoint: str, *arguments: str) -> dict[str, Any]:

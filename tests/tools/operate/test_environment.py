@@ -61,7 +61,7 @@ class TestOpen:
 
     def test_local(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """The local stack's own outputs and clients are used, and the API's address there."""
-        stack = Stack("http://127.0.0.1:4567", tmp_path, 1, {"api_id": "abc", "api_url": "https://elsewhere"})
+        stack = Stack("http://127.0.0.1:4567", tmp_path, {"api_id": "abc", "api_url": "https://elsewhere"})
         monkeypatch.setattr(environments, "running_stack", lambda: stack)
         environment = find_environment("local")
         assert environment.outputs == {"api_id": "abc", "api_url": stack.api_url}

@@ -108,7 +108,7 @@ def test_local_stack_has_the_address_that_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """API_URL is where the embedded AWS has the API, to be used like the real one."""
-    stack = Stack("http://127.0.0.1:4567", tmp_path, 1, _OUTPUTS | {"aws_region": "us-east-1"})
+    stack = Stack("http://127.0.0.1:4567", tmp_path, _OUTPUTS | {"aws_region": "us-east-1"})
     monkeypatch.setattr(environments, "running_stack", lambda: stack)
     assert "export API_URL=http://127.0.0.1:4567/_aws/execute-api/abc\n" in printed(capsys, "local", "env")
 

@@ -30,7 +30,7 @@ class Repository:
         self.checkout = Checkout(root)
         self.packages = root / "build" / "dist"
         self.git("init", "--quiet", "--initial-branch=main", ".")
-        self.write(".gitignore", "/build/cache/\n/build/dist/\n")
+        self.write(".gitignore", "/build/work/cache/\n/build/dist/\n")
         self.write("pyproject.toml", PYPROJECT)
         self.write("requirements.txt", "boto3==1.0 \\\n    --hash=sha256:00\nurllib3==2.0\n")
         self.write("src/api_schedule_post/handler.py", "one\n")
@@ -64,7 +64,7 @@ class Repository:
         paths = ["requirements.txt", *packaged(list_sources(self.root), function)]
         files = {path: git_names((self.root / path).read_bytes()) for path in paths}
         record = Record(files, function, "3.13", hashlib.sha256(content.encode()).hexdigest())
-        self.write(f"build/cache/{FUNCTION}.built", record.text())
+        self.write(f"build/work/cache/{FUNCTION}.built", record.text())
         note_checkout(self.checkout, self.packages)
         return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
