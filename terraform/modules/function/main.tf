@@ -1,4 +1,4 @@
-# One function with a role and a log group of its own. The caller attaches what the function may call.
+# One function with its own role and log group.
 
 resource "aws_lambda_function" "this" {
   function_name = var.name
@@ -23,8 +23,8 @@ resource "aws_lambda_function" "this" {
     log_group  = aws_cloudwatch_log_group.this.name
   }
 
-  # Without it the first executions could not log.
-  depends_on = [aws_iam_role_policy.logs]
+  # A function that can be called may do and log everything from its first execution.
+  depends_on = [aws_iam_role_policy.calls, aws_iam_role_policy.logs]
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -47,10 +47,16 @@ data "aws_iam_policy_document" "assume" {
 resource "aws_iam_role" "this" {
   name                 = var.name
   assume_role_policy   = data.aws_iam_policy_document.assume.json
-  permissions_boundary = var.permissions_boundary
+  permissions_boundary = var.permissions_boundary_arn
 }
 
-# What Lambda itself does for the function, with its role.
+resource "aws_iam_role_policy" "calls" {
+  name   = "calls"
+  policy = var.policy
+  role   = aws_iam_role.this.name
+}
+
+# What Lambda calls for the function with its role.
 data "aws_iam_policy_document" "logs" {
   statement {
     sid       = "WriteLogs"

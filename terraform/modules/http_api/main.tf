@@ -1,4 +1,9 @@
-# An HTTP API with one route to one function.
+# An HTTP API whose routes call functions.
+
+locals {
+  # The name of the function that answers a route, by route.
+  routes = merge([for name, function in var.functions : { for route in function.routes : route => name }]...)
+}
 
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
@@ -6,9 +11,11 @@ resource "aws_apigatewayv2_api" "this" {
 }
 
 resource "aws_apigatewayv2_integration" "function" {
+  for_each = var.functions
+
   api_id                 = aws_apigatewayv2_api.this.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = var.function.invoke_arn
+  integration_uri        = each.value.invoke_arn
   payload_format_version = "2.0"
 }
 
@@ -27,13 +34,15 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
+  for_each = local.routes
+
   api_id             = aws_apigatewayv2_api.this.id
   authorization_type = var.authorization.type
   authorizer_id      = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
-  route_key          = var.route
-  target             = "integrations/${aws_apigatewayv2_integration.function.id}"
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.function[each.value].id}"
 
-  # A request before the gateway may call the function would get a 500.
+  # The API answers 500 to a request that comes before it may call the function.
   depends_on = [aws_lambda_permission.api]
 }
 
@@ -65,16 +74,19 @@ resource "aws_apigatewayv2_stage" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  # Under this prefix CloudWatch's resource policy does not grow with each API.
+  # Under this prefix one resource policy of CloudWatch Logs is enough for all APIs.
   name              = "/aws/vendedlogs/${var.name}-api"
   retention_in_days = var.log_retention_days
 }
 
 resource "aws_lambda_permission" "api" {
+  for_each = local.routes
+
   action        = "lambda:InvokeFunction"
-  function_name = var.function.function_name
+  function_name = var.functions[each.value].function_name
   principal     = "apigateway.amazonaws.com"
-  # This API's route, in any stage.
-  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(var.route, " /", "/")}"
-  statement_id = "api"
+  # This route of this API, in any stage.
+  source_arn = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(each.key, " /", "/")}"
+  # "GET /schedules/{scheduleId}" becomes GET-schedules-scheduleId.
+  statement_id = trim(replace(each.key, "/[^A-Za-z0-9]+/", "-"), "-")
 }

@@ -1,5 +1,5 @@
 variable "authorization" {
-  description = "Who may call the route: AWS_IAM, or JWT with issuer and audiences."
+  description = "Who may call the routes: AWS_IAM, or JWT with issuer and audiences."
   type = object({
     type      = string
     issuer    = optional(string)
@@ -8,32 +8,30 @@ variable "authorization" {
   nullable = false
 }
 
-variable "function" {
-  description = "The function that answers."
-  type        = object({ function_name = string, invoke_arn = string })
-  nullable    = false
+variable "functions" {
+  description = "The functions by plain name, each with the routes that it answers, like \"POST /schedules\"."
+  type = map(object({
+    function_name = string
+    invoke_arn    = string
+    routes        = list(string)
+  }))
+  nullable = false
 }
 
 variable "log_retention_days" {
-  description = "How long access logs are kept."
+  description = "How many days CloudWatch Logs keeps the access log."
   type        = number
   nullable    = false
 }
 
 variable "name" {
-  description = "The API's name."
-  type        = string
-  nullable    = false
-}
-
-variable "route" {
-  description = "Method and path: \"POST /schedules\"."
+  description = "The name of the API."
   type        = string
   nullable    = false
 }
 
 variable "throttling" {
-  description = "The steady rate a second and the burst."
+  description = "The limits of the API: the steady rate in requests a second, and the burst in requests."
   type        = object({ rate_limit = number, burst_limit = number })
   nullable    = false
 }

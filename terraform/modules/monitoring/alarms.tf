@@ -3,20 +3,16 @@
 locals {
   runbook = "docs/operations/runbook.md"
 
-  # The dimension that a function's own metrics carry.
-  services = {
-    fast_track = { service = "stream-dynamodb-fasttrack_enqueuer" }
-    post       = { service = "api-schedule-post" }
-    sweep      = { service = "task-1minute-enqueuer" }
-  }
+  # The dimension of the metrics that each function writes.
+  services = { for label, function in var.functions : label => { service = function.service } }
 
-  # The dimension of what Lambda itself measures.
-  functions = { for function, name in var.function_names : function => { FunctionName = name } }
+  # The dimension of the metrics that Lambda measures.
+  functions = { for label, function in var.functions : label => { FunctionName = function.function_name } }
 
   # Alarms on one metric, whose threshold is 0 unless it is given. Most metrics are missing when nothing happens. One
   # breaching minute is enough, so nothing is filled in: a value that CloudWatch gets late would hide behind the filler.
   # `minutes` counts the latest values, which suits a metric with one every minute.
-  metric_alarms = {
+  metric_alarms = merge(local.api_function_alarms, {
     late = {
       meaning    = "A schedule entered the queue long after its pointInTime."
       namespace  = var.metrics_namespace
@@ -64,12 +60,15 @@ locals {
       dimensions = local.services.sweep
       minutes    = 3
     }
-    post-errors = {
-      meaning    = "The post function failed: a fault of the deployment (a permission, a table), never of a request."
+  })
+
+  api_function_alarms = {
+    for label, function in var.functions : "${label}-errors" => {
+      meaning    = "The ${label} function failed: a fault of the deployment (a permission, a table), never of a request."
       namespace  = "AWS/Lambda"
       metric     = "Errors"
-      dimensions = local.functions.post
-    }
+      dimensions = local.functions[label]
+    } if function.has_routes
   }
 
   # Alarms on one metric that is missing in many minutes, for `minutes` of the last `of_minutes`. Missing minutes are

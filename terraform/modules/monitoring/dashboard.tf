@@ -1,20 +1,19 @@
 # The dashboard. Its first row answers: is anything late, lost or stuck?
 
 locals {
-  # Whose metrics: a namespace and one dimension.
-  measured = {
-    fast_track        = [var.metrics_namespace, "service", local.services.fast_track.service]
-    post              = [var.metrics_namespace, "service", local.services.post.service]
-    sweep             = [var.metrics_namespace, "service", local.services.sweep.service]
-    fast_track_lambda = ["AWS/Lambda", "FunctionName", var.function_names.fast_track]
-    post_lambda       = ["AWS/Lambda", "FunctionName", var.function_names.post]
-    sweep_lambda      = ["AWS/Lambda", "FunctionName", var.function_names.sweep]
-    queue             = ["AWS/SQS", "QueueName", var.queue_name]
-    dead_letter_queue = ["AWS/SQS", "QueueName", var.dead_letter_queue_name]
-    table             = ["AWS/DynamoDB", "TableName", var.table_name]
-  }
+  # The namespace and the one dimension of metrics, by the name that the widgets use.
+  measured = merge(
+    { for label, dimensions in local.services : label => [var.metrics_namespace, "service", dimensions.service] },
+    { for label, dimensions in local.functions : "${label}_lambda" => ["AWS/Lambda", "FunctionName", dimensions.FunctionName] },
+    {
+      queue             = ["AWS/SQS", "QueueName", var.queue_name]
+      dead_letter_queue = ["AWS/SQS", "QueueName", var.dead_letter_queue_name]
+      table             = ["AWS/DynamoDB", "TableName", var.table_name]
+    },
+  )
 
-  # Rows of widgets, side by side; 24 columns make a row. A metric is whose, its name, a statistic and a label.
+  # Rows of widgets, side by side; a row has 24 columns. A metric is a name of `measured`, the metric's name, a statistic
+  # and a label.
   dashboard = [
     [
       { title = "Late? (s after the pointInTime)", view = "singleValue", width = 4, metrics = [
@@ -65,14 +64,12 @@ locals {
         ["queue", "ApproximateNumberOfMessagesVisible", "Maximum", "waiting for a consumer"],
         ["queue", "ApproximateNumberOfMessagesNotVisible", "Maximum", "with a consumer"],
       ] },
-      { title = "Errors and throttles of the functions", view = "timeSeries", width = 8, metrics = [
-        ["post_lambda", "Errors", "Sum", "post: errors"],
-        ["post_lambda", "Throttles", "Sum", "post: throttles"],
-        ["sweep_lambda", "Errors", "Sum", "sweep: errors"],
-        ["sweep_lambda", "Throttles", "Sum", "sweep: throttles"],
-        ["fast_track_lambda", "Errors", "Sum", "fast track: errors"],
-        ["fast_track_lambda", "Throttles", "Sum", "fast track: throttles"],
-      ] },
+      { title = "Errors and throttles of the functions", view = "timeSeries", width = 8, metrics = concat([
+        for label in keys(var.functions) : [
+          ["${label}_lambda", "Errors", "Sum", "${replace(label, "_", " ")}: errors"],
+          ["${label}_lambda", "Throttles", "Sum", "${replace(label, "_", " ")}: throttles"],
+        ]
+      ]...) },
       { title = "Throttles of the table", view = "timeSeries", width = 8, metrics = [
         ["table", "WriteThrottleEvents", "Sum", "writes"],
         ["table", "ReadThrottleEvents", "Sum", "reads"],
@@ -96,7 +93,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         view   = widget.view
         region = var.region
         period = 60
-        # A number is that of all the time shown, not of its last minute.
+        # A number covers the whole period shown, not only its last minute.
         setPeriodToTimeRange = widget.view == "singleValue"
         metrics = [for metric in widget.metrics : [
           local.measured[metric[0]][0], metric[1],
