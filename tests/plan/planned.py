@@ -1,17 +1,21 @@
-"""Reading a plan: values by address, and what an expression refers to where its value is known only after apply."""
+"""Read a plan: values by address, and the references of expressions whose value is known only after the apply.
+
+Addresses are relative to modules/delayer, whatever the root is.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-FUNCTIONS = {
-    "api_schedule_post": "api-schedule-post",
-    "stream_dynamodb_fasttrack_enqueuer": "stream-dynamodb-fasttrack_enqueuer",
-    "task_1minute_enqueuer": "task-1minute-enqueuer",
-}
+from tools.project import functions
 
+#: The functions' plain names by package, after which their modules are named.
+FUNCTIONS = {function.package: name for name, function in functions().items()}
 
-#: Actions that know no resource, so that a policy can only give them a star, and why none reads or changes a schedule.
+_DELAYER = "module.delayer."
+
+#: Actions that take no resource, so that a policy can only allow them on a star, each with the reason why it reads and
+#: changes no schedule.
 WITHOUT_RESOURCE = {
     "dynamodb:ListStreams": "Lambda finds the table's stream: names of streams, and no record",
     "lambda:CreateEventSourceMapping": "bound to the environment's functions by the condition on lambda:FunctionArn",
@@ -27,24 +31,29 @@ WITHOUT_RESOURCE = {
 
 
 def values(plan: Any, address: str) -> dict[str, Any]:
-    """The planned values of the resource at `address`; what is known only after apply is absent or None."""
-    change = plan.resource_changes[address]["change"]
+    """Return the planned values of the resource at `address`. A value known only after the apply is absent or None."""
+    change = plan.resource_changes[_DELAYER + address]["change"]
     assert change["actions"] in (["create"], ["read"]), f"{address}: {change['actions']}"
     return dict(change["after"])
 
 
 def of_type(plan: Any, resource_type: str) -> dict[str, dict[str, Any]]:
-    """The planned values of every resource of a type, by address."""
+    """Return the planned values of every resource of a type, by address."""
     return {
-        address: change["change"]["after"]
+        address.removeprefix(_DELAYER): change["change"]["after"]
         for address, change in plan.resource_changes.items()
         if change["type"] == resource_type
     }
 
 
+def delayer(plan: Any) -> dict[str, Any]:
+    """Return the configuration of modules/delayer."""
+    return dict(plan.configuration["root_module"]["module_calls"]["delayer"]["module"])
+
+
 def expressions(plan: Any, address: str) -> dict[str, Any]:
-    """The configuration of the resource at `address`, with what each argument refers to."""
-    module = plan.configuration["root_module"]
+    """Return the configuration of the resource at `address`, with the references of each argument."""
+    module = delayer(plan)
     *calls, resource = _split(address)
     for call in calls:
         module = module["module_calls"][call]["module"]
@@ -52,17 +61,17 @@ def expressions(plan: Any, address: str) -> dict[str, Any]:
 
 
 def call(plan: Any, module: str) -> dict[str, Any]:
-    """The arguments of a root module call, with what each refers to."""
-    return dict(plan.configuration["root_module"]["module_calls"][module]["expressions"])
+    """Return the arguments of a module call, with the references of each."""
+    return dict(delayer(plan)["module_calls"][module]["expressions"])
 
 
 def references(expression: Any) -> list[str]:
-    """What an expression refers to, most exact first; nothing if it is a constant."""
+    """Return the references of an expression, the most exact first; a constant has none."""
     return list(expression.get("references", []))
 
 
 def statements(plan: Any, address: str) -> list[dict[str, Any]]:
-    """The statements of a policy document: sid, effect, actions, conditions, and what its resources refer to."""
+    """Return the statements of a policy document: sid, effect, actions, conditions, resources and their references."""
     planned = values(plan, address)["statement"]
     configured = expressions(plan, address)["statement"]
     assert len(planned) == len(configured)

@@ -11,7 +11,7 @@ import pytest
 import api_schedule_post.settings
 import stream_dynamodb_fasttrack_enqueuer.handler
 import task_1minute_enqueuer.handler
-from tests.plan.planned import FUNCTIONS, call, expressions, of_type, references, values
+from tests.plan.planned import FUNCTIONS, call, delayer, expressions, of_type, references, values
 
 MAPPING = "aws_lambda_event_source_mapping.stream"
 
@@ -122,11 +122,19 @@ def test_parallelization_factor_reaches_the_stream_mapping(make_plan: Any) -> No
 
 
 def test_the_stream_mapping_waits_for_its_permissions(plan: Any) -> None:
-    """The mapping is made after the policies, so that its first reads are not refused."""
-    (mapping,) = [r for r in plan.configuration["root_module"]["resources"] if r["address"] == MAPPING]
-    assert set(mapping["depends_on"]) == {
-        "aws_iam_role_policy.stream_mapping", "aws_iam_role_policy.stream_dynamodb_fasttrack_enqueuer",
-    }  # fmt: skip
+    """The mapping is created after its policy, so that its first reads are not refused."""
+    (mapping,) = [resource for resource in delayer(plan)["resources"] if resource["address"] == MAPPING]
+    assert mapping["depends_on"] == ["aws_iam_role_policy.stream_mapping"]
+
+
+def test_function_is_created_after_its_policies(plan: Any, package: str) -> None:
+    """Whatever calls a function waits for it, so its first execution may do and log everything."""
+    (created,) = (
+        resource
+        for resource in delayer(plan)["module_calls"][package]["module"]["resources"]
+        if resource["type"] == "aws_lambda_function"
+    )
+    assert set(created["depends_on"]) == {"aws_iam_role_policy.calls", "aws_iam_role_policy.logs"}
 
 
 def test_the_sweep_runs_every_minute(plan: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.plan.planned import FUNCTIONS, WITHOUT_RESOURCE, expressions, of_type, references, statements, values
+from tests.plan.planned import FUNCTIONS, WITHOUT_RESOURCE, call, expressions, of_type, references, statements, values
 
 TABLE = "module.schedule_table.table.arn"
 KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due"])]
@@ -92,20 +92,16 @@ def test_the_roles_have_these_policies_and_no_others(plan: Any) -> None:
         for address in of_type(plan, "aws_iam_role_policy")
     }
     expected = {
-        f"aws_iam_role_policy.{package}": (
-            f"module.{package}.role.name", f"data.aws_iam_policy_document.{package}.json",
-        )
-        for package in FUNCTIONS
-    } | {
         "aws_iam_role_policy.stream_mapping": (
             "module.stream_dynamodb_fasttrack_enqueuer.role.name", "data.aws_iam_policy_document.stream_mapping.json",
         )
-    } | {
-        f"module.{package}.aws_iam_role_policy.logs": (
-            "aws_iam_role.this.name", "data.aws_iam_policy_document.logs.json",
-        )
-        for package in FUNCTIONS
     }  # fmt: skip
+    for package in FUNCTIONS:
+        inside = f"module.{package}.aws_iam_role_policy"
+        expected[f"{inside}.calls"] = ("aws_iam_role.this.name", "var.policy")
+        expected[f"{inside}.logs"] = ("aws_iam_role.this.name", "data.aws_iam_policy_document.logs.json")
+        (policy, _) = references(call(plan, package)["policy"])
+        assert policy == f"data.aws_iam_policy_document.{package}.json"
     assert attached == expected
     assert not of_type(plan, "aws_iam_role_policy_attachment")
     assert not of_type(plan, "aws_iam_policy")

@@ -53,7 +53,7 @@ _LONG_POLL_SECONDS = 20
 #: Provisioned capacity is planned to be used by so much, auto scaling's default target.
 _PROVISIONED_SHARE = 0.7
 
-#: terraform/api_schedule_post.tf, memory_mb.
+#: terraform/modules/delayer/api_schedule_post.tf, memory_mb.
 POST_MEMORY_MB = 512
 _MB = 1_024  # in a GB
 

@@ -43,30 +43,30 @@ __all__ = [
     "write_units",
 ]
 
-# What Terraform says is retyped here, and compared with its files by the tests.
+# These values repeat those of terraform/modules/delayer; a test compares them.
 
-#: terraform/variables.tf, delayer_period_seconds.
+#: variables.tf, delayer_period_seconds.
 DELAYER_PERIOD_SECONDS = 840
 
-#: terraform/task_1minute_enqueuer.tf, timeout_seconds, less task_1minute_enqueuer.handler.RESERVE_SECONDS (whose module
+#: task_1minute_enqueuer.tf, timeout_seconds, less task_1minute_enqueuer.handler.RESERVE_SECONDS (whose module
 #: needs what only the functions' packages hold).
 SWEEP_TIMEOUT_SECONDS, SWEEP_RESERVE_SECONDS = 55, 12
 SWEEP_SECONDS = SWEEP_TIMEOUT_SECONDS - SWEEP_RESERVE_SECONDS
 
-#: terraform/variables.tf, sweep_workers.
+#: variables.tf, sweep_workers.
 MAX_WORKERS = 100
 
-#: terraform/task_1minute_enqueuer.tf and terraform/stream_dynamodb_fasttrack_enqueuer.tf, memory_mb.
+#: task_1minute_enqueuer.tf and stream_dynamodb_fasttrack_enqueuer.tf, memory_mb.
 SWEEP_MEMORY_MB, FAST_TRACK_MEMORY_MB = 1_769, 512
 
-#: terraform/stream_dynamodb_fasttrack_enqueuer.tf, batch_size.
+#: stream_dynamodb_fasttrack_enqueuer.tf, batch_size.
 BATCH_RECORDS = 1_000
 
-#: terraform/variables.tf, parallelization_factor: how many executions of the fast track read one stream shard at once,
+#: variables.tf, parallelization_factor: how many executions of the fast track read one stream shard at once,
 #: its lanes.
 PARALLELIZATION_FACTOR = 2
 
-#: terraform/variables.tf, throttling.rate_limit: what the API takes unless the environment says otherwise.
+#: variables.tf, throttling.rate_limit: what the API takes unless the environment says otherwise.
 API_RATE_LIMIT = 500
 
 MINUTE_SECONDS = 60

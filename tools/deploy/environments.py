@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tools import terminal
 from tools.deploy.terraform import TerraformError, plain_text, terraform_command
-from tools.deploy.tfvars import check_files, check_version, declared_variables
+from tools.deploy.tfvars import check_files, check_version, declared_variables, variable_files
 from tools.processes import run
 from tools.project import CONFIGURATION, deployed_environments
 
@@ -57,11 +57,11 @@ def read_reasons(tfvars: str) -> dict[str, str]:
 
 def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[str, Any]:
     """The value of every variable in an environment, its type's and its own default applied. Raises TerraformError."""
-    declarations = configuration / "variables.tf"
     names = declared_variables(configuration)
     # A folder with nothing but the variables needs no provider, no state and no network.
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(declarations, Path(folder, declarations.name))
+        for path in variable_files(configuration):
+            shutil.copy(path, folder)
         command = [*terraform_command(), f"-chdir={folder}", "console"]
         done = run(
             [*command, f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}"],

@@ -53,7 +53,7 @@ _KINDS: dict[str, type] = {
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
-#: As terraform/variables.tf allows them.
+#: As terraform/modules/delayer/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 
 #: If one of a function's variables is known only after the apply, the provider says so of all of them. These are root

@@ -1,23 +1,23 @@
 variable "alarm_topic_arn" {
-  description = "The SNS topic, in this region, that is told when an alarm begins and ends. Without one, alarms are seen only in CloudWatch."
+  description = "The ARN of the SNS topic, in this region, that alarms notify when they begin and end. Without one, alarms show only in CloudWatch."
   type        = string
   default     = null
 
   validation {
     condition     = var.alarm_topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:${local.region}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn))
-    error_message = "The alarm topic has to be the ARN of a standard SNS topic in the environment's region: an alarm can tell no other."
+    error_message = "The alarm topic must be the ARN of a standard SNS topic in the environment's region, because alarms can notify no other."
   }
 }
 
 variable "alarms" {
-  description = "Whether there are alarms. Without them only the dashboard shows what goes wrong."
+  description = "Whether the alarms are created. Without them only the dashboard shows problems."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "authorization" {
-  description = "Who may post: AWS_IAM (requests signed by a principal allowed execute-api:Invoke), or JWT with the tokens' issuer and audiences."
+  description = "Who may call the API: AWS_IAM for requests signed by a principal that is allowed execute-api:Invoke, or JWT with the issuer and audiences of the tokens."
   type = object({
     type      = optional(string, "AWS_IAM")
     issuer    = optional(string)
@@ -28,7 +28,7 @@ variable "authorization" {
 
   validation {
     condition     = contains(["AWS_IAM", "JWT"], var.authorization.type)
-    error_message = "The authorization's type has to be AWS_IAM or JWT: an API open to everyone is not offered."
+    error_message = "The authorization's type must be AWS_IAM or JWT: an API that is open to everyone is not offered."
   }
   validation {
     condition     = var.authorization.type != "JWT" || (try(startswith(var.authorization.issuer, "https://"), false) && length(var.authorization.audiences) > 0)
@@ -36,12 +36,12 @@ variable "authorization" {
   }
   validation {
     condition     = var.authorization.type == "JWT" || (var.authorization.issuer == null && length(var.authorization.audiences) == 0)
-    error_message = "An issuer and audiences belong to JWT authorization; AWS_IAM has neither."
+    error_message = "An issuer and audiences are for JWT authorization: remove them, or set the type to JWT."
   }
 }
 
 variable "delayer_period_seconds" {
-  description = "How long before its pointInTime a schedule moves to the delayer queue. Up to 840: SQS delays a message by at most 900 s. From shortest_delayer_period_seconds."
+  description = "How long before its pointInTime a schedule moves to the delayer queue. At most 840, because SQS delays a message by at most 900 s; at least shortest_delayer_period_seconds."
   type        = number
   default     = 840
   nullable    = false
@@ -52,42 +52,42 @@ variable "delayer_period_seconds" {
       && var.delayer_period_seconds >= var.shortest_delayer_period_seconds
       && var.delayer_period_seconds <= 840
     )
-    error_message = "The delayer period has to be a whole number of seconds from ${var.shortest_delayer_period_seconds} to 840."
+    error_message = "The delayer period must be a whole number of seconds from ${var.shortest_delayer_period_seconds} to 840."
   }
 }
 
 variable "deletion_protection" {
-  description = "Whether AWS refuses to delete the schedule table, and whether a failure bucket that still holds records can't be destroyed."
+  description = "Whether AWS refuses to delete the schedule table, and Terraform a failure bucket that still has records."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "environment" {
-  description = "The environment's name. It is part of every resource's name, so that several fit one account."
+  description = "The name of the environment. It is part of the name of every resource, so that one account can have several environments."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
-    error_message = "The environment's name has to be 2 to 12 lower-case letters and digits, the first a letter."
+    error_message = "The environment's name must have 2 to 12 lower-case letters and digits, and start with a letter."
   }
 }
 
 variable "horizon_days" {
-  description = "How far ahead a pointInTime may lie. It also catches milliseconds sent as seconds."
+  description = "How many days ahead a pointInTime may be. The limit also catches milliseconds sent as seconds."
   type        = number
   default     = 3653 # ten years
   nullable    = false
 
   validation {
     condition     = floor(var.horizon_days) == var.horizon_days && var.horizon_days >= 1 && var.horizon_days <= 36500
-    error_message = "The horizon has to be a whole number of days from 1 to 36500."
+    error_message = "The horizon must be a whole number of days from 1 to 36500."
   }
 }
 
 variable "log_retention_days" {
-  description = "How long the functions' and the API's logs are kept."
+  description = "How many days CloudWatch Logs keeps the logs of the functions and the API."
   type        = number
   default     = 30
   nullable    = false
@@ -99,19 +99,19 @@ variable "log_retention_days" {
 }
 
 variable "mapping_metrics" {
-  description = "Whether the stream mapping counts the records that it reads and gives up. The alarm records-discarded reads one of these metrics."
+  description = "Whether the stream mapping counts the records that it reads and gives up. The alarm records-discarded needs these metrics."
   type        = bool
   default     = true
   nullable    = false
 
   validation {
     condition     = var.mapping_metrics || !var.alarms
-    error_message = "The alarm records-discarded reads the stream mapping's metrics: with alarms, mapping_metrics has to be true."
+    error_message = "The alarm records-discarded needs the stream mapping's metrics: set mapping_metrics to true, or alarms to false."
   }
 }
 
 variable "max_lateness_seconds" {
-  description = "What is later than this goes to the failure bucket instead of the delayer queue, to be looked at and given back with make redrive. Null delivers everything, however late. From 60: the API takes a pointInTime up to 60 s in the past."
+  description = "The greatest lateness of a delivery. Later schedules go to the failure bucket, from which make redrive returns them. Null delivers everything, however late. At least 60, because the API accepts a pointInTime up to 60 s in the past."
   type        = number
   default     = null
 
@@ -119,19 +119,19 @@ variable "max_lateness_seconds" {
     condition = var.max_lateness_seconds == null || try(
       floor(var.max_lateness_seconds) == var.max_lateness_seconds && var.max_lateness_seconds >= 60 && var.max_lateness_seconds <= 31536000, false
     )
-    error_message = "The greatest lateness has to be a whole number of seconds from 60 to 31536000 (a year), or null to deliver everything."
+    error_message = "The greatest lateness must be a whole number of seconds from 60 to 31536000 (a year), or null to deliver everything."
   }
 }
 
 variable "parallelization_factor" {
-  description = "How many executions of the fast track read one shard of the table's stream at once (lanes). Two keep up with all that a partition writes; more take more of the account's concurrent executions and send fewer messages per call."
+  description = "How many executions of the fast track read one shard of the table's stream at once (lanes). Two keep up with everything that a partition writes. More use more of the account's concurrency and send fewer messages per call."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
     condition     = floor(var.parallelization_factor) == var.parallelization_factor && var.parallelization_factor >= 1 && var.parallelization_factor <= 10
-    error_message = "The parallelization factor has to be a whole number from 1 to 10."
+    error_message = "The parallelization factor must be a whole number from 1 to 10."
   }
 }
 
@@ -143,35 +143,36 @@ variable "point_in_time_recovery" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent executions reserved for a function, by its plain name. Empty reserves nothing: a new account has too few to reserve any."
+  description = "Concurrent executions reserved for a function, by its plain name. Empty reserves none: a new account has too few to reserve any."
   type        = map(number)
   default     = {}
   nullable    = false
 
+  # The output `functions` checks the names.
   validation {
     condition     = alltrue([for count in values(var.reserved_concurrency) : count >= 1 && floor(count) == count])
-    error_message = "Reserved concurrency has to be a whole number from 1 up: 0 would stop the function."
+    error_message = "Reserved concurrency must be a whole number of at least 1: with 0 the function would never run."
   }
   validation {
     condition     = lookup(var.reserved_concurrency, "task-1minute-enqueuer", var.sweep_workers) >= var.sweep_workers
-    error_message = "The sweep's reserved concurrency has to be sweep_workers at least, or a worker's shards would not be swept."
+    error_message = "The reserved concurrency of task-1minute-enqueuer must be at least sweep_workers, or the shards of some workers would not be swept."
   }
 }
 
 variable "shard_count" {
-  description = "Partition keys that new schedules are spread over: each takes about 1,000 KB of writes a second and costs one Query a minute. The number may grow but never shrink: what lies in a shard that is no longer swept is never delivered."
+  description = "The number of partition keys for new schedules. Each takes about 1,000 KB of writes a second and costs one Query a minute. It may grow but never shrink: a schedule in a shard that is no longer swept is never delivered."
   type        = number
   default     = 16
   nullable    = false
 
   validation {
     condition     = floor(var.shard_count) == var.shard_count && var.shard_count >= 1 && var.shard_count <= 1000
-    error_message = "The shard count has to be a whole number from 1 to 1000."
+    error_message = "The shard count must be a whole number from 1 to 1000."
   }
 }
 
 variable "shortest_delayer_period_seconds" {
-  description = "The shortest delayer period that is accepted. 180, because two ticks of the minute's rule can be almost two minutes apart: with a shorter period schedules can be late. For trials, down to 60."
+  description = "The shortest delayer period that is accepted. The default is 180, because two ticks of the minute's rule can be almost two minutes apart and a shorter period can make schedules late. Down to 60 for trials."
   type        = number
   default     = 180
   nullable    = false
@@ -182,7 +183,7 @@ variable "shortest_delayer_period_seconds" {
       && var.shortest_delayer_period_seconds >= 60
       && var.shortest_delayer_period_seconds <= 180
     )
-    error_message = "The shortest delayer period has to be a whole number of seconds from 60 to 180."
+    error_message = "The shortest delayer period must be a whole number of seconds from 60 to 180."
   }
 }
 
@@ -194,19 +195,19 @@ variable "sweep_paused" {
 }
 
 variable "sweep_workers" {
-  description = "Parallel sweeps each minute, each of its own shards."
+  description = "The number of parallel sweeps each minute. Each sweeps its own shards."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
     condition     = floor(var.sweep_workers) == var.sweep_workers && var.sweep_workers >= 1 && var.sweep_workers <= min(100, var.shard_count)
-    error_message = "The number of sweep workers has to be a whole number from 1 to 100, and no more than there are shards."
+    error_message = "The number of sweep workers must be a whole number from 1 to 100, and at most shard_count."
   }
 }
 
 variable "throttling" {
-  description = "What the API takes of POST requests: the steady rate a second and the burst. More gets 429."
+  description = "The limits of the API: the steady rate in requests a second, and the burst in requests. Requests over them are answered 429."
   type = object({
     rate_limit  = optional(number, 500)
     burst_limit = optional(number, 1000)
@@ -216,6 +217,6 @@ variable "throttling" {
 
   validation {
     condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1 && floor(var.throttling.burst_limit) == var.throttling.burst_limit
-    error_message = "The throttling's rate and burst have to be at least 1, and the burst a whole number: 0 would refuse every request."
+    error_message = "The throttling's rate and burst must be at least 1, and the burst a whole number: 0 would refuse every request."
   }
 }

@@ -14,6 +14,7 @@ from tests.tools.conftest import FakeTerraform
 from tools.deploy import environments as differences
 from tools.deploy.environments import Cell, compare, markdown, read_differences, read_reasons, read_values, show
 from tools.deploy.terraform import TerraformError
+from tools.deploy.tfvars import variable_files
 from tools.project import CONFIGURATION, deployed_environments, environments
 
 
@@ -62,7 +63,8 @@ class TestValues:
     def test_refused(self, tmp_path: Path, text: str, said: str) -> None:
         """A file that Terraform refuses is named, with what it says."""
         shutil.copytree(CONFIGURATION / "environments", tmp_path / "environments")
-        shutil.copy2(CONFIGURATION / "variables.tf", tmp_path)
+        for path in variable_files(CONFIGURATION):
+            shutil.copy2(path, tmp_path)
         tfvars = tmp_path / "environments" / "dev.tfvars"
         tfvars.write_text(tfvars.read_text().replace("shard_count = 4\n", f"{text}\n"))
         with pytest.raises(TerraformError, match=said):

@@ -225,7 +225,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("name", ["", "x", "../../x", "pr\0od", "\ud800", "production-of-eu", None, 1])
     def test_name_that_no_environment_has(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: Any) -> None:
-        """A name that terraform/variables.tf would refuse is used for no path and no headline."""
+        """A name that terraform/modules/delayer/variables.tf would refuse is used for no path and no headline."""
         variables = json.loads(kept_plan("unchanged"))["variables"] | {"environment": {"value": name}}
         assert "and none can have that name" in self.refused(capsys, self.changed(tmp_path, variables=variables))
 
