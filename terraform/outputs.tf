@@ -40,27 +40,47 @@ output "delayer_queue_url" {
   value       = module.delayer.delayer_queue_url
 }
 
+output "failure_bucket_arn" {
+  description = "The ARN of the bucket for stream records that could not be handled."
+  value       = module.delayer.failure_bucket_arn
+}
+
 output "failure_bucket_name" {
   description = "The name of the bucket for stream records that could not be handled."
   value       = module.delayer.failure_bucket_name
 }
 
+output "function_arns" {
+  description = "The ARNs of the functions, by plain name."
+  value       = module.delayer.function_arns
+}
+
 output "function_names" {
   description = "The names of the functions in this environment, by plain name."
-  value       = { for name, function in module.delayer.functions : name => function.name }
+  value       = module.delayer.function_names
 }
 
 output "log_group_names" {
-  description = "The log groups of the functions, by plain name."
-  value       = { for name, function in module.delayer.functions : name => function.log_group_name }
+  description = "The names of the log groups of the functions, by plain name."
+  value       = module.delayer.log_group_names
 }
 
 output "sweep_workers" {
   description = "The number of parallel sweeps each minute."
-  value       = var.sweep_workers
+  value       = module.delayer.sweep_workers
+}
+
+output "table_arn" {
+  description = "The ARN of the schedule table."
+  value       = module.delayer.table_arn
 }
 
 output "table_name" {
   description = "The name of the schedule table, which has the schedules that are accepted and not yet due."
   value       = module.delayer.table_name
+}
+
+output "table_stream_arn" {
+  description = "The ARN of the table's stream."
+  value       = module.delayer.table_stream_arn
 }

@@ -10,8 +10,8 @@ from tests.plan.planned import call, delayer, expressions, of_type, references, 
 POST = "POST /schedules"
 ROUTE = f'module.http_api.aws_apigatewayv2_route.this["{POST}"]'
 STAGE = "module.http_api.aws_apigatewayv2_stage.this"
-INTEGRATION = 'module.http_api.aws_apigatewayv2_integration.function["api-schedule-post"]'
-PERMISSION = f'module.http_api.aws_lambda_permission.api["{POST}"]'
+INTEGRATION = 'module.http_api.aws_apigatewayv2_integration.this["POST /schedules"]'
+PERMISSION = f'module.http_api.aws_lambda_permission.route["{POST}"]'
 
 
 def test_only_route_is_post_schedules_with_iam(plan: Any) -> None:
@@ -37,8 +37,8 @@ def test_route_calls_its_function_with_payload_format_2(plan: Any) -> None:
     integration = values(plan, INTEGRATION)
     assert (integration["integration_type"], integration["payload_format_version"]) == ("AWS_PROXY", "2.0")
     assert references(expressions(plan, INTEGRATION)["integration_uri"]) == ["each.value.invoke_arn", "each.value"]
-    assert "aws_apigatewayv2_integration.function" in references(expressions(plan, ROUTE)["target"])
-    assert "local.functions" in references(call(plan, "http_api")["functions"])
+    assert "aws_apigatewayv2_integration.this" in references(expressions(plan, ROUTE)["target"])
+    assert "local.functions" in references(call(plan, "http_api")["routes"])
 
 
 def test_only_this_route_may_call_the_function(plan: Any) -> None:
@@ -46,7 +46,7 @@ def test_only_this_route_may_call_the_function(plan: Any) -> None:
     permission = values(plan, PERMISSION)
     assert permission["principal"] == "apigateway.amazonaws.com"
     assert permission["function_name"].endswith("-api-schedule-post")
-    assert permission["statement_id"] == "POST-schedules"
+    assert permission["statement_id"] == "post-schedules"
     assert "aws_apigatewayv2_api.this.execution_arn" in references(expressions(plan, PERMISSION)["source_arn"])
 
 
@@ -57,7 +57,7 @@ def test_route_waits_for_its_permission(plan: Any) -> None:
         for resource in delayer(plan)["module_calls"]["http_api"]["module"]["resources"]
         if resource["type"] == "aws_apigatewayv2_route"
     )
-    assert route["depends_on"] == ["aws_lambda_permission.api"]
+    assert route["depends_on"] == ["aws_lambda_permission.route"]
 
 
 def test_stage_limits_rate_and_burst(plan: Any, environment: str) -> None:

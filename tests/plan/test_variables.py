@@ -140,8 +140,9 @@ def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
     """The outputs by which the environment is used."""
     assert set(plan.configuration["root_module"]["outputs"]) == {
         "api_execution_arn", "api_id", "api_url", "aws_region", "delayer_dead_letter_queue_arn",
-        "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_name",
-        "function_names", "log_group_names", "sweep_workers", "table_name",
+        "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_arn",
+        "failure_bucket_name", "function_arns", "function_names", "log_group_names", "sweep_workers", "table_arn",
+        "table_name", "table_stream_arn",
     }  # fmt: skip
 
 

@@ -58,24 +58,35 @@ output "failure_bucket_name" {
   value       = module.failure_bucket.bucket.name
 }
 
-output "functions" {
-  description = "The functions by plain name, each with arn, name, log_group_arn, log_group_name, role_arn and role_name."
-  value = {
-    for name, function in local.functions : name => {
-      arn            = function.module.function.arn
-      log_group_arn  = function.module.log_group.arn
-      log_group_name = function.module.log_group.name
-      name           = function.module.function.function_name
-      role_arn       = function.module.role.arn
-      role_name      = function.module.role.name
-    }
-  }
+output "function_arns" {
+  description = "The ARNs of the functions, by plain name."
+  value       = { for name, function in local.functions : name => function.module.function.arn }
+}
+
+output "function_names" {
+  description = "The names of the functions in this environment, by plain name."
+  value       = { for name, function in local.functions : name => function.module.function.function_name }
 
   # A validation of the variable can't read the map of functions, which depends on the variable.
   precondition {
     condition     = length(setsubtract(keys(var.reserved_concurrency), keys(local.functions))) == 0
     error_message = "reserved_concurrency names a function that does not exist: ${join(", ", setsubtract(keys(var.reserved_concurrency), keys(local.functions)))}. Concurrency can be reserved for ${join(", ", keys(local.functions))}."
   }
+}
+
+output "function_role_arns" {
+  description = "The ARNs of the roles of the functions, by plain name."
+  value       = { for name, function in local.functions : name => function.module.role.arn }
+}
+
+output "log_group_arns" {
+  description = "The ARNs of the log groups of the functions, by plain name."
+  value       = { for name, function in local.functions : name => function.module.log_group.arn }
+}
+
+output "log_group_names" {
+  description = "The names of the log groups of the functions, by plain name."
+  value       = { for name, function in local.functions : name => function.module.log_group.name }
 }
 
 output "minute_rule_arns" {
@@ -86,6 +97,11 @@ output "minute_rule_arns" {
 output "stream_mapping_arn" {
   description = "The ARN of the event source mapping from the table's stream to the fast track."
   value       = aws_lambda_event_source_mapping.stream.arn
+}
+
+output "sweep_workers" {
+  description = "The number of parallel sweeps each minute."
+  value       = var.sweep_workers
 }
 
 output "table_arn" {

@@ -1,17 +1,12 @@
 # An HTTP API whose routes call functions.
 
-locals {
-  # The name of the function that answers a route, by route.
-  routes = merge([for name, function in var.functions : { for route in function.routes : route => name }]...)
-}
-
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   protocol_type = "HTTP"
 }
 
-resource "aws_apigatewayv2_integration" "function" {
-  for_each = var.functions
+resource "aws_apigatewayv2_integration" "this" {
+  for_each = var.routes
 
   api_id                 = aws_apigatewayv2_api.this.id
   integration_type       = "AWS_PROXY"
@@ -34,16 +29,16 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
-  for_each = local.routes
+  for_each = var.routes
 
   api_id             = aws_apigatewayv2_api.this.id
   authorization_type = var.authorization.type
   authorizer_id      = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
   route_key          = each.key
-  target             = "integrations/${aws_apigatewayv2_integration.function[each.value].id}"
+  target             = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
 
   # The API answers 500 to a request that comes before it may call the function.
-  depends_on = [aws_lambda_permission.api]
+  depends_on = [aws_lambda_permission.route]
 }
 
 resource "aws_apigatewayv2_stage" "this" {
@@ -79,14 +74,13 @@ resource "aws_cloudwatch_log_group" "access" {
   retention_in_days = var.log_retention_days
 }
 
-resource "aws_lambda_permission" "api" {
-  for_each = local.routes
+resource "aws_lambda_permission" "route" {
+  for_each = var.routes
 
   action        = "lambda:InvokeFunction"
-  function_name = var.functions[each.value].function_name
+  function_name = each.value.function_name
   principal     = "apigateway.amazonaws.com"
   # This route of this API, in any stage.
-  source_arn = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(each.key, " /", "/")}"
-  # "GET /schedules/{scheduleId}" becomes GET-schedules-scheduleId.
-  statement_id = trim(replace(each.key, "/[^A-Za-z0-9]+/", "-"), "-")
+  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(each.key, " /", "/")}"
+  statement_id = replace(lower(each.key), "/[^a-z]+/", "-")
 }

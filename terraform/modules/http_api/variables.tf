@@ -8,16 +8,6 @@ variable "authorization" {
   nullable = false
 }
 
-variable "functions" {
-  description = "The functions by plain name, each with the routes that it answers, like \"POST /schedules\"."
-  type = map(object({
-    function_name = string
-    invoke_arn    = string
-    routes        = list(string)
-  }))
-  nullable = false
-}
-
 variable "log_retention_days" {
   description = "How many days CloudWatch Logs keeps the access log."
   type        = number
@@ -30,8 +20,14 @@ variable "name" {
   nullable    = false
 }
 
+variable "routes" {
+  description = "The function that answers each route, by route, like \"POST /schedules\"."
+  type        = map(object({ function_name = string, invoke_arn = string }))
+  nullable    = false
+}
+
 variable "throttling" {
-  description = "The limits of the API: the steady rate in requests a second, and the burst in requests."
+  description = "The limits of all routes together: the steady rate in requests a second, and the burst in requests."
   type        = object({ rate_limit = number, burst_limit = number })
   nullable    = false
 }
