@@ -55,7 +55,7 @@ _WRITES_PER_SECOND = 1_000
 _LATENCY_SECONDS = TIMING.call_seconds
 #: Lambda asks a shard of a stream four times a second (AWS Lambda developer guide, "DynamoDB").
 _POLL_SECONDS = TIMING.poll_seconds
-#: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
+#: In terraform/modules/delayer/stream_dynamodb_fasttrack_enqueuer.tf.
 _FAST_TRACK_TIMEOUT_SECONDS = 60
 #: A sweep after these would come too late.
 _MOST_TICKS = 14

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tools import terminal
-from tools.deploy.tfvars import check_files, check_version, declared_variables
+from tools.deploy.tfvars import check_files, check_version, declared_variables, variable_files
 from tools.processes import run
 from tools.project import CONFIGURATION, CommandError, deployed_environments
 from tools.terraform import plain_text, terraform_command
@@ -59,9 +60,9 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     names = declared_variables(configuration)
     # A folder with nothing but the variables needs no provider, no state and no network.
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "variables.tf").write_text(_declarations(configuration), encoding="utf-8")
-        # The module's only variable without a default that is no setting.
-        command = [*terraform_command(), f"-chdir={folder}", "console", "-var=package_folder="]
+        for path in variable_files(configuration):
+            shutil.copy(path, folder)
+        command = [*terraform_command(), f"-chdir={folder}", "console"]
         done = run(
             [*command, f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}"],
             said=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
@@ -75,15 +76,6 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     text = json.loads(done.output.strip().splitlines()[-1]).replace("$${", "${").replace("%%{", "%{")
     values: dict[str, Any] = json.loads(text)
     return values
-
-
-def _declarations(configuration: Path) -> str:
-    """Return the module's variables, which have the defaults, and those that only the root has."""
-    module = (configuration / "modules" / "delayer" / "variables.tf").read_text(encoding="utf-8")
-    root = (configuration / "variables.tf").read_text(encoding="utf-8")
-    blocks = re.findall(r'^variable "(\w+)" \{$(.*?)^\}$', root, re.MULTILINE | re.DOTALL)
-    own = [f'variable "{name}" {{{body}}}\n' for name, body in blocks if f'variable "{name}"' not in module]
-    return "\n".join([module, *own])
 
 
 def compare(

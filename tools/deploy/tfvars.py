@@ -20,7 +20,9 @@ from tools.processes import run
 from tools.project import CONFIGURATION, CommandError
 from tools.terraform import document_in, plain_text, terraform_command
 
-__all__ = ["check_environment", "check_files", "check_version", "declared_variables"]
+__all__ = ["check_environment", "check_files", "check_version", "declared_variables", "variable_files"]
+
+_DECLARATION = re.compile(r'^variable "(\w+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,17 @@ def _problem(environment: str, file: Path, setting: _Setting, configuration: Pat
 
 def declared_variables(configuration: Path) -> list[str]:
     """Return the names of the variables that a configuration declares."""
-    return re.findall(r'^variable "(\w+)"', (configuration / "variables.tf").read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for path in variable_files(configuration) for name in _DECLARATION.findall(_text(path))]
+
+
+def variable_files(configuration: Path) -> list[Path]:
+    """Return the files of a configuration that declare variables."""
+    return [path for path in sorted(configuration.glob("*.tf")) if _DECLARATION.search(_text(path))]
 
 
 def check_version(configuration: Path = CONFIGURATION) -> None:
     """Raise CommandError if the configuration does not take this Terraform. Every init says so itself."""
-    required = re.search(r"required_version *=.*", (configuration / "versions.tf").read_text(encoding="utf-8"))
+    required = re.search(r"required_version *=.*", _text(configuration / "versions.tf"))
     assert required
     for each in _diagnostics({"versions.tf": f"terraform {{\n{required[0]}\n}}\n"}):
         said = f"{each['summary']} {each['snippet']['code']} {each['detail']}"
@@ -104,7 +111,7 @@ def _diagnostics(files: Mapping[str, str]) -> list[Any]:
 
 def _read(files: list[Path]) -> Iterator[list[_Setting]]:
     """Yield each file's settings, in order. What is no setting is left to Terraform's own errors."""
-    diagnostics = _diagnostics({f"{file.name}.tf": file.read_text(encoding="utf-8") for file in files})
+    diagnostics = _diagnostics({f"{file.name}.tf": _text(file) for file in files})
     for file in files:
         found = [
             _Setting(name[1], each["range"]["start"]["line"], each["snippet"]["code"])
@@ -113,3 +120,7 @@ def _read(files: list[Path]) -> Iterator[list[_Setting]]:
             and (name := re.match(r'An argument named "([^"]+)" is not expected here', each["detail"]))
         ]
         yield sorted(found, key=lambda setting: setting.line)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

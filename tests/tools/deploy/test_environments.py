@@ -13,6 +13,7 @@ from rich.console import Console
 from tests.support.fake_terraform import FakeTerraform
 from tools.deploy import environments as differences
 from tools.deploy.environments import Cell, compare, markdown, read_differences, read_reasons, read_values, show
+from tools.deploy.tfvars import variable_files
 from tools.project import CONFIGURATION, CommandError, deployed_environments, environments
 
 
@@ -61,8 +62,8 @@ class TestValues:
     def test_refused(self, tmp_path: Path, text: str, said: str) -> None:
         """A file that Terraform refuses is named, with what it says."""
         shutil.copytree(CONFIGURATION / "environments", tmp_path / "environments")
-        shutil.copytree(CONFIGURATION / "modules" / "delayer", tmp_path / "modules" / "delayer")
-        shutil.copy2(CONFIGURATION / "variables.tf", tmp_path)
+        for path in variable_files(CONFIGURATION):
+            shutil.copy2(path, tmp_path)
         tfvars = tmp_path / "environments" / "dev.tfvars"
         tfvars.write_text(tfvars.read_text().replace("shard_count = 4\n", f"{text}\n"))
         with pytest.raises(CommandError, match=said):

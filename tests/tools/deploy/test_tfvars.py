@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.deploy.tfvars import check_files, check_version
+from tools.deploy.tfvars import check_files, check_version, variable_files
 from tools.project import CONFIGURATION, CommandError, environments
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def configuration(tmp_path: Path) -> Path:
     """A copy of the variables and the environments' files, to be changed."""
     shutil.copytree(CONFIGURATION / "environments", tmp_path / "environments")
-    for name in ("variables.tf", "versions.tf"):
-        shutil.copy2(CONFIGURATION / name, tmp_path)
+    for path in (*variable_files(CONFIGURATION), CONFIGURATION / "versions.tf"):
+        shutil.copy2(path, tmp_path)
     return tmp_path
 
 
