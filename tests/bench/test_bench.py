@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -20,7 +19,7 @@ from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.bursts import Burst, lanes_to_play
 from bench.bursts_picture import picture_of
 from bench.canned_aws import Account
-from bench.packages import FAST_TRACK, POST, ROOT, SWEEP, Function
+from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import BenchError
 from bench.startup import Start
 from bench.stream import batches, lane
@@ -470,13 +469,3 @@ class TestLateness:
     def test_bounds(self, arrived: list[tuple[str, float]], name: str) -> None:
         """A message that is early, missing or comes twice fails the benchmark."""
         assert [figure.name for figure in self.of(*arrived) if not figure.is_good] == [name]
-
-
-def test_figures_of_the_readme() -> None:
-    """Every figure that the README quotes is in docs/benchmarks.md."""
-    text = (ROOT / "README.md").read_text()
-    rows = text[text.index("What `make bench` measures") : text.index("## When to use something else")].splitlines()[4:]
-    quoted = [number for row in rows if row for number in re.findall(r"\d[\d,.]*\d", row.split("|")[2])]
-    measured = set(re.findall(r"\d[\d,.]*\d", (ROOT / "docs" / "benchmarks.md").read_text()))
-    assert len(quoted) >= 10
-    assert set(quoted) <= measured

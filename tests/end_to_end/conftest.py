@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import write_program
-from tests.support.readme import cancel_command
+from tests.support.documents import cancel_command
 from tests.support.waiting import comes_true
 from tools.local.stack import REGION, Answer, Stack, stack_in
 
@@ -31,7 +31,7 @@ PERIOD_SECONDS = 60
 #: The schedules of the scenario for which no message comes.
 NOT_DUE = {"far", "cancelled", "repeated", "repeated again"}
 
-#: Stands in for the AWS CLI: does what README.md's command asks for, and ends as the CLI does.
+#: Stands in for the AWS CLI: does what docs/api.md's command asks for, and ends as the CLI does.
 AWS_CLI = """
 import boto3, json, sys
 assert sys.argv[1:3] == ["dynamodb", "delete-item"]
@@ -214,7 +214,7 @@ def is_stored(stack: Stack, scenario: Scenario, name: str) -> bool:
 
 
 def cancel(stack: Stack, schedule_id: str, programs: Path) -> subprocess.CompletedProcess[str]:
-    """Run README.md's command that cancels a schedule, with a stand-in for the AWS CLI in a folder."""
+    """Run docs/api.md's command that cancels a schedule, with a stand-in for the AWS CLI in a folder."""
     write_program(programs / "aws", AWS_CLI)
     added = {
         "AWS_DEFAULT_REGION": REGION,

@@ -71,7 +71,7 @@ def test_what_is_not_due_stays_in_the_table(scenario: Scenario, stack: Stack) ->
 
 
 def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
-    """README.md's command shows the record; nothing was sent for it, and it was counted."""
+    """docs/api.md's command shows the record; nothing was sent for it, and it was counted."""
     done = scenario.cancellations["cancelled"]
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["payload"]["S"] == scenario.payloads["cancelled"]
@@ -80,7 +80,7 @@ def test_a_record_removed_early_is_cancelled(scenario: Scenario) -> None:
 
 
 def test_a_record_that_is_due_soon_is_not_cancelled(scenario: Scenario) -> None:
-    """README.md's command deletes nothing within 960 s of the pointInTime, and the message comes when it is due."""
+    """docs/api.md's command deletes nothing within 960 s of the pointInTime, and the message comes when it is due."""
     done = scenario.cancellations["cancelled too late"]
     assert (done.returncode, done.stdout) == (1, "")
     assert "ConditionalCheckFailedException" in done.stderr
