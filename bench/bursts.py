@@ -24,17 +24,15 @@ from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import lane
 from bench.table import Figure, at_most
-from tools.capacity.model import (
+from tools.capacity.declared import (
     BATCH_RECORDS,
     DELAYER_PERIOD_SECONDS,
     FAST_TRACK_MEMORY_MB,
     PARALLELIZATION_FACTOR,
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
-    TIMING,
-    handover_seconds,
-    processors,
 )
+from tools.capacity.model import TIMING, handover_seconds, processors
 
 __all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
 

@@ -13,8 +13,8 @@ import pytest
 import tftest
 
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import open_workspace, terraform_command
 from tools.project import environments, functions
+from tools.terraform import open_workspace, terraform_command
 
 type MakePlan = Callable[..., Any]
 

@@ -16,8 +16,8 @@ import pytest
 
 from tests.plan.planned import WITHOUT_RESOURCE, of_type
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import LOCAL_STATE, TerraformError, Workspace, process_variables
-from tools.project import CONFIGURATION, ROOT
+from tools.project import CONFIGURATION, ROOT, CommandError
+from tools.terraform import LOCAL_STATE, Workspace, process_variables
 
 ACCOUNT = "111122223333"
 VARIABLES = {
@@ -399,7 +399,7 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
 )
 def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
     """Each wrong value is refused with a sentence that says what it has to be."""
-    with pytest.raises(TerraformError) as error:
+    with pytest.raises(CommandError) as error:
         bootstrap(**{variable: value for variable, (value, _) in wrong.items()})
     said = " ".join(str(error.value).replace("│", " ").split())
     assert [sentence for _, sentence in wrong.values() if sentence not in said] == []

@@ -14,12 +14,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from tools.deploy.explanations import explain
-from tools.deploy.terraform import TerraformError, document_in, plain_text, terraform_command
+from tools import project
+from tools.explanations import explain
 from tools.processes import run
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, CommandError
+from tools.terraform import document_in, plain_text, terraform_command
 
-__all__ = ["check_files", "check_version", "declared_variables", "variable_files"]
+__all__ = ["check_environment", "check_files", "check_version", "declared_variables", "variable_files"]
 
 _DECLARATION = re.compile(r'^variable "(\w+)"', re.MULTILINE)
 
@@ -39,8 +40,14 @@ class _Setting:
         return found[1] if found else None
 
 
+def check_environment(name: str) -> None:
+    """Raise CommandError if there is no environment of this name, or if its files are wrong."""
+    project.check_environment(name)
+    check_files(name)
+
+
 def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
-    """Raise TerraformError if a file sets an unknown variable, or names another environment or its state."""
+    """Raise CommandError if a file sets an unknown variable, or names another environment or its state."""
     folder = configuration / "environments"
     names = (f"{environment}.tfvars", f"{environment}.s3.tfbackend")
     files = [folder / name for name in names if (folder / name).exists()]
@@ -51,7 +58,7 @@ def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
         if (problem := _problem(environment, file, setting, configuration))
     ]
     if problems:
-        raise TerraformError("\n".join(problems))
+        raise CommandError("\n".join(problems))
 
 
 def _problem(environment: str, file: Path, setting: _Setting, configuration: Path) -> str | None:
@@ -82,16 +89,16 @@ def variable_files(configuration: Path) -> list[Path]:
 
 
 def check_version(configuration: Path = CONFIGURATION) -> None:
-    """Raise TerraformError if the configuration does not take this Terraform. Every init says so itself."""
+    """Raise CommandError if the configuration does not take this Terraform. Every init says so itself."""
     required = re.search(r"required_version *=.*", _text(configuration / "versions.tf"))
     assert required
     for each in _diagnostics({"versions.tf": f"terraform {{\n{required[0]}\n}}\n"}):
         said = f"{each['summary']} {each['snippet']['code']} {each['detail']}"
-        raise TerraformError(explain(said, "", "terraform") or said)
+        raise CommandError(explain(said, "", "terraform") or said)
 
 
 def _diagnostics(files: Mapping[str, str]) -> list[Any]:
-    """Return what Terraform finds wrong with a configuration of these files. Raises TerraformError."""
+    """Return what Terraform finds wrong with a configuration of these files. Raises CommandError."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
@@ -99,7 +106,7 @@ def _diagnostics(files: Mapping[str, str]) -> list[Any]:
     try:
         return list(document_in(done.output)["diagnostics"])
     except (ValueError, KeyError, TypeError):
-        raise TerraformError(f"terraform validate failed:\n{plain_text(done.errors)}") from None
+        raise CommandError(f"terraform validate failed:\n{plain_text(done.errors)}") from None
 
 
 def _read(files: list[Path]) -> Iterator[list[_Setting]]:
