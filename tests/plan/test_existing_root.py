@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import LOCAL_STATE, Workspace, process_variables
 from tools.project import CONFIGURATION, ROOT, functions
-from tools.review.dangers import find_dangers
 from tools.review.plan import plan_from
+from tools.review.rules import find_dangers
+from tools.terraform import LOCAL_STATE, Workspace, process_variables
 
 
 @pytest.fixture(scope="module")
