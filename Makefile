@@ -221,9 +221,10 @@ lint: .venv/tests/.installed ## Check format, lint and types
 	@.venv/tests/bin/python -m mypy
 
 .PHONY: format
-format: .venv/tests/.installed ## Format the code, and mend what ruff can mend
+format: .venv/tests/.installed ## Format the code, and write the modules' READMEs
 	@.venv/tests/bin/ruff check --fix --quiet . || true
 	@.venv/tests/bin/ruff format .
+	@.venv/tests/bin/python -m tools.toolchain.module_readmes
 
 .PHONY: help
 help: ## List the targets
