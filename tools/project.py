@@ -11,6 +11,7 @@ __all__ = [
     "CONFIGURATION",
     "DIST",
     "FAST_TRACK",
+    "LOCAL",
     "POST",
     "ROOT",
     "SWEEP",

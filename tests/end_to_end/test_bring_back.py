@@ -80,7 +80,7 @@ def test_what_lies_in_the_failure_bucket_is_listed_with_reasons(redriven: Redriv
     assert "KeyError('payload')" in redriven.listed
     assert redriven.schedule.schedule_id in redriven.listed
     assert "RecordAgeExceeded" in redriven.listed
-    assert "2 objects lie in the failure bucket." in redriven.listed
+    assert "2 objects are in the failure bucket." in redriven.listed
     assert "No message lies in the dead-letter queue" in redriven.listed
 
 

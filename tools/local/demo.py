@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ __all__ = [
     "Arrivals",
     "Posted",
     "Verdict",
+    "arriving",
     "conclude",
     "consuming",
     "post",
@@ -69,13 +70,18 @@ class Arrivals:
 
     #: Every time of arrival by scheduleId, in seconds since 1970.
     times: dict[str, list[float]] = field(default_factory=dict)
+    #: The MessageIds by scheduleId: SQS may hand one message out twice.
+    message_ids: dict[str, set[str]] = field(default_factory=dict)
     #: The path of each schedule, from the functions' logs: "fast track" or "sweep".
     paths: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hear(self, message: Any, at: float) -> None:
         """Add a message of SQS."""
-        self.add(message["MessageAttributes"]["scheduleId"]["StringValue"], at)
+        schedule_id = message["MessageAttributes"]["scheduleId"]["StringValue"]
+        with self._lock:
+            self.message_ids.setdefault(schedule_id, set()).add(message["MessageId"])
+        self.add(schedule_id, at)
 
     def add(self, schedule_id: str, at: float) -> None:
         """Add an arrival of a schedule's message."""
@@ -248,35 +254,42 @@ def draw(path: Path, table: Table, verdict: Verdict) -> None:
     path.write_text(console.export_svg(title="make demo", unique_id="demo"), encoding="utf-8")
 
 
-def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
-    """Show the arrivals until all are there and no more came for a while, or patience ends."""
-    if console.is_terminal:
-        with Live(view(posted, arrivals), console=console, refresh_per_second=4) as live:
-            for _ in _until_complete(stack, posted, arrivals):
-                live.update(view(posted, arrivals))
-        return
-    with shown_progress(console) as progress:
-        for arrived in _until_complete(stack, posted, arrivals):
-            progress("Receiving messages", arrived, len(posted))
-    console.print(view(posted, arrivals))
+def arriving(arrivals: Arrivals, due: Mapping[str, int], patience: float, aftermath: float) -> Iterator[int]:
+    """Yield the number of schedules that have arrived, four times a second, until the end of the wait.
 
-
-def _until_complete(stack: Stack, posted: list[Posted], arrivals: Arrivals) -> Iterator[int]:
-    """Yield the number of arrivals four times a second, and read the paths along the way."""
-    deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
-    complete_at: float | None = None
+    Args:
+        arrivals: grows meanwhile.
+        due: the pointInTime of each scheduleId.
+        patience: seconds to wait after the last pointInTime.
+        aftermath: seconds to wait after the last arrival, so that second deliveries are seen.
+    """
+    deadline = max(due.values()) + patience
     while time.time() < deadline:
         time.sleep(0.25)
-        arrived = len(arrivals.times)
-        if int(time.time() * 4) % 8 == 0:
-            read_paths(stack, arrivals)
+        arrived = sum(schedule_id in arrivals.times for schedule_id in due)
         yield arrived
-        if arrived >= len(posted):
-            complete_at = complete_at or time.time()
-            if time.time() > complete_at + AFTERMATH_SECONDS:
-                break
+        if arrived == len(due):
+            deadline = min(deadline, time.time() + aftermath)
+
+
+def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
+    """Show the arrivals until all are there and no more came for a while, or patience ends."""
+    due = {schedule.schedule_id: schedule.point_in_time for schedule in posted}
+    counts = arriving(arrivals, due, PATIENCE_SECONDS, AFTERMATH_SECONDS)
+    if console.is_terminal:
+        with Live(view(posted, arrivals), console=console, refresh_per_second=4) as live:
+            for number, _ in enumerate(counts):
+                if number % 8 == 0:
+                    read_paths(stack, arrivals)
+                live.update(view(posted, arrivals))
+            read_paths(stack, arrivals)
+            live.update(view(posted, arrivals))
+        return
+    with shown_progress(console) as progress:
+        for arrived in counts:
+            progress("Receiving messages", arrived, len(posted))
     read_paths(stack, arrivals)
-    yield len(arrivals.times)
+    console.print(view(posted, arrivals))
 
 
 def _clock(at: float) -> str:

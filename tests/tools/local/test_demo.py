@@ -220,7 +220,8 @@ class TestDemonstration:
         self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A log gets no control characters."""
-        monkeypatch.setattr(demo, "_until_complete", lambda *_: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "arriving", lambda *_: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "read_paths", lambda *_: None)
         console = Console(file=StringIO(), width=120, force_terminal=False)
         demo.watch(Stack("", Path()), posted, arrived(a=0.25, b=0.5, c=0.5), console)
         said = shown(console)

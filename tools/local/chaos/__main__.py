@@ -25,15 +25,14 @@ from tools.local.chaos.outcome import (
     MAPPING_OFF,
     RULE_OFF,
     SCHEDULES,
-    MessageArrivals,
     Outcome,
     Posts,
     report,
 )
 from tools.local.chaos.picture import draw
 from tools.local.chaos.proxy import Proxy
-from tools.local.demo import Arrivals, consuming, read_paths
-from tools.local.stack import Stack, free_port, stack_in
+from tools.local.demo import Arrivals, arriving, consuming, read_paths
+from tools.local.stack import Progress, Stack, free_port, stack_in
 from tools.project import ROOT
 from tools.terminal import run, shown_progress
 
@@ -47,7 +46,7 @@ _PICTURE = ROOT / "docs" / "chaos.png"
 _PARTIAL, _KILL = 0.1, 0.02
 
 
-def post_all(stack: Stack, chance: random.Random, start: float, console: Console) -> Posts:
+def post_all(stack: Stack, chance: random.Random, start: float, progress: Progress) -> Posts:
     """Post every schedule until it is accepted. Raises TerraformError if one never is."""
     dues = [BURST_DUE] * BURST + [chance.randint(20, LAST_DUE) for _ in range(SCHEDULES - BURST)]
     # The soonest first, or they would be overdue before their turn.
@@ -65,8 +64,7 @@ def post_all(stack: Stack, chance: random.Random, start: float, console: Console
                 posts.requests += 1
                 if answer.status == 201:  # noqa: PLR2004
                     posts.due[answer.body["scheduleId"]] = due
-                    if len(posts.due) % 500 == 0:
-                        console.print(f"  {len(posts.due)} of {SCHEDULES} accepted")
+                    progress("Posting schedules", len(posts.due), SCHEDULES)
                     return
             time.sleep(0.2)
         raise TerraformError(f"schedule {number} was refused 50 times, last with {answer.status}: {answer.body}")
@@ -114,21 +112,6 @@ def outages(stack: Stack, start: float, console: Console) -> Iterator[None]:
         player.join()
 
 
-def wait_for_all(posts: Posts, arrivals: Arrivals, console: Console) -> None:
-    """Wait until every schedule has arrived and second messages had their time, or until patience ends."""
-    last = max(posts.due.values())
-    shown = 0.0
-    complete_at: float | None = None
-    while time.time() < last + PATIENCE_SECONDS and not (complete_at and time.time() > complete_at + AFTERMATH_SECONDS):
-        time.sleep(0.5)
-        missing = len(posts.due.keys() - arrivals.times.keys())
-        if time.time() > shown + 30:
-            shown = time.time()
-            console.print(f"  {len(posts.due) - missing} of {len(posts.due)} have arrived")
-        if not missing and time.time() > last:
-            complete_at = complete_at or time.time()
-
-
 def count_left(stack: Stack) -> dict[str, int]:
     """Count the records and messages in the places that should be empty at the end."""
     table = stack.client("dynamodb").scan(TableName=stack.outputs["table_name"], Select="COUNT")["Count"]
@@ -155,10 +138,11 @@ def play(seed: int, logs: Path, console: Console) -> Outcome:
         proxy = Proxy(port, stack.endpoint, logs)
         cleanup.callback(proxy.stop)
         proxy.wait_until_ready()
-        arrivals, start = MessageArrivals(), time.time()
-        with consuming(stack, arrivals), outages(stack, start, console):
-            posts = post_all(stack, random.Random(seed), start, console)
-            wait_for_all(posts, arrivals, console)
+        arrivals, start = Arrivals(), time.time()
+        with consuming(stack, arrivals), outages(stack, start, console), shown_progress(console) as progress:
+            posts = post_all(stack, random.Random(seed), start, progress)
+            for arrived in arriving(arrivals, posts.due, PATIENCE_SECONDS, AFTERMATH_SECONDS):
+                progress("Receiving messages", arrived, SCHEDULES)
         read_paths(stack, arrivals)
         with journal_path.open(encoding="utf-8") as lines:
             journal = read_journal(lines, proxy.fired)
