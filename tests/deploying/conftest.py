@@ -138,7 +138,8 @@ def make_clone(root: Path, *, is_older: bool = False) -> Path:
     (root / "build").mkdir()
     for path in [*(ROOT / "build").glob("*.*"), ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / "requirements.txt"]:
         shutil.copy2(path, root / path.relative_to(ROOT))
-    for name in (".venv", "build/cache"):
+    for name in (".venv", "build/work/cache"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(ROOT / name)
     tfvars = root / "terraform" / "bootstrap" / "terraform.tfvars"
     ids = {} if is_older else {"repository_owner_id": OWNER_ID, "repository_id": REPOSITORY_ID}

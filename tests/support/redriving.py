@@ -123,7 +123,7 @@ class Failed:
     def list(self) -> str:
         """Return what make failures prints."""
         printed = io.StringIO()
-        assert show(self.environment, Console(file=printed, width=300))
+        show(self.environment, Console(file=printed, width=300))
         return printed.getvalue()
 
 

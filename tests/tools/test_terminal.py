@@ -15,7 +15,7 @@ from rich.console import Console
 from tests.support.failures import client_error
 from tests.support.waiting import comes_true
 from tools import terminal
-from tools.deploy.terraform import TerraformError
+from tools.project import CommandError
 
 
 def shown(console: Console) -> str:
@@ -88,7 +88,7 @@ class TestRun:
     @pytest.mark.parametrize(
         ("error", "line"),
         [
-            (TerraformError("no such thing"), "no such thing"),
+            (CommandError("no such thing"), "no such thing"),
             (PermissionError(13, "Permission denied", "build/work"), "[Errno 13] Permission denied: 'build/work'"),
             (client_error("AccessDenied", 403, "Invoke"), str(client_error("AccessDenied", 403, "Invoke"))),
             (EndpointConnectionError(endpoint_url="http://a"), 'Could not connect to the endpoint URL: "http://a"'),

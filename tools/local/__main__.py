@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.local.stack import LOCAL_FOLDER, REGION, Stack, keep, running_stack, start, stop, warm_up
+from tools.project import CommandError
 from tools.terminal import run, shown_progress
 
 __all__ = ["describe", "parse_port"]
@@ -67,16 +67,16 @@ End it: make local-stop
 
 
 def parse_port(text: str) -> int | None:
-    """Return PORT, or None if it is empty. Raises TerraformError if it is not a port."""
+    """Return PORT, or None if it is empty. Raises CommandError if it is not a port."""
     if not text:
         return None
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _LARGEST_PORT:
-        raise TerraformError(f"PORT must be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
+        raise CommandError(f"PORT must be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
     return int(text)
 
 
 def up(console: Console, port: int | None) -> bool:
-    """Start the stack unless it is running, and describe it. Raises TerraformError."""
+    """Start the stack unless it is running, and describe it. Raises CommandError."""
     # Beside the stack's folder, which a start empties.
     lock_path = LOCAL_FOLDER.with_name("local.lock")
     lock_path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,10 +84,10 @@ def up(console: Console, port: int | None) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TerraformError("another make local is starting the stack: wait until it is done") from None
+            raise CommandError("another make local is starting the stack: wait until it is done") from None
         running = running_stack()
         if running is not None and port not in (None, used := urlsplit(running.endpoint).port):
-            raise TerraformError(
+            raise CommandError(
                 f"the local stack is already running on port {used}: omit PORT={port}, or run make local-stop first"
             )
         stack = running or _start(console, port)

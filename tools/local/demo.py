@@ -20,10 +20,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.deploy.terraform import TerraformError
-from tools.local.stack import Progress, Stack, start, stop
-from tools.project import FAST_TRACK, ROOT, SWEEP
-from tools.terminal import run, shown_progress
+from tools.local.stack import Stack, start, stop
+from tools.project import FAST_TRACK, SWEEP, WORK, CommandError
+from tools.terminal import Progress, parse, run, shown_progress
 
 __all__ = [
     "AFTERMATH_SECONDS",
@@ -139,16 +138,16 @@ def read_paths(stack: Stack, arrivals: Arrivals) -> None:
 
 
 def post(stack: Stack, name: str, point_in_time: int, payload: Any) -> Posted:
-    """Post a schedule. Raises TerraformError if the API refuses it."""
+    """Post a schedule. Raises CommandError if the API refuses it."""
     text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
     answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
     if answer.status != 201:  # noqa: PLR2004
-        raise TerraformError(f"the API answered the schedule {name!r} with {answer.status}: {answer.body}")
+        raise CommandError(f"the API answered the schedule {name!r} with {answer.status}: {answer.body}")
     return Posted(name, answer.body["scheduleId"], point_in_time)
 
 
 def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]:
-    """Post the schedules of the demonstration, and one that is refused. Raises TerraformError at another answer."""
+    """Post the schedules of the demonstration, and one that is refused. Raises CommandError at another answer."""
     now = int(time.time())
     schedules: list[tuple[str, int, Any]] = [
         (_DUE_ALREADY, now - 1, {"demo": "posted too late by its sender, and sent at once"}),
@@ -167,7 +166,7 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
 
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     if refused.status != 400:  # noqa: PLR2004
-        raise TerraformError(f"the API answered a pointInTime on 30 February with {refused.status}, not 400")
+        raise CommandError(f"the API answered a pointInTime on 30 February with {refused.status}, not 400")
     line = f"Posted one for 30 February: it was refused ({refused.status}: {refused.body['detail']}).\n"
     console.print(line, highlight=False, soft_wrap=True)
     return posted
@@ -297,16 +296,16 @@ def _clock(at: float) -> str:
 
 
 def parse_picture(text: str) -> Path | None:
-    """Return PICTURE, or None if it is empty. Raises TerraformError if no picture can be written there."""
+    """Return PICTURE, or None if it is empty. Raises CommandError if no picture can be written there."""
     path = Path(text)
     if text and (path.suffix != ".svg" or not path.parent.is_dir()):
-        raise TerraformError(f"PICTURE must be an .svg file in a folder that exists, not {text!r}")
+        raise CommandError(f"PICTURE must be an .svg file in a folder that exists, not {text!r}")
     return path if text else None
 
 
 def demonstrate(console: Console, picture: Path | None) -> bool:
-    """Run the demonstration; return whether nothing was lost, early or twice. Raises TerraformError."""
-    folder = ROOT / "build" / "work" / f"demo-{os.getpid()}"
+    """Run the demonstration; return whether nothing was lost, early or twice. Raises CommandError."""
+    folder = WORK / f"demo-{os.getpid()}"
     console.print("The delayer on this machine, without an AWS account. This takes three minutes.\n", highlight=False)
     arrivals = Arrivals()
     try:
@@ -332,4 +331,5 @@ def demonstrate(console: Console, picture: Path | None) -> bool:
 
 
 if __name__ == "__main__":
-    run("make demo", lambda console: demonstrate(console, parse_picture("".join(sys.argv[1:]))))
+    arguments = parse(sys.argv[1:], "picture")
+    run("make demo", lambda console: demonstrate(console, parse_picture(arguments.picture)))

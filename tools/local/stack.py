@@ -28,15 +28,15 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tools import processes
-from tools.deploy.terraform import TerraformError, Workspace, open_workspace
-from tools.project import FAST_TRACK, ROOT, SWEEP
+from tools.project import FAST_TRACK, LOCAL, ROOT, SWEEP, WORK, CommandError
+from tools.terminal import Progress
+from tools.terraform import Workspace, open_workspace
 
 __all__ = [
     "ACCESS_KEY",
     "LOCAL_FOLDER",
     "REGION",
     "Answer",
-    "Progress",
     "Stack",
     "free_port",
     "keep",
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 #: The folder of make local's stack.
-LOCAL_FOLDER = ROOT / "build" / "work" / "local"
+LOCAL_FOLDER = WORK / LOCAL
 REGION = "us-east-1"
 
 #: The embedded AWS accepts any account; both parts of the key are this word.
@@ -60,9 +60,6 @@ _STARTS = 3
 _STOP_SECONDS = 10
 
 _PID_FILE = "embedded-aws.pid"
-
-#: Shows progress: the current step, how much of it is done, and of how much (0: it is not counted).
-type Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ def start(
         port: where it listens; on a free port if it is None.
 
     Raises:
-        TerraformError: it did not start, or Terraform failed. Nothing is left of it then.
+        CommandError: it did not start, or Terraform failed. Nothing is left of it then.
     """
     shutil.rmtree(folder, ignore_errors=True)
     try:
@@ -172,7 +169,7 @@ def start(
         # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
         # changes to, because a socket's path is limited to about a hundred characters.
         terraform = stack.variables | {"TMPDIR": "../tmp"}
-        workspace = open_workspace("local", folder, has_local_state=True, variables=terraform)
+        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
         progress("Planning the Terraform", 0, 0)
         planned = _run(workspace, "plan", "-var-file=environments/local.tfvars", "-out=local.tfplan")
         total = next(message["changes"]["add"] for message in planned if message["type"] == "change_summary")
@@ -244,13 +241,13 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int | None 
     `added` are variables for its environment. Without a `port` it listens on a free one.
 
     Raises:
-        TerraformError: the port is taken, or it is not installed, or it did not start. Nothing is left of it then.
+        CommandError: the port is taken, or it is not installed, or it did not start. Nothing is left of it then.
     """
     if port is not None:
         _check_port(port)
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
-        raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
+        raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + _START_SECONDS
     try:
@@ -270,7 +267,7 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int | None 
         raise
     said = (folder / "embedded-aws.log").read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
     stop(folder)
-    raise TerraformError(
+    raise CommandError(
         "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then installed "
         "anew. It printed last:\n" + "\n".join(said)
     )
@@ -304,7 +301,7 @@ def _run(
 ) -> list[dict[str, Any]]:
     """Run Terraform, call `report` as resources are created, and return its messages ("Machine-Readable UI").
 
-    Raises TerraformError with Terraform's errors.
+    Raises CommandError with Terraform's errors.
     """
     messages: list[dict[str, Any]] = []
     created = 0
@@ -331,7 +328,7 @@ def _run(
             process.wait()
     found = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
     errors = [f"{each['summary']}: {each['detail']}" for each in found if each["severity"] == "error"]
-    raise TerraformError(f"terraform {action} failed:\n" + "\n".join(errors or ["Terraform gave no reason"]))
+    raise CommandError(f"terraform {action} failed:\n" + "\n".join(errors or ["Terraform gave no reason"]))
 
 
 @contextlib.contextmanager
@@ -355,14 +352,14 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _check_port(port: int) -> None:
-    """Raise TerraformError if the embedded AWS could not listen on a port."""
+    """Raise CommandError if the embedded AWS could not listen on a port."""
     with socket.socket() as tried:
         # As the embedded AWS does, so that connections which were just closed don't matter.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind(("127.0.0.1", port))
         except OSError as error:
-            raise TerraformError(f"port {port} can't be used ({error.strerror}): choose another PORT") from None
+            raise CommandError(f"port {port} can't be used ({error.strerror}): choose another PORT") from None
 
 
 def free_port() -> int:

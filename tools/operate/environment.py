@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tools.deploy.terraform import TerraformError, open_workspace
-from tools.deploy.tfvars import check_files
+from tools.deploy.tfvars import check_environment
 from tools.local.stack import running_stack
-from tools.project import LOCAL, ROOT, environments
+from tools.project import LOCAL, WORK, CommandError
+from tools.terraform import open_workspace
 
-__all__ = ["Environment", "check_environment", "find_environment"]
+__all__ = ["Environment", "find_environment"]
 
 #: Longer than the functions' 60 s, because a redrive waits for one.
 _READ_TIMEOUT_SECONDS = 75
@@ -29,25 +29,17 @@ class Environment:
     client: Callable[[str], Any]
 
 
-def check_environment(name: str) -> None:
-    """Raise TerraformError if no environment has this name, or if its files are wrong."""
-    if name not in environments():
-        problem = f"there is no environment {name!r}" if name else "no environment is named"
-        raise TerraformError(f"{problem}: give ENV= one of {', '.join(environments())}")
-    check_files(name)
-
-
 def find_environment(name: str) -> Environment:
-    """Return the environment that ENV names, the local stack or one in AWS. Raises TerraformError."""
+    """Return the environment that ENV names, the local stack or one in AWS. Raises CommandError."""
     check_environment(name)
     if name == LOCAL:
         stack = running_stack()
         if stack is None:
-            raise TerraformError("the local stack is not running: start it with make local")
+            raise CommandError("the local stack is not running: start it with make local")
         return Environment(name, {**stack.outputs, "api_url": stack.api_url}, stack.client)
-    outputs = open_workspace(name, ROOT / "build" / "work" / name, has_local_state=False).outputs()
+    outputs = open_workspace(name, WORK / name, has_local_state=False).outputs()
     if "aws_region" not in outputs:
-        raise TerraformError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
+        raise CommandError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
     config = Config(
         connect_timeout=5, read_timeout=_READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )

@@ -15,7 +15,7 @@ from rich.text import Text
 from delayer.schedules import format_point_in_time, point_in_time_of, schedule_id
 from tools.operate.environment import Environment, find_environment
 from tools.operate.kept import Kept, Record, list_bucket, read_objects
-from tools.terminal import run
+from tools.terminal import parse, run
 
 __all__ = ["bucket_table", "show"]
 
@@ -26,8 +26,8 @@ _MOST_ROWS = 200
 PEEK_SECONDS = 30
 
 
-def show(environment: Environment, console: Console) -> bool:
-    """List the failure bucket and the dead-letter queue. Raises TerraformError, ClientError, BotoCoreError."""
+def show(environment: Environment, console: Console) -> None:
+    """List the failure bucket and the dead-letter queue. Raises CommandError, ClientError, BotoCoreError."""
     bucket = environment.outputs["failure_bucket_name"]
     s3 = environment.client("s3")
     listed = list_bucket(s3, bucket)
@@ -35,7 +35,6 @@ def show(environment: Environment, console: Console) -> bool:
         console.print(bucket_table(read_objects(s3, bucket, listed), f"Failure bucket {bucket}"))
     _print_count(console, len(listed), "object", "in the failure bucket")
     _show_dead_letters(environment.client("sqs"), environment.outputs["delayer_dead_letter_queue_url"], console)
-    return True
 
 
 def bucket_table(kept: Iterable[Kept], title: str) -> Table:
@@ -130,4 +129,5 @@ def _format(at: datetime) -> str:
 
 
 if __name__ == "__main__":
-    run("make failures", lambda console: show(find_environment("".join(sys.argv[1:])), console))
+    arguments = parse(sys.argv[1:], "environment")
+    run("make failures", lambda console: show(find_environment(arguments.environment), console))

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tools.deploy.terraform import TerraformError
 from tools.operate.environment import find_environment
+from tools.project import CommandError
 from tools.terminal import run
 
 __all__ = ["main"]
@@ -58,12 +58,11 @@ def as_json(outputs: Outputs) -> str:
 FORMATS: Mapping[str, Callable[[Outputs], str]] = {"": as_list, "env": as_exports, "json": as_json}
 
 
-def show(environment: str, form: str) -> bool:
-    """Print an environment's outputs. Raises TerraformError, also for an unknown format."""
+def show(environment: str, form: str) -> None:
+    """Print an environment's outputs. Raises CommandError, also for an unknown format."""
     if form not in FORMATS:
-        raise TerraformError(f"there is no format {form!r}: set FORMAT to env or json, or leave it out for a list")
+        raise CommandError(f"there is no format {form!r}: set FORMAT to env or json, or leave it out for a list")
     print(FORMATS[form](find_environment(environment).outputs))
-    return True
 
 
 def main(arguments: list[str]) -> None:

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import re
+import sys
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,11 @@ from typing import Any
 
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.operate.environment import Environment, find_environment
 from tools.operate.failures import bucket_table
 from tools.operate.kept import Kept, Listed, list_bucket, read_objects
-from tools.project import FAST_TRACK
-from tools.terminal import run, shown_progress
+from tools.project import FAST_TRACK, CommandError
+from tools.terminal import parse, run, shown_progress
 
 __all__ = ["parse_since", "redrive"]
 
@@ -72,7 +72,7 @@ def parse_since(text: str) -> datetime | None:
     """Return SINCE, which is RFC 3339 with an offset, or a date and so midnight in UTC; None if it is empty.
 
     Raises:
-        TerraformError: it is neither.
+        CommandError: it is neither.
     """
     if not text:
         return None
@@ -80,7 +80,7 @@ def parse_since(text: str) -> datetime | None:
         if re.fullmatch(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d))?", text):
             since = datetime.fromisoformat(text.upper())
             return since if since.tzinfo else since.replace(tzinfo=UTC)
-    raise TerraformError(
+    raise CommandError(
         f"SINCE={text} can't be read: write a date (2026-11-22) or a time with its offset (2026-11-22T09:00:00Z)"
     )
 
@@ -93,7 +93,7 @@ def redrive(environment: Environment, console: Console, *, since: datetime | Non
     the function keeps a record that it can never send again, under the same key.
 
     Raises:
-        TerraformError, botocore.exceptions.ClientError, BotoCoreError: it could not go on; its progress was printed.
+        CommandError, botocore.exceptions.ClientError, BotoCoreError: it could not go on; its progress was printed.
     """
     bucket, s3 = environment.outputs["failure_bucket_name"], environment.client("s3")
     listed = list_bucket(s3, bucket, since)
@@ -107,7 +107,7 @@ def redrive(environment: Environment, console: Console, *, since: datetime | Non
         console.print(f"{len(listed)} objects would be given back. Nothing was done (DRY_RUN=1).", highlight=False)
         return True
     if any("null" in found.versions for found in listed):
-        raise TerraformError(
+        raise CommandError(
             "the failure bucket has no versioning, so records that are kept again could be lost: run make plan and "
             "make apply, which turn it on"
         )
@@ -144,7 +144,7 @@ def _give_back(environment: Environment, outcome: _Outcome, console: Console) ->
             done, reason = _invoke(client, function, chunk)
             failures_in_a_row = 0 if done else failures_in_a_row + 1
             if failures_in_a_row == _MOST_FAILURES_IN_A_ROW:
-                raise TerraformError(
+                raise CommandError(
                     f"{failures_in_a_row} calls in a row handled nothing, the last one because: {reason}"
                 )
             if not done and len(chunk) > 1 and reason.startswith(_FUNCTION_ERROR):
@@ -252,20 +252,12 @@ def _print_left(console: Console, left: Mapping[str, str]) -> None:
         console.print(f"  and {len(left) - _MOST_LINES} more: make failures lists them", highlight=False)
 
 
-def main() -> None:
-    """Run the command line: an environment, since when, and whether only to list."""
-    parser = argparse.ArgumentParser(prog="redrive", description=__doc__)
-    parser.add_argument("environment", nargs="?", default="")
-    parser.add_argument("--since", default="")
-    parser.add_argument("--dry-run", action="store_true")
-    options = parser.parse_args()
-
-    def action(console: Console) -> bool:
-        since = parse_since(options.since)
-        return redrive(find_environment(options.environment), console, since=since, is_dry_run=options.dry_run)
-
-    run("make redrive", action)
+def main(console: Console, arguments: argparse.Namespace) -> bool:
+    """Redrive as the command line says. Errors are those of `redrive` and `parse_since`."""
+    since = parse_since(arguments.since)
+    return redrive(find_environment(arguments.environment), console, since=since, is_dry_run=arguments.dry_run)
 
 
 if __name__ == "__main__":
-    main()
+    arguments = parse(sys.argv[1:], "environment", "since", switches=["dry-run"])
+    run("make redrive", lambda console: main(console, arguments))

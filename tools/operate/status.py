@@ -18,12 +18,13 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
-from tools.capacity.model import API_RATE_LIMIT, concurrency
+from tools.capacity.declared import API_RATE_LIMIT
+from tools.capacity.model import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.operate.last_hour import LastHour, read_last_hour
 from tools.operate.pending import Pending, count_pending
 from tools.project import FAST_TRACK, POST, SWEEP
-from tools.terminal import run
+from tools.terminal import parse, run
 
 __all__ = ["Executions", "Status", "read_executions", "read_status", "show"]
 
@@ -233,11 +234,11 @@ def _by_shard(pending: Pending) -> Table:
     return table
 
 
-def main(name: str, console: Console) -> bool:
-    """Read and show an environment's status. Raises TerraformError, ClientError, BotoCoreError."""
+def main(name: str, console: Console) -> None:
+    """Read and show an environment's status. Raises CommandError, ClientError, BotoCoreError."""
     show(read_status(find_environment(name), time.time(), console), console)
-    return True
 
 
 if __name__ == "__main__":
-    run("make status", lambda console: main("".join(sys.argv[1:]), console))
+    arguments = parse(sys.argv[1:], "environment")
+    run("make status", lambda console: main(arguments.environment, console))

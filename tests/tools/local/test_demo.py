@@ -11,11 +11,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.local import demo
 from tools.local.demo import Arrivals, Posted, Verdict, conclude, summarize, view
 from tools.local.stack import Answer, Stack
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 
 NOW = 1_790_000_000
 
@@ -167,13 +166,13 @@ class TestDemonstration:
     @pytest.fixture
     def folder(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         """Return the folder of a stack with nothing in it, nothing to post and nothing to watch."""
-        folder = tmp_path / "build" / "work" / f"demo-{os.getpid()}"
+        folder = tmp_path / f"demo-{os.getpid()}"
 
         def start(folder: Path, _progress: object) -> Stack:
             folder.mkdir(parents=True)
             return Stack("", folder, {})
 
-        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", start)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
@@ -247,7 +246,7 @@ class TestPicture:
 
     def test_demonstration_writes_the_picture(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Its last lines name the file."""
-        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
@@ -262,5 +261,5 @@ class TestPicture:
         assert demo.parse_picture("") is None
         assert demo.parse_picture(f"{tmp_path}/demo.svg") == tmp_path / "demo.svg"
         for wrong in ("demo.png", f"{tmp_path}/nowhere/demo.svg", "svg"):
-            with pytest.raises(TerraformError, match=r"^PICTURE must be an \.svg file in a folder that exists, not "):
+            with pytest.raises(CommandError, match=r"^PICTURE must be an \.svg file in a folder that exists, not "):
                 demo.parse_picture(wrong)

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from tests.support.checkouts import ROOT, write_program
-from tools.deploy.terraform import TerraformError
 from tools.local import __main__ as local
 from tools.local.stack import LOCAL_FOLDER, Stack
+from tools.project import CommandError
 
 _STACK = Stack(
     "http://127.0.0.1:4567",
@@ -153,7 +153,7 @@ class TestPort:
     )
     def test_other_text_is_refused(self, text: str) -> None:
         """It is out of range or no number."""
-        with pytest.raises(TerraformError, match=r"^PORT must be a whole number from 1 to 65535, not '.{1,20}'$"):
+        with pytest.raises(CommandError, match=r"^PORT must be a whole number from 1 to 65535, not '.{1,20}'$"):
             local.parse_port(text)
 
     def test_make_passes_port_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ class TestCommand:
     def test_running_stack_stays_on_its_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another PORT is refused, with what to do."""
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
-        with pytest.raises(TerraformError) as caught:
+        with pytest.raises(CommandError) as caught:
             local.up(Console(), 4566)
         assert str(caught.value) == (
             "the local stack is already running on port 4567: omit PORT=4566, or run make local-stop first"

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import ROOT, is_ended, write_program
-from tests.tools.conftest import FakeTerraform
-from tools import processes
-from tools.deploy import terraform
-from tools.deploy.terraform import TerraformError, Workspace
+from tests.support.fake_terraform import FakeTerraform
+from tools import processes, terraform
 from tools.local import stack as stack_module
 from tools.local.stack import Stack, keep, running_stack, stack_in, start, stop
+from tools.project import CommandError
+from tools.terraform import Workspace
 
 #: Stands in for the embedded AWS. It and its child, which ignores SIGTERM, hold a lock while they live.
 _EMBEDDED_AWS = """
@@ -153,7 +153,7 @@ class TestStart:
         """Nothing starts, and no other port is used."""
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            with pytest.raises(TerraformError, match=rf"^port {port} can't be used \(.+\): choose another PORT$"):
+            with pytest.raises(CommandError, match=rf"^port {port} can't be used \(.+\): choose another PORT$"):
                 start(machine.folder, ignore, port=port)
         assert machine.starts == []
         assert machine.is_clean
@@ -187,7 +187,7 @@ class TestStart:
     def test_embedded_aws_that_ends_is_started_three_times(self, machine: Machine) -> None:
         """The error has its last lines and says what to do."""
         machine.behaves("ends")
-        with pytest.raises(TerraformError, match=r"did not start.*\.venv/ministack") as caught:
+        with pytest.raises(CommandError, match=r"did not start.*\.venv/ministack") as caught:
             start(machine.folder, ignore)
         assert str(caught.value).endswith("It printed last:\nline 3\nline 4\nline 5\nline 6\nline 7")
         assert len(machine.starts) == 3
@@ -207,14 +207,14 @@ class TestStart:
         monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
         with monkeypatch.context() as patch:
             patch.setattr("tools.local.stack.time.monotonic", monotonic)
-            with pytest.raises(TerraformError, match=r"(?s)did not start.*line 7"):
+            with pytest.raises(CommandError, match=r"(?s)did not start.*line 7"):
                 start(machine.folder, ignore)
         assert machine.is_clean
 
     def test_missing_embedded_aws_names_the_commands_that_install_it(self, machine: Machine) -> None:
         """Nothing else is done."""
         (machine.programs / "python").unlink()
-        with pytest.raises(TerraformError, match="not installed: run make demo or make local"):
+        with pytest.raises(CommandError, match="not installed: run make demo or make local"):
             start(machine.folder, ignore)
 
     def test_failed_apply_ends_the_embedded_aws(self, machine: Machine) -> None:
@@ -225,7 +225,7 @@ class TestStart:
             {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "no queue", "detail": "it is full"}},
         )
         machine.terraform.fails("apply", "1")
-        with pytest.raises(TerraformError) as caught:
+        with pytest.raises(CommandError) as caught:
             start(machine.folder, ignore)
         assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
         assert machine.is_clean

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tools.deploy.terraform import TerraformError
 from tools.local.stack import Stack
 from tools.operate import environment as environments
 from tools.operate.environment import find_environment
+from tools.project import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.tools.conftest import FakeTerraform
+    from tests.support.fake_terraform import FakeTerraform
 
 
 class TestFind:
@@ -26,24 +26,22 @@ class TestFind:
     )
     def test_unknown_name_is_refused(self, name: str, said: str) -> None:
         """The sentence lists the environments that exist."""
-        with pytest.raises(TerraformError, match=rf"^{said}: give ENV= one of dev, staging, prod, local$"):
+        with pytest.raises(CommandError, match=rf"^{said}: give ENV= one of dev, staging, prod, local$"):
             find_environment(name)
 
     def test_local_stack_that_is_not_running_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The sentence has the command that starts it."""
         monkeypatch.setattr(environments, "running_stack", lambda: None)
-        with pytest.raises(TerraformError, match=r"^the local stack is not running: start it with make local$"):
+        with pytest.raises(CommandError, match=r"^the local stack is not running: start it with make local$"):
             find_environment("local")
 
     def test_environment_without_outputs_is_refused(
         self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     ) -> None:
         """It was never applied."""
-        monkeypatch.setattr(environments, "ROOT", tmp_path)
+        monkeypatch.setattr(environments, "WORK", tmp_path)
         fake_terraform.says("output", "{}")
-        with pytest.raises(
-            TerraformError, match=r"^dev was never applied: run make plan ENV=dev and make apply ENV=dev"
-        ):
+        with pytest.raises(CommandError, match=r"^dev was never applied: run make plan ENV=dev and make apply ENV=dev"):
             find_environment("dev")
 
     def test_wrong_files_are_refused_before_terraform_starts(
@@ -52,10 +50,10 @@ class TestFind:
         """A backend file that is another environment's must not be read by."""
 
         def refuse(name: str) -> None:
-            raise TerraformError(f"{name}: wrong")
+            raise CommandError(f"{name}: wrong")
 
-        monkeypatch.setattr(environments, "check_files", refuse)
-        with pytest.raises(TerraformError, match=r"^dev: wrong$"):
+        monkeypatch.setattr(environments, "check_environment", refuse)
+        with pytest.raises(CommandError, match=r"^dev: wrong$"):
             find_environment("dev")
         assert fake_terraform.calls("init") == []
 
@@ -63,7 +61,7 @@ class TestFind:
         self, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     ) -> None:
         """The shell's region doesn't matter."""
-        monkeypatch.setattr(environments, "ROOT", tmp_path)
+        monkeypatch.setattr(environments, "WORK", tmp_path)
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         fake_terraform.says("output", json.dumps({"aws_region": {"value": "eu-west-1"}}))
         assert find_environment("dev").client("sqs").meta.region_name == "eu-west-1"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, make_checkout, write_program
-from tests.tools.conftest import FakeTerraform
+from tests.support.fake_terraform import FakeTerraform
 from tools.local.stack import Stack
 from tools.operate import environment as environments
 from tools.operate import outputs
@@ -31,7 +31,7 @@ _OUTPUTS: dict[str, Any] = {
 @pytest.fixture
 def dev(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
     """Return the Terraform of an applied dev with these outputs."""
-    monkeypatch.setattr(environments, "ROOT", tmp_path)
+    monkeypatch.setattr(environments, "WORK", tmp_path)
     fake_terraform.says("output", json.dumps({name: {"value": value} for name, value in _OUTPUTS.items()}))
     return fake_terraform
 

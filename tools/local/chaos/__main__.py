@@ -16,7 +16,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.local.chaos.journal import read_journal
 from tools.local.chaos.outcome import (
     BURST,
@@ -32,9 +31,9 @@ from tools.local.chaos.outcome import (
 from tools.local.chaos.picture import draw
 from tools.local.chaos.proxy import Proxy
 from tools.local.demo import Arrivals, arriving, consuming, read_paths
-from tools.local.stack import Progress, Stack, free_port, stack_in
-from tools.project import ROOT
-from tools.terminal import run, shown_progress
+from tools.local.stack import Stack, free_port, stack_in
+from tools.project import ROOT, WORK, CommandError
+from tools.terminal import Progress, parse, run, shown_progress
 
 #: How long to wait after the last pointInTime for messages that are still under way, and for second ones.
 PATIENCE_SECONDS = 240
@@ -47,7 +46,7 @@ _PARTIAL, _KILL = 0.1, 0.02
 
 
 def post_all(stack: Stack, chance: random.Random, start: float, progress: Progress) -> Posts:
-    """Post every schedule until it is accepted. Raises TerraformError if one never is."""
+    """Post every schedule until it is accepted. Raises CommandError if one never is."""
     dues = [BURST_DUE] * BURST + [chance.randint(20, LAST_DUE) for _ in range(SCHEDULES - BURST)]
     # The soonest first, or they would be overdue before their turn.
     dues.sort()
@@ -67,7 +66,7 @@ def post_all(stack: Stack, chance: random.Random, start: float, progress: Progre
                     progress("Posting schedules", len(posts.due), SCHEDULES)
                     return
             time.sleep(0.2)
-        raise TerraformError(f"schedule {number} was refused 50 times, last with {answer.status}: {answer.body}")
+        raise CommandError(f"schedule {number} was refused 50 times, last with {answer.status}: {answer.body}")
 
     pool = ThreadPoolExecutor(6)
     try:
@@ -123,7 +122,7 @@ def count_left(stack: Stack) -> dict[str, int]:
 
 
 def play(seed: int, logs: Path, console: Console) -> Outcome:
-    """Start the stack behind the proxy, post, and return the outcome. Raises TerraformError."""
+    """Start the stack behind the proxy, post, and return the outcome. Raises CommandError."""
     journal_path = logs / "journal.jsonl"
     port = free_port()
     plan = {"seed": seed, "partial": _PARTIAL, "kill": _KILL, "journal": str(journal_path)}
@@ -150,14 +149,14 @@ def play(seed: int, logs: Path, console: Console) -> Outcome:
 
 
 def main(console: Console, seed_text: str) -> bool:
-    """Run it; return whether nothing was lost, early or unexplained. Raises TerraformError."""
+    """Run it; return whether nothing was lost, early or unexplained. Raises CommandError."""
     if not seed_text.isdecimal():
-        raise TerraformError(f"SEED must be a whole number, as an earlier run printed it, not {seed_text!r}")
+        raise CommandError(f"SEED must be a whole number, as an earlier run printed it, not {seed_text!r}")
     seed = int(seed_text)
     console.print(
         f"This takes ten minutes. SEED={seed} repeats what is posted and what is done in part, not the timing."
     )
-    logs = ROOT / "build" / "work" / f"chaos-{seed}"
+    logs = WORK / f"chaos-{seed}"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     outcome = play(seed, logs, console)
@@ -174,4 +173,5 @@ def main(console: Console, seed_text: str) -> bool:
 
 
 if __name__ == "__main__":
-    run("make chaos", lambda console: main(console, sys.argv[1] if sys.argv[1:] else str(random.randrange(2**32))))
+    arguments = parse(sys.argv[1:], "seed")
+    run("make chaos", lambda console: main(console, arguments.seed or str(random.randrange(2**32))))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import processes
-from tools.deploy.terraform import TerraformError
+from tools.project import CommandError
 
 __all__ = ["Proxy"]
 
@@ -51,7 +51,7 @@ class Proxy:
         self.fired: list[dict[str, Any]] = []
 
     def wait_until_ready(self) -> None:
-        """Return when it answers. Raises TerraformError if it doesn't start."""
+        """Return when it answers. Raises CommandError if it doesn't start."""
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(OSError):
@@ -60,7 +60,7 @@ class Proxy:
                 return
             time.sleep(0.1)
         said = self._log.read_text(errors="replace")[-500:]
-        raise TerraformError(f"the fault proxy did not start: run make chaos again. Its log ends with: {said}")
+        raise CommandError(f"the fault proxy did not start: run make chaos again. Its log ends with: {said}")
 
     def calls(self) -> int:
         """Return the number of calls to DynamoDB and SQS so far."""
