@@ -114,7 +114,7 @@ failures: .venv/tools/.installed require-terraform ## List what could not be han
 
 .PHONY: redrive
 redrive: .venv/tools/.installed require-terraform ## Give the failure bucket back to the fast track; SINCE=2026-11-22, DRY_RUN=1
-	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.redrive "$(ENV)" --since "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.redrive "$(ENV)" "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
 
 .PHONY: status
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
@@ -203,7 +203,7 @@ soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10
 
 .PHONY: chaos
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; ten minutes
-	@.venv/chaos/bin/python -m tools.local.chaos $(if $(SEED),"$(SEED)")
+	@.venv/chaos/bin/python -m tools.local.chaos "$(SEED)"
 
 .PHONY: dangers
 dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.installed require-terraform ## Plan and review every danger on the embedded AWS, with the state in S3; ONLY=table_replaced

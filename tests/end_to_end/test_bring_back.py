@@ -74,14 +74,14 @@ def redriven(scenario: Scenario, stack: Stack) -> Redriven:
     return result
 
 
-def test_failures_are_listed_with_reasons(redriven: Redriven) -> None:
-    """The list has the function's object and the mapping's, with scheduleId and reason, and no dead letters."""
+def test_failure_bucket_is_listed_with_reasons(redriven: Redriven) -> None:
+    """The function's own object and the mapping's, by scheduleId and reason; nothing is in the dead-letter queue."""
     assert "-corrupt" in redriven.listed
     assert "KeyError('payload')" in redriven.listed
     assert redriven.schedule.schedule_id in redriven.listed
     assert "RecordAgeExceeded" in redriven.listed
-    assert "2 objects lie in the failure bucket." in redriven.listed
-    assert "No message lies in the dead-letter queue" in redriven.listed
+    assert "2 objects are in the failure bucket." in redriven.listed
+    assert "No messages are in the dead-letter queue" in redriven.listed
 
 
 def test_record_of_the_mapping_is_delivered_by_redrive(redriven: Redriven) -> None:

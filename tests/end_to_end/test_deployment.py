@@ -107,10 +107,10 @@ def test_functions_create_no_log_group(scenario: Scenario, stack: Stack) -> None
     assert {group["logGroupName"] for group in groups} == declared
 
 
-def test_stack_keeps_its_files_in_its_folder(stack: Stack) -> None:
-    """The state and the logs are in the stack's folder, which is deleted with the stack."""
-    assert (stack.folder / "terraform" / "terraform.tfstate").exists()
-    assert (stack.folder / "embedded-aws.log").exists()
+def test_stack_keeps_everything_in_its_folder(stack: Stack) -> None:
+    """State, log, process ID and temporary files are there; tests/tools/local shows that a stop removes the folder."""
+    kept = {str(path.relative_to(stack.folder)) for path in stack.folder.rglob("*")}
+    assert {"terraform/terraform.tfstate", "embedded-aws.log", "embedded-aws.pid", "tmp"} <= kept
 
 
 def allowed(stack: Stack, name: str) -> set[tuple[str, str]]:

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.local.stack import Progress, Stack, start, stop
-from tools.project import FAST_TRACK, ROOT, SWEEP, CommandError
-from tools.terminal import run, shown_progress
+from tools.local.stack import Stack, start, stop
+from tools.project import FAST_TRACK, SWEEP, WORK, CommandError
+from tools.terminal import Progress, parse, run, shown_progress
 
 __all__ = [
     "AFTERMATH_SECONDS",
@@ -30,6 +30,7 @@ __all__ = [
     "Arrivals",
     "Posted",
     "Verdict",
+    "arriving",
     "conclude",
     "consuming",
     "post",
@@ -68,13 +69,18 @@ class Arrivals:
 
     #: Every time of arrival by scheduleId, in seconds since 1970.
     times: dict[str, list[float]] = field(default_factory=dict)
+    #: The MessageIds by scheduleId: SQS may hand one message out twice.
+    message_ids: dict[str, set[str]] = field(default_factory=dict)
     #: The path of each schedule, from the functions' logs: "fast track" or "sweep".
     paths: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hear(self, message: Any, at: float) -> None:
         """Add a message of SQS."""
-        self.add(message["MessageAttributes"]["scheduleId"]["StringValue"], at)
+        schedule_id = message["MessageAttributes"]["scheduleId"]["StringValue"]
+        with self._lock:
+            self.message_ids.setdefault(schedule_id, set()).add(message["MessageId"])
+        self.add(schedule_id, at)
 
     def add(self, schedule_id: str, at: float) -> None:
         """Add an arrival of a schedule's message."""
@@ -247,35 +253,42 @@ def draw(path: Path, table: Table, verdict: Verdict) -> None:
     path.write_text(console.export_svg(title="make demo", unique_id="demo"), encoding="utf-8")
 
 
-def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
-    """Show the arrivals until all are there and no more came for a while, or patience ends."""
-    if console.is_terminal:
-        with Live(view(posted, arrivals), console=console, refresh_per_second=4) as live:
-            for _ in _until_complete(stack, posted, arrivals):
-                live.update(view(posted, arrivals))
-        return
-    with shown_progress(console) as progress:
-        for arrived in _until_complete(stack, posted, arrivals):
-            progress("Receiving messages", arrived, len(posted))
-    console.print(view(posted, arrivals))
+def arriving(arrivals: Arrivals, due: Mapping[str, int], patience: float, aftermath: float) -> Iterator[int]:
+    """Yield the number of schedules that have arrived, four times a second, until the end of the wait.
 
-
-def _until_complete(stack: Stack, posted: list[Posted], arrivals: Arrivals) -> Iterator[int]:
-    """Yield the number of arrivals four times a second, and read the paths along the way."""
-    deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
-    complete_at: float | None = None
+    Args:
+        arrivals: grows meanwhile.
+        due: the pointInTime of each scheduleId.
+        patience: seconds to wait after the last pointInTime.
+        aftermath: seconds to wait after the last arrival, so that second deliveries are seen.
+    """
+    deadline = max(due.values()) + patience
     while time.time() < deadline:
         time.sleep(0.25)
-        arrived = len(arrivals.times)
-        if int(time.time() * 4) % 8 == 0:
-            read_paths(stack, arrivals)
+        arrived = sum(schedule_id in arrivals.times for schedule_id in due)
         yield arrived
-        if arrived >= len(posted):
-            complete_at = complete_at or time.time()
-            if time.time() > complete_at + AFTERMATH_SECONDS:
-                break
+        if arrived == len(due):
+            deadline = min(deadline, time.time() + aftermath)
+
+
+def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
+    """Show the arrivals until all are there and no more came for a while, or patience ends."""
+    due = {schedule.schedule_id: schedule.point_in_time for schedule in posted}
+    counts = arriving(arrivals, due, PATIENCE_SECONDS, AFTERMATH_SECONDS)
+    if console.is_terminal:
+        with Live(view(posted, arrivals), console=console, refresh_per_second=4) as live:
+            for number, _ in enumerate(counts):
+                if number % 8 == 0:
+                    read_paths(stack, arrivals)
+                live.update(view(posted, arrivals))
+            read_paths(stack, arrivals)
+            live.update(view(posted, arrivals))
+        return
+    with shown_progress(console) as progress:
+        for arrived in counts:
+            progress("Receiving messages", arrived, len(posted))
     read_paths(stack, arrivals)
-    yield len(arrivals.times)
+    console.print(view(posted, arrivals))
 
 
 def _clock(at: float) -> str:
@@ -292,7 +305,7 @@ def parse_picture(text: str) -> Path | None:
 
 def demonstrate(console: Console, picture: Path | None) -> bool:
     """Run the demonstration; return whether nothing was lost, early or twice. Raises CommandError."""
-    folder = ROOT / "build" / "work" / f"demo-{os.getpid()}"
+    folder = WORK / f"demo-{os.getpid()}"
     console.print("The delayer on this machine, without an AWS account. This takes three minutes.\n", highlight=False)
     arrivals = Arrivals()
     try:
@@ -318,4 +331,5 @@ def demonstrate(console: Console, picture: Path | None) -> bool:
 
 
 if __name__ == "__main__":
-    run("make demo", lambda console: demonstrate(console, parse_picture("".join(sys.argv[1:]))))
+    arguments = parse(sys.argv[1:], "picture")
+    run("make demo", lambda console: demonstrate(console, parse_picture(arguments.picture)))

@@ -166,13 +166,13 @@ class TestDemonstration:
     @pytest.fixture
     def folder(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         """Return the folder of a stack with nothing in it, nothing to post and nothing to watch."""
-        folder = tmp_path / "build" / "work" / f"demo-{os.getpid()}"
+        folder = tmp_path / f"demo-{os.getpid()}"
 
         def start(folder: Path, _progress: object) -> Stack:
             folder.mkdir(parents=True)
             return Stack("", folder, {})
 
-        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", start)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
@@ -219,7 +219,8 @@ class TestDemonstration:
         self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A log gets no control characters."""
-        monkeypatch.setattr(demo, "_until_complete", lambda *_: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "arriving", lambda *_: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "read_paths", lambda *_: None)
         console = Console(file=StringIO(), width=120, force_terminal=False)
         demo.watch(Stack("", Path()), posted, arrived(a=0.25, b=0.5, c=0.5), console)
         said = shown(console)
@@ -245,7 +246,7 @@ class TestPicture:
 
     def test_demonstration_writes_the_picture(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Its last lines name the file."""
-        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
