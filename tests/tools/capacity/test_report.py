@@ -131,6 +131,7 @@ class TestDocuments:
         assert f"64 stream shards may take {two} of an account's 1,000 executions" in text
         assert f"with ten lanes each they would take {ten}" in text
         assert f"four stream shards take {concurrency(0, 4, 0, 4).total} of them, a sweep one" in text
+        assert text.count("two for each stream shard") == PARALLELIZATION_FACTOR == 2
 
     def test_deploying_names_the_executions_of_the_environments(self) -> None:
         """`make status` compares the account's limit with the same figures."""
