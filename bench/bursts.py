@@ -1,9 +1,9 @@
 """5. Bursts: a hundred thousand schedules due in one second, through the real handlers and DynamoDB's limits.
 
-A function has the part of a processor that its memory buys on Lambda. So the sweep's clock runs faster than the wall's by
-that factor, and the canned AWS keeps its limits and its latency by the same clock; other load on the machine makes it
-slower. The fast track has one thread: its clock adds its computing, slowed down in the same way, to the latency of its
-calls. Sweep workers share no shard, and executions of the fast track no records, so they are played one after the
+A function has the part of a processor that its memory buys on Lambda. So the sweep's clock runs faster than the wall's
+by that factor, and the canned AWS keeps its limits and its latency by the same clock; other load on the machine makes
+it slower. The fast track has one thread: its clock adds its computing, slowed down in the same way, to the latency of
+its calls. Sweep workers share no shard, and executions of the fast track no records, so they are played one after the
 other, each by a clock that begins at the tick.
 """
 
