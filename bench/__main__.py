@@ -12,9 +12,8 @@ from rich.console import Console
 
 from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.deployed import unpack
-from bench.processes import BenchError
 from bench.table import Figure, table_of, verdict
-from tools.deploy.terraform import TerraformError
+from tools.project import CommandError
 from tools.terminal import run
 
 #: By the names that ONLY takes.
@@ -32,14 +31,14 @@ def _measured(name: str, folders: Mapping[str, Path]) -> Iterator[Figure]:
     """Yield an item's figures. If it fails, the last one is out of bounds and holds the error."""
     try:
         yield from _ITEMS[name](folders)
-    except (BenchError, TerraformError) as error:
+    except CommandError as error:
         yield Figure(name, "failed", str(error), "measured to the end", is_good=False)
 
 
 def bench(console: Console, names: list[str]) -> bool:
     """Measure these items, or all, and return whether every figure is within its bounds."""
     if unknown := set(names) - set(_ITEMS):
-        raise TerraformError(f"ONLY has unknown items: {', '.join(sorted(unknown))}. Choose from {', '.join(_ITEMS)}")
+        raise CommandError(f"ONLY has unknown items: {', '.join(sorted(unknown))}. Choose from {', '.join(_ITEMS)}")
     figures: list[Figure] = []
     console.width = max(160, console.width)
     with TemporaryDirectory(prefix="bench-") as folder:

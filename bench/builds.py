@@ -29,7 +29,8 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
     yield from size_figures({function: package_path(function).stat().st_size for function in FUNCTIONS})
     folder = folders[POST].parent
     checkout = _checkout(folder / "checkout")
-    cache, wheels = checkout / "build" / "cache", checkout / "build" / "cache" / "wheels"
+    cache = checkout / "build" / "work" / "cache"
+    wheels = cache / "wheels"
 
     def build() -> None:
         _run(_PYTHON, ROOT / "build" / "package.py", "--project", checkout)

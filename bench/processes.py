@@ -9,14 +9,14 @@ from typing import Any, Self
 
 from bench.deployed import PYTHON, environment
 from tools.processes import PIPE, bare_environment, start
-from tools.project import ROOT, functions
+from tools.project import ROOT, CommandError, functions
 
 __all__ = ["BenchError", "CannedAws", "FunctionProcess"]
 
 type Document = dict[str, Any]
 
 
-class BenchError(Exception):
+class BenchError(CommandError):
     """Something that was to be measured failed. The message names it."""
 
 

@@ -27,6 +27,7 @@ from tools.capacity.declared import (
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
 )
+from tools.project import CommandError
 
 __all__ = [
     "BUDGET_SECONDS",
@@ -97,7 +98,7 @@ _EMPTY_SCHEDULE = Schedule(MAX_SHARDS - 1, due_key(0, "u" * 22), "")
 _MOST_ENVIRONMENTS = 10**9
 
 
-class CapacityError(Exception):
+class CapacityError(CommandError):
     """The workload can't be calculated. The message is one sentence for the user."""
 
 

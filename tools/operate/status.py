@@ -421,7 +421,7 @@ def _clock(at: float) -> str:
 
 
 def main(name: str, console: Console) -> bool:
-    """Read and show an environment's status. Raises TerraformError."""
+    """Read and show an environment's status. Raises CommandError."""
     environment = find_environment(name)
     show(read_status(environment, time.time(), lambda text: console.print(text, highlight=False)), console)
     return True

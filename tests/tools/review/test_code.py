@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from tests.tools.review.conftest import ReadScenario
 from tools.deploy.package_commits import Checkout, commit_of, note_checkout
-from tools.deploy.packages import note_commit
 from tools.package_inputs import Record, git_names, list_sources, packaged
-from tools.project import Function
 from tools.review.code import code_changes
+
+from tests.support.review.kept_plans import scenario
+from tools.deploy.packages import note_commit
+from tools.project import Function
 from tools.review.plan import Plan
 
 FUNCTION = "api-schedule-post"
@@ -30,7 +30,7 @@ class Repository:
         self.checkout = Checkout(root)
         self.packages = root / "build" / "dist"
         self.git("init", "--quiet", "--initial-branch=main", ".")
-        self.write(".gitignore", "/build/cache/\n/build/dist/\n")
+        self.write(".gitignore", "/build/work/cache/\n/build/dist/\n")
         self.write("pyproject.toml", PYPROJECT)
         self.write("requirements.txt", "boto3==1.0 \\\n    --hash=sha256:00\nurllib3==2.0\n")
         self.write("src/api_schedule_post/handler.py", "one\n")
@@ -64,7 +64,7 @@ class Repository:
         paths = ["requirements.txt", *packaged(list_sources(self.root), function)]
         files = {path: git_names((self.root / path).read_bytes()) for path in paths}
         record = Record(files, function, "3.13", hashlib.sha256(content.encode()).hexdigest())
-        self.write(f"build/cache/{FUNCTION}.built", record.text())
+        self.write(f"build/work/cache/{FUNCTION}.built", record.text())
         note_checkout(self.checkout, self.packages)
         return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
@@ -77,7 +77,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     return Repository(tmp_path)
 
 
-def plan_of(scenario: ReadScenario, old: str, new: str) -> Plan:
+def plan_of(old: str, new: str) -> Plan:
     """A real plan of other code, with these hashes."""
     plan = scenario("code")
     resources = tuple(
@@ -93,14 +93,14 @@ def plan_of(scenario: ReadScenario, old: str, new: str) -> Plan:
     return replace(plan, resources=resources)
 
 
-def test_hashes_alone(scenario: ReadScenario, repository: Repository) -> None:
+def test_hashes_alone(repository: Repository) -> None:
     """Where no note names the deployed package, the functions and their hashes are all that is told."""
     (change,) = code_changes(scenario("code"), repository.checkout)
     assert (change.function, change.deployed, change.files, change.packages) == (FUNCTION, None, (), ())
     assert change.old != change.new
 
 
-def test_between_two_commits(scenario: ReadScenario, repository: Repository) -> None:
+def test_between_two_commits(repository: Repository) -> None:
     """The function's files and the shared ones, and what of the lock differs; nothing of another function's."""
     old = repository.build("old")
     repository.write("src/api_schedule_post/handler.py", "one\ntwo\n")
@@ -118,7 +118,7 @@ def test_between_two_commits(scenario: ReadScenario, repository: Repository) -> 
     assert change.planned == repository.git("rev-parse", "HEAD")
 
 
-def test_uncommitted(scenario: ReadScenario, repository: Repository) -> None:
+def test_uncommitted(repository: Repository) -> None:
     """A package of what is not committed is not noted, and is compared as the checkout is."""
     old = repository.build("old")
     repository.write("src/api_schedule_post/handler.py", "other\n")
@@ -132,7 +132,7 @@ def test_uncommitted(scenario: ReadScenario, repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("is_rolled_back", [False, True])
-def test_package_of_nothing_here(scenario: ReadScenario, repository: Repository, *, is_rolled_back: bool) -> None:
+def test_package_of_nothing_here(repository: Repository, *, is_rolled_back: bool) -> None:
     """A planned package that no note names, and that this checkout did not build, is compared with nothing."""
     old = repository.build("old")
     new = base64.b64encode(hashlib.sha256(b"another").digest()).decode()
@@ -145,7 +145,7 @@ def test_package_of_nothing_here(scenario: ReadScenario, repository: Repository,
     assert (change.planned, change.is_of_checkout, change.files, change.packages) == (None, False, (), ())
 
 
-def test_first_apply(scenario: ReadScenario, repository: Repository) -> None:
+def test_first_apply(repository: Repository) -> None:
     """Where nothing is there, all code is new, and none is told."""
     assert code_changes(scenario("first"), repository.checkout) == []
 
@@ -170,7 +170,7 @@ def test_the_newest_of_the_same(repository: Repository, monkeypatch: pytest.Monk
     assert commit_of(repository.checkout, FUNCTION, repository.build("same")) == newest
 
 
-def test_no_git(scenario: ReadScenario, tmp_path: Path) -> None:
+def test_no_git(tmp_path: Path) -> None:
     """Outside of a git checkout nothing is noted and nothing known, and that is no error."""
     note_checkout(Checkout(tmp_path), tmp_path)
     (change,) = code_changes(scenario("code"), Checkout(tmp_path))

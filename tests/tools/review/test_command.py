@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import clean_environment
-from tests.tools.review.bootstrap_plan import BOOTSTRAP_PLAN
-from tests.tools.review.real_plans import PLANS, kept_plan
-from tests.tools.review.test_dangers import EXPECTED
+from tests.support.commands import status_of
+from tests.support.review.expected import DANGERS_OF
+from tests.support.review.kept_plans import BOOTSTRAP, kept_plan, kept_text
 from tools.deploy import plan as deploy
-from tools.deploy.terraform import TerraformError
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 from tools.review import __main__ as command
 
 TODAY = datetime.now(UTC).date()
@@ -36,7 +35,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def planned(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Terraform shows this scenario's plan as the one that was written."""
-    document = json.loads(kept_plan(name))
+    document = kept_plan(name)
     monkeypatch.setattr(deploy, "read_plan", lambda _environment, *, is_offline: document)  # noqa: ARG005
 
 
@@ -45,10 +44,17 @@ def accept(root: Path, expires: str) -> None:
     (root / "terraform" / "environments" / "prod.accepted.toml").write_text(f"""
 [[accepted]]
 danger = "sweep-paused"
-address = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
+address = RULE
 reason = "The stream is recreated."
 expires = {expires}
 """)
+
+
+def written(folder: Path, name: str) -> str:
+    """Write a scenario's plan to a file, and return its path."""
+    path = folder / f"{name}.json"
+    path.write_text(kept_text(name))
+    return str(path)
 
 
 class TestStatus:
@@ -57,7 +63,7 @@ class TestStatus:
     def test_harmless(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """0, and the page is printed and kept."""
         planned(monkeypatch, "harmless")
-        assert command.main(["--environment", "prod"]) == 0
+        assert status_of(command.main, "--environment", "prod") == 0
         printed = capsys.readouterr().out
         assert "**No known danger.**" in printed
         assert (root / "build" / "plans" / "prod.review.md").read_text() == printed.removesuffix("\n")
@@ -65,7 +71,7 @@ class TestStatus:
     def test_dangerous(self, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """2, and the danger is the first thing that is said."""
         planned(monkeypatch, "sweep_paused")
-        assert command.main(["--environment", "prod"]) == 2
+        assert status_of(command.main, "--environment", "prod") == 2
         assert "1. No sweep would run" in capsys.readouterr().out
         assert (root / "build" / "plans" / "prod.review.md").exists()
 
@@ -74,7 +80,7 @@ class TestStatus:
         """An accepted danger stops nothing until its entry expires."""
         planned(monkeypatch, "sweep_paused")
         accept(root, expires)
-        assert command.main(["--environment", "prod"]) == status
+        assert status_of(command.main, "--environment", "prod") == status
 
     @pytest.mark.parametrize(("name", "status"), [("unchanged", 0), ("shards_lowered", 2)])
     @pytest.mark.usefixtures("root")
@@ -82,23 +88,23 @@ class TestStatus:
         """The JSON of any plan is reviewed the same, with a byte order mark as without."""
         path = tmp_path / "plan.json"
         for encoding in ("utf-8", "utf-8-sig"):
-            path.write_text(kept_plan(name), encoding=encoding)
-            assert command.main([str(path)]) == status
+            path.write_text(kept_text(name), encoding=encoding)
+            assert status_of(command.main, str(path)) == status
 
-    @pytest.mark.parametrize("name", sorted(EXPECTED))
+    @pytest.mark.parametrize("name", sorted(DANGERS_OF))
     @pytest.mark.usefixtures("root")
-    def test_every_danger_stops(self, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    def test_every_danger_stops(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
         """Of every plan with a danger, the command's status is 2, and its dangers stand before all else."""
-        assert command.main([str(PLANS / f"{name}.json")]) == 2
+        assert status_of(command.main, written(tmp_path, name)) == 2
         dangers = capsys.readouterr().out.partition("| create | update |")[0]
-        for danger, address, words in EXPECTED[name]:
+        for danger, address, words in DANGERS_OF[name]:
             assert words in dangers
             assert f"`{danger}` at `{address}`" in dangers
 
     @pytest.mark.usefixtures("root")
     def test_another_root(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Where no environment is known, nothing can be accepted, and every name with a star is a wildcard."""
-        assert command.main([str(BOOTSTRAP_PLAN)]) == 2
+        assert status_of(command.main, str(BOOTSTRAP)) == 2
         page = capsys.readouterr().out
         assert page.startswith("# Review of the plan\n")
         assert "with `arn:aws:dynamodb:eu-west-1:111122223333:table/delayer-dev-*`" in page
@@ -106,11 +112,11 @@ class TestStatus:
     def test_offline(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """What a first apply would create doesn't take the place of the real plan's page."""
         planned(monkeypatch, "unchanged")
-        assert command.main(["--environment", "prod"]) == 0
+        assert status_of(command.main, "--environment", "prod") == 0
         page = (root / "build" / "plans" / "prod.review.md").read_text()
         deploy.plan_path("prod", is_offline=True).touch()
         planned(monkeypatch, "first")
-        assert command.main(["--environment", "prod", "--offline"]) == 0
+        assert status_of(command.main, "--environment", "prod", "--offline") == 0
         assert (root / "build" / "plans" / "prod.review.md").read_text() == page
         assert "first apply" in (root / "build" / "plans" / "prod-offline.review.md").read_text()
 
@@ -132,7 +138,7 @@ class TestRefusals:
     def refused(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         """What is said to these arguments."""
         capsys.readouterr()
-        assert command.main(list(arguments)) == 1
+        assert status_of(command.main, *arguments) == 1
         printed = capsys.readouterr()
         assert printed.out == ""
         (line,) = printed.err.splitlines()
@@ -142,7 +148,7 @@ class TestRefusals:
     def changed(self, folder: Path, **values: Any) -> str:
         """A plan's file with something else in it."""
         path = folder / "plan.json"
-        path.write_text(json.dumps(json.loads(kept_plan("unchanged")) | values))
+        path.write_text(json.dumps(kept_plan("unchanged") | values))
         return str(path)
 
     @pytest.mark.parametrize("environment", ["", "nowhere"])
@@ -168,7 +174,7 @@ class TestRefusals:
 
         def fail(_environment: str, *, is_offline: bool) -> None:
             assert not is_offline
-            raise TerraformError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
+            raise CommandError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
 
         monkeypatch.setattr(deploy, "read_plan", fail)
         said = self.refused(capsys, "--environment", "prod")
@@ -211,7 +217,7 @@ class TestRefusals:
 
     def test_later_minor_format(self, tmp_path: Path) -> None:
         """A later minor version only adds to the format."""
-        assert command.main([self.changed(tmp_path, format_version="1.99")]) == 0
+        assert status_of(command.main, self.changed(tmp_path, format_version="1.99")) == 0
 
     def test_failed_plan(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """What is left of a plan that failed is not all that would happen."""
@@ -219,20 +225,20 @@ class TestRefusals:
 
     def test_unknown_action(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """What a newer Terraform would do to a resource, and this review has no word for, is no 'nothing'."""
-        changes = json.loads(kept_plan("shards_lowered"))["resource_changes"]
+        changes = kept_plan("shards_lowered")["resource_changes"]
         changes[0]["change"]["actions"] = ["rename"]
         assert "('rename',)" in self.refused(capsys, self.changed(tmp_path, resource_changes=changes))
 
     @pytest.mark.parametrize("name", ["", "x", "../../x", "pr\0od", "\ud800", "production-of-eu", None, 1])
     def test_name_that_no_environment_has(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: Any) -> None:
         """A name that terraform/variables.tf would refuse is used for no path and no headline."""
-        variables = json.loads(kept_plan("unchanged"))["variables"] | {"environment": {"value": name}}
+        variables = kept_plan("unchanged")["variables"] | {"environment": {"value": name}}
         assert "and none can have that name" in self.refused(capsys, self.changed(tmp_path, variables=variables))
 
     @pytest.mark.parametrize("name", ["address", "mode", "name", "type"])
     def test_resource_without_a_name(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
         """Every resource has an address, a mode, a type and a name, by which the rules know it."""
-        changes = json.loads(kept_plan("shards_lowered"))["resource_changes"]
+        changes = kept_plan("shards_lowered")["resource_changes"]
         changes[0][name] = None
         said = self.refused(capsys, self.changed(tmp_path, resource_changes=changes))
         assert f"plan.json is not a plan that can be read: TypeError('{name} None')" in said
@@ -256,11 +262,11 @@ class TestRefusals:
     def test_stale(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
         """A plan of other packages than there are now is not what would be applied; an older page of it goes."""
         planned(monkeypatch, "unchanged")
-        assert command.main(["--environment", "prod"]) == 0
+        assert status_of(command.main, "--environment", "prod") == 0
 
         def refuse(_environment: str, _plan: Any, *, is_offline: bool) -> None:
             assert not is_offline
-            raise TerraformError("build/dist/x.zip is not the package that was planned")
+            raise CommandError("build/dist/x.zip is not the package that was planned")
 
         monkeypatch.setattr(deploy, "check_packages", refuse)
         assert "x.zip is not the package that was planned" in self.refused(capsys, "--environment", "prod")
@@ -287,19 +293,19 @@ class TestRefusals:
 class TestOutput:
     """The page reaches who reads it."""
 
-    def run(self, *further: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    def run(self, tmp_path: Path, *further: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
         """The command in a shell, with this after it."""
-        line = f"{sys.executable} -m tools.review {PLANS / 'shards_lowered.json'} {' '.join(further)}"
+        line = f"{sys.executable} -m tools.review {written(tmp_path, 'shards_lowered')} {' '.join(further)}"
         environment = clean_environment(**variables)
         return subprocess.run(["bash", "-c", line], cwd=ROOT, env=environment, check=False, capture_output=True)  # noqa: S603, S607
 
-    def test_terminal_without_arrows(self) -> None:
+    def test_terminal_without_arrows(self, tmp_path: Path) -> None:
         """It is in UTF-8 also where the terminal claims to know ASCII only."""
-        done = self.run(LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+        done = self.run(tmp_path, LC_ALL="C", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
         assert (done.returncode, done.stderr) == (2, b"")
         assert "`64` → `16`" in done.stdout.decode()
 
-    def test_reader_that_stops(self) -> None:
+    def test_reader_that_stops(self, tmp_path: Path) -> None:
         """Who stops reading gets no traceback, and the status is the review's."""
-        done = self.run("| true; exit ${PIPESTATUS[0]}")
+        done = self.run(tmp_path, "| true; exit ${PIPESTATUS[0]}")
         assert (done.returncode, done.stderr) == (2, b"")

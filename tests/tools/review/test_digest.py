@@ -8,19 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.tools.review.real_plans import kept_plan
+from tests.support.review.addresses import POST, STAGE, TABLE
+from tests.support.review.kept_plans import kept_plan, kept_text
 from tools.review.digest import digest
 from tools.review.plan import PlanError
-
-API = "module.http_api.aws_apigatewayv2_stage.this"
 
 
 def plan(name: str = "throttling_raised") -> Any:
     """A real plan."""
-    return json.loads(kept_plan(name))
+    return kept_plan(name)
 
 
-def change_of(document: Any, address: str = API) -> Any:
+def change_of(document: Any, address: str = STAGE) -> Any:
     """What becomes of a resource."""
     (found,) = [found for found in document["resource_changes"] if found["address"] == address]
     return found["change"]
@@ -69,9 +68,7 @@ def test_another_change(differ: Callable[[Any], None]) -> None:
 def test_what_a_page_does_not_show() -> None:
     """A first apply's values, and the end of a long one, are told by no page."""
     first, other = plan("first"), plan("first")
-    change_of(other, "module.schedule_table.aws_dynamodb_table.schedules")["after"]["deletion_protection_enabled"] = (
-        None
-    )
+    change_of(other, TABLE)["after"]["deletion_protection_enabled"] = None
     assert digest(first, "x") != digest(other, "x")
     long, longer = plan(), plan()
     change_of(long)["after"]["description"] = "x" * 200
@@ -81,7 +78,7 @@ def test_what_a_page_does_not_show() -> None:
 
 def test_sensitive() -> None:
     """A sensitive value takes part, and so does that it is sensitive."""
-    text = kept_plan("sensitive")
+    text = kept_text("sensitive")
     assert digest(json.loads(text), "x") != digest(json.loads(text.replace("the-secret-4f1d", "another-5e1c")), "x")
     document = plan()
     change_of(document)["after"]["description"] = "x"
@@ -93,7 +90,7 @@ def test_sensitive() -> None:
 def test_what_is_reported() -> None:
     """When AWS last changed a function differs between two plans, and is known only after the apply in both."""
     document = plan("code")
-    address = "module.api_schedule_post.aws_lambda_function.this"
+    address = POST
     assert change_of(document, address)["after_unknown"]["last_modified"] is True
     change_of(document, address)["before"]["last_modified"] = "2027-01-01T00:00:00.000+0000"
     assert digest(document, "x") == digest(plan("code"), "x")

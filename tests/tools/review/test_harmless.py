@@ -7,21 +7,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-
-from tests.tools.review.conftest import ReadScenario, changed
-from tests.tools.review.real_plans import kept_plan
 from tools.review.dangers import find_dangers
+
+from tests.support.review.addresses import (
+    DELAYER,
+    FAST_TRACK,
+    INTEGRATION,
+    MONITORING,
+    POST,
+    QUEUE,
+    ROUTE,
+    SECOND_TARGET,
+    SWEEP,
+    TABLE,
+)
+from tests.support.review.kept_plans import changed, kept_plan, scenario
 from tools.review.plan import Plan, plan_from
 
-POST = "module.api_schedule_post.aws_lambda_function.this"
-SWEEP = "module.task_1minute_enqueuer.aws_lambda_function.this"
-FAST_TRACK = "module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
-TABLE = "module.schedule_table.aws_dynamodb_table.schedules"
-QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
-ROUTE = "module.http_api.aws_apigatewayv2_route.this"
-INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
-TARGET = 'module.minute_schedule.aws_cloudwatch_event_target.worker["1"]'
-ALARM = 'module.monitoring.aws_cloudwatch_metric_alarm.metric["{}"]'
+ALARM = MONITORING + '.aws_cloudwatch_metric_alarm.metric["{}"]'
 
 
 def told(plan: Plan) -> list[str]:
@@ -31,7 +34,7 @@ def told(plan: Plan) -> list[str]:
 
 def document(name: str) -> dict[str, Any]:
     """What Terraform said of a scenario, to be changed."""
-    return dict(json.loads(kept_plan(name)))
+    return dict(kept_plan(name))
 
 
 def of(plan: Mapping[str, Any], address: str) -> dict[str, Any]:
@@ -89,7 +92,7 @@ class TestAlarms:
     def test_other_metrics(self) -> None:
         """An alarm on several metrics watches all of them."""
         plan = document("alarms_renamed")
-        address = 'module.monitoring.aws_cloudwatch_metric_alarm.expression["functions-throttled-again"]'
+        address = ALARM.format("functions-throttled-again").replace(".metric[", ".expression[")
         del of(plan, address)["change"]["after"]["metric_query"][0]
         assert told(plan_from(plan, "one metric less")) == ["alarms-silenced"]
 
@@ -168,7 +171,7 @@ class TestKeeping:
 
     def test_more_tries(self) -> None:
         """More tries than now are no danger."""
-        queue = json.loads(kept_plan("dead_letters_sooner"))
+        queue = kept_plan("dead_letters_sooner")
         policies = [of(queue, QUEUE)["change"][side]["redrive_policy"] for side in ("after", "before")]
         values = dict(zip(("before", "after"), ({"redrive_policy": policy} for policy in policies), strict=True))
         assert told(changed("dead_letters_sooner", QUEUE, **values)) == []
@@ -197,11 +200,11 @@ class TestFunctions:
         assert text.endswith("today that is so after `3600` s.")
 
     @pytest.mark.parametrize("name", ["bucket_and_logs_replaced", "queues_replaced", "stream_off", "table_replaced"])
-    def test_unknown_because_it_is_replaced(self, scenario: ReadScenario, name: str) -> None:
+    def test_unknown_because_it_is_replaced(self, name: str) -> None:
         """The new queue's address, or the new stream's, is not known yet; that the old one is lost is told already."""
         assert "function-elsewhere" not in told(scenario(name))
 
-    def test_unknown_lateness(self, scenario: ReadScenario) -> None:
+    def test_unknown_lateness(self) -> None:
         """If a function's variables are unknown, the root variable tells the greatest lateness all the same."""
         assert "lateness-limited" not in told(scenario("queues_replaced"))
 
@@ -237,7 +240,7 @@ class TestWays:
         plan = document("route_removed")
         route = json.loads(json.dumps(of(plan, ROUTE)))
         values = route["change"]
-        route |= {"address": "module.http_api.aws_apigatewayv2_route.post", "name": "post"}
+        route |= {"address": f"{DELAYER}.module.http_api.aws_apigatewayv2_route.post", "name": "post"}
         values |= {"actions": ["create"], "before": None, "after": values["before"], "after_sensitive": False}
         plan["resource_changes"].append(route)
         assert told(plan_from(plan, "renamed")) == []
@@ -247,7 +250,7 @@ class TestWays:
         plan = document("integration_removed")
         integration = json.loads(json.dumps(of(plan, INTEGRATION)))
         values = integration["change"]
-        integration |= {"address": "module.http_api.aws_apigatewayv2_integration.new", "name": "new"}
+        integration |= {"address": f"{DELAYER}.module.http_api.aws_apigatewayv2_integration.new", "name": "new"}
         values |= {"actions": ["no-op"], "after": values["before"], "after_sensitive": False}
         plan["resource_changes"].append(integration)
         assert told(plan_from(plan, "another")) == []
@@ -258,7 +261,7 @@ class TestWays:
         plan["resource_changes"].append(of(document("integration_removed"), INTEGRATION))
         assert told(plan_from(plan, "both")) == ["route-destroyed"]
 
-    def test_api_as_a_whole(self, scenario: ReadScenario) -> None:
+    def test_api_as_a_whole(self) -> None:
         """If the API is gone, that its route is gone too is no news."""
         found = told(scenario("destroyed"))
         assert "api-destroyed" in found
@@ -267,12 +270,12 @@ class TestWays:
     def test_alias_of_the_sweep(self) -> None:
         """A version or an alias is the sweep too."""
         arn = "arn:aws:lambda:eu-west-1:777788889999:function:delayer-prod-task-1minute-enqueuer"
-        assert told(changed("worker_elsewhere", TARGET, after={"arn": f"{arn}:live"})) == []
+        assert told(changed("worker_elsewhere", SECOND_TARGET, after={"arn": f"{arn}:live"})) == []
 
     def test_target_of_another_rule(self) -> None:
         """A rule of another module may call what it likes."""
         plan = document("worker_elsewhere")
-        target = of(plan, TARGET)
+        target = of(plan, SECOND_TARGET)
         target["module_address"] = "module.reports"
         target["change"] |= {"actions": ["create"], "before": None, "before_sensitive": False}
         assert "sweep-elsewhere" not in told(plan_from(plan, "another rule"))
@@ -283,7 +286,7 @@ class TestWays:
         sweep = of(document("period_lowered"), SWEEP)
         sweep["change"]["actions"] = ["delete", "create"]
         plan["resource_changes"].append(sweep)
-        target = of(plan, TARGET)["change"]
+        target = of(plan, SECOND_TARGET)["change"]
         del target["after"]["arn"]
         target["after_unknown"]["arn"] = True
         assert "sweep-elsewhere" not in told(plan_from(plan, "replaced"))

@@ -7,27 +7,33 @@ import json
 from typing import Any
 
 import pytest
-
-from tests.tools.review.conftest import ReadScenario, changed
-from tests.tools.review.real_plans import kept_plan
 from tools.review.dangers import find_dangers
-from tools.review.plan import plan_from
 
-SWEEP = "module.task_1minute_enqueuer.aws_lambda_function.this"
-POST = "module.api_schedule_post.aws_lambda_function.this"
-FAST_TRACK = "module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
-MAPPING = "aws_lambda_event_source_mapping.stream"
-QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
-DEAD_LETTERS = "module.delayer_queue.aws_sqs_queue.dead_letter"
-TABLE = "module.schedule_table.aws_dynamodb_table.schedules"
-LIFECYCLE = "module.failure_bucket.aws_s3_bucket_lifecycle_configuration.failures"
-INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
-ROUTE = "module.http_api.aws_apigatewayv2_route.this"
-STAGE = "module.http_api.aws_apigatewayv2_stage.this"
-PERMISSION = "module.http_api.aws_lambda_permission.api"
-POLICY = "aws_iam_role_policy.stream_dynamodb_fasttrack_enqueuer"
-LATE = 'module.monitoring.aws_cloudwatch_metric_alarm.metric["late"]'
-AUTHORIZER = "module.http_api.aws_apigatewayv2_authorizer.jwt"
+from tests.support.review.addresses import (
+    AUTHORIZER,
+    DEAD_LETTERS,
+    DELAYER,
+    FAST_TRACK,
+    FAST_TRACK_POLICY,
+    FIRST_TARGET,
+    INTEGRATION,
+    LATE_ALARM,
+    LIFECYCLE,
+    MAPPING,
+    MAPPING_POLICY,
+    PERMISSION,
+    POST,
+    QUEUE,
+    ROUTE,
+    RULE,
+    RULE_PERMISSION,
+    STAGE,
+    SWEEP,
+    TABLE,
+    beside,
+)
+from tests.support.review.kept_plans import changed, kept_plan, scenario
+from tools.review.plan import plan_from
 
 ANOTHER = "arn:aws:lambda:eu-west-1:777788889999:function:another"
 TOKENS = {"jwt_configuration": [{"issuer": "https://issuer.example", "audience": ["delayer"]}]}
@@ -37,7 +43,7 @@ class Prod:
     """A plan of all that prod is made of, in which nothing changes but what is said."""
 
     def __init__(self) -> None:
-        self._document = json.loads(kept_plan("destroyed"))
+        self._document = kept_plan("destroyed")
         self._document["output_changes"] = {}
         for found in self._document["resource_changes"]:
             values = found["change"]["before"]
@@ -277,14 +283,14 @@ class TestCalls:
     """Who may call, and what may be called."""
 
     @pytest.mark.parametrize("danger", ["call-refused", "caller-refused"])
-    def test_all_is_destroyed(self, scenario: ReadScenario, danger: str) -> None:
+    def test_all_is_destroyed(self, danger: str) -> None:
         """If caller and function go, that one may no longer call the other is no news."""
         assert danger not in {found.id for found in find_dangers(scenario("destroyed"))}
 
     def test_rule_that_goes(self, prod: Prod) -> None:
         """With fewer workers a rule goes, with its permission."""
-        prod.change('module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]', "delete")
-        prod.change('module.minute_schedule.aws_lambda_permission.minute["0"]', "delete")
+        prod.change(RULE, "delete")
+        prod.change(RULE_PERMISSION, "delete")
         assert "caller-refused" not in dict(prod.told())
 
     def test_function_that_goes(self, prod: Prod) -> None:
@@ -301,32 +307,32 @@ class TestCalls:
 
     def test_policy_at_another_address(self, prod: Prod) -> None:
         """A role's policy may be another, as long as that allows as much."""
-        prod.copy(POLICY, "again")
-        prod.change(POLICY, "delete")
+        prod.copy(FAST_TRACK_POLICY, "again")
+        prod.change(FAST_TRACK_POLICY, "delete")
         assert "call-refused" not in dict(prod.told())
 
     def test_policy_that_is_not_known(self, prod: Prod) -> None:
         """Of a new one that is not known yet, that is told."""
-        again = prod.copy(POLICY, "again", policy=...)
-        prod.change(POLICY, "delete")
+        again = prod.copy(FAST_TRACK_POLICY, "again", policy=...)
+        prod.change(FAST_TRACK_POLICY, "delete")
         assert prod.told() == [("access-unknown", again)]
 
     def test_policy_beside_one_that_is_not_known(self, prod: Prod) -> None:
         """One that is there already takes nobody's place, known or not."""
-        beside = "aws_iam_role_policy.stream_mapping"
+        beside = MAPPING_POLICY
         prod.change(beside, policy=...)
-        prod.change(POLICY, "delete")
-        assert prod.told() == [("call-refused", POLICY), ("access-unknown", beside)]
+        prod.change(FAST_TRACK_POLICY, "delete")
+        assert prod.told() == [("call-refused", FAST_TRACK_POLICY), ("access-unknown", beside)]
 
     def test_policy_that_allows_less(self, prod: Prod) -> None:
         """What the new one doesn't allow is told."""
-        prod.copy(POLICY, "again", policy='{"Statement": []}')
-        prod.change(POLICY, "delete")
-        assert prod.told() == [("call-refused", POLICY)]
+        prod.copy(FAST_TRACK_POLICY, "again", policy='{"Statement": []}')
+        prod.change(FAST_TRACK_POLICY, "delete")
+        assert prod.told() == [("call-refused", FAST_TRACK_POLICY)]
 
     def test_inline_policies_that_are_reported(self, prod: Prod) -> None:
         """A role tells also of policies that are resources of their own; they are judged there."""
-        role = "module.api_schedule_post.aws_iam_role.this"
+        role = beside(POST, "aws_iam_role")
         prod.set(
             role, inline_policy=[{"name": "calls", "policy": '{"Statement": [{"Effect": "Allow", "Action": "*"}]}'}]
         )
@@ -349,21 +355,21 @@ class TestSweep:
     def test_instances_of_modules(self, prod: Prod, module: str, handler: str) -> None:
         """A module with an instance key, or in another module, is that of the same function."""
         prod.set(SWEEP, handler=handler)
-        prod.move("module.task_1minute_enqueuer", module)
+        prod.move(f"{DELAYER}.module.task_1minute_enqueuer", module)
         sweep = f"{module}.aws_lambda_function.this"
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert ("shards-unswept", sweep) in prod.told()
 
     def test_renamed_module(self, prod: Prod) -> None:
         """A function is known by its handler, whatever its module is called."""
-        prod.move("module.task_1minute_enqueuer", "module.sweep")
+        prod.move(f"{DELAYER}.module.task_1minute_enqueuer", "module.sweep")
         sweep = "module.sweep.aws_lambda_function.this"
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert ("shards-unswept", sweep) in prod.told()
 
     def test_rule_that_goes_with_its_targets(self, prod: Prod) -> None:
         """That a rule goes is told once."""
-        rule = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]'
+        rule = RULE
         for address in prod.addresses:
             if address == rule or "aws_cloudwatch_event_target" in address:
                 prod.change(address, "delete")
@@ -379,7 +385,7 @@ class TestSweep:
     @pytest.mark.parametrize("worker", [[0], {"0": 0}, "0", None])
     def test_worker_that_is_no_number(self, prod: Prod, worker: Any) -> None:
         """What is called is told whatever it is."""
-        target = 'module.minute_schedule.aws_cloudwatch_event_target.worker["0"]'
+        target = FIRST_TARGET
         prod.change(target, input=json.dumps({"worker": worker, "workers": 2}))
         assert prod.told() == [("shards-unswept", target)]
 
@@ -510,5 +516,5 @@ class TestInventory:
     @pytest.mark.parametrize("after", [{"threshold": 3600}, {"dimensions": {"service": "another"}}, {"period": 300}])
     def test_tuned_alarm(self, prod: Prod, after: dict[str, Any]) -> None:
         """An alarm's threshold is there to be tuned, and its dimensions follow what it watches."""
-        prod.change(LATE, **after)
+        prod.change(LATE_ALARM, **after)
         assert prod.told() == []

@@ -7,14 +7,12 @@ from datetime import date
 from typing import Any
 
 import pytest
-
-from tests.tools.review.conftest import ReadScenario
-from tests.tools.review.example import DOCS, danger_table, example, quoting
-from tests.tools.review.real_plans import kept_plan
-from tools.review.accepted import Accepted, judge
 from tools.review.code import CodeChange, code_changes
-from tools.review.danger import quoted
 from tools.review.dangers import find_dangers
+
+from tests.support.review.kept_plans import kept_plan, scenario
+from tools.review.accepted import Accepted, judge
+from tools.review.danger import quoted
 from tools.review.markdown import render
 from tools.review.plan import UNKNOWN, Plan, Sensitive, read_plan
 
@@ -26,7 +24,7 @@ def page(plan: Plan, *entries: Accepted, code: tuple[CodeChange, ...] = ()) -> s
     return render(plan, judge(find_dangers(plan), entries, TODAY), code)
 
 
-def test_unchanged(scenario: ReadScenario) -> None:
+def test_unchanged() -> None:
     """Of a plan that changes nothing there is nothing to say."""
     assert page(scenario("unchanged")).split("\n\n")[1:] == [
         "**Nothing changes.**",
@@ -34,7 +32,7 @@ def test_unchanged(scenario: ReadScenario) -> None:
     ]
 
 
-def test_dangers_come_first(scenario: ReadScenario) -> None:
+def test_dangers_come_first() -> None:
     """Dangers, then counts, then changes."""
     shown = page(scenario("shards_lowered"))
     order = ["Pending schedules in shards 16 to 63", "| 0 | 2 | 0 | 0 |", "`64` → `16`"]
@@ -42,14 +40,14 @@ def test_dangers_come_first(scenario: ReadScenario) -> None:
     assert "**1 danger that nobody accepted.**" in shown
 
 
-def test_only_what_changes(scenario: ReadScenario) -> None:
+def test_only_what_changes() -> None:
     """An attribute that stays is not on the page."""
     shown = page(scenario("shards_lowered"))
     assert "METRICS_NAMESPACE" not in shown
     assert "memory_size" not in shown
 
 
-def test_policies_by_statement(scenario: ReadScenario) -> None:
+def test_policies_by_statement() -> None:
     """A policy is told by the statements that go and come, those that stay not at all."""
     shown = page(scenario("access_grows"))
     assert "goes: `Allow dynamodb:PutItem on arn:aws:dynamodb:eu-west-1:777788889999:table/" in shown
@@ -58,25 +56,25 @@ def test_policies_by_statement(scenario: ReadScenario) -> None:
     assert '"Version"' not in shown
 
 
-def test_unread_policy_with_the_same_statements(scenario: ReadScenario) -> None:
+def test_unread_policy_with_the_same_statements() -> None:
     """Terraform calls a policy unknown because a log group's retention changes: nothing in it does."""
     assert "`policy`: its statements stay as they are" in page(scenario("harmless"))
 
 
-def test_json_by_attribute(scenario: ReadScenario) -> None:
+def test_json_by_attribute() -> None:
     """Other JSON is told by what changes inside it."""
     shown = page(scenario("mapping_loses"))
     assert '`filter_criteria.filter.pattern.eventName`: `["INSERT", "REMOVE"]` → `["INSERT"]`' in shown
 
 
-def test_known_after_apply(scenario: ReadScenario) -> None:
+def test_known_after_apply() -> None:
     """What is not known yet says so, and what forces a replacement too."""
     shown = page(scenario("mapping_position"))
     assert "`starting_position`: `TRIM_HORIZON` → `LATEST` (forces the replacement)" in shown
     assert "(known after apply)" in shown
 
 
-def test_first_apply(scenario: ReadScenario) -> None:
+def test_first_apply() -> None:
     """All is new, so that names are enough, and what may be done."""
     shown = page(scenario("first"))
     assert "this is a first apply" in shown
@@ -85,7 +83,7 @@ def test_first_apply(scenario: ReadScenario) -> None:
     assert "Allow dynamodb:PutItem on (known after apply)" in shown
 
 
-def test_accepted(scenario: ReadScenario) -> None:
+def test_accepted() -> None:
     """What is accepted is told with the reason, and what is expired or of no use with what to do."""
     plan = scenario("shards_lowered")
     (danger,) = find_dangers(plan)
@@ -105,7 +103,7 @@ def test_accepted(scenario: ReadScenario) -> None:
 @pytest.mark.parametrize(
     ("planned", "said"), [("f" * 40, "First`\n"), (None, "First`, compared with this checkout as it is now\n")]
 )
-def test_code(scenario: ReadScenario, planned: str | None, said: str) -> None:
+def test_code(planned: str | None, said: str) -> None:
     """Code is told by what is deployed and what changed, not by how the new commit is called."""
     change = CodeChange(
         "a-function", "old", "new", "abc of 2026-11-25, First", planned, ("src/x.py +1 -0",), ("y 1 → 2",),
@@ -117,7 +115,7 @@ def test_code(scenario: ReadScenario, planned: str | None, said: str) -> None:
     assert "f" * 40 not in shown
 
 
-def test_unknown_code(scenario: ReadScenario) -> None:
+def test_unknown_code() -> None:
     """Where nothing is known of the planned package, nothing is said of what differs."""
     change = CodeChange("a-function", "old", "new", "abc of 2026-11-25, First")
     shown = page(scenario("code"), code=(change,))
@@ -128,7 +126,7 @@ def test_unknown_code(scenario: ReadScenario) -> None:
 
 def test_new_function() -> None:
     """The code of a function that is not there yet is among the code, too."""
-    document = json.loads(kept_plan("code"))
+    document = kept_plan("code")
     (change,) = [found for found in document["resource_changes"] if found["type"] == "aws_lambda_function"]
     change["change"] |= {"actions": ["create"], "before": None, "before_sensitive": False}
     plan = read_plan(json.dumps(document), "code")
@@ -140,7 +138,7 @@ def test_new_function() -> None:
 
 def further(**values: Any) -> str:
     """The page of a plan that changes nothing but says this besides; of the values of `change`, the sweep's target."""
-    document = json.loads(kept_plan("unchanged"))
+    document = kept_plan("unchanged")
     changed = values.pop("change", {})
     document["resource_changes"][0]["change"].update(changed.pop("change", {}))
     document["resource_changes"][0].update(changed)
@@ -189,20 +187,11 @@ def test_passing_checks_and_other_drift() -> None:
 
 def test_update_that_shows_nothing() -> None:
     """An update of which nothing can be told is counted, so it is listed."""
-    document = json.loads(kept_plan("unchanged"))
+    document = kept_plan("unchanged")
     document["resource_changes"][0]["change"]["actions"] = ["update"]
     shown = page(read_plan(json.dumps(document), "unchanged"))
     assert "| 0 | 1 | 0 | 0 |" in shown
     assert "\n  - nothing that can be told apart: what is empty counts as not set\n" in shown
-
-
-def test_documentation() -> None:
-    """What the documentation quotes is what the tool says; to renew it: python -m tests.tools.review.example."""
-    assert (DOCS / "review-example.md").read_text(encoding="utf-8") == example()
-    assert (DOCS / "dangers.md").read_text(encoding="utf-8") == danger_table()
-    deploying = (DOCS / "deploying.md").read_text(encoding="utf-8")
-    assert deploying.count("<!-- quoted: ") == 4
-    assert deploying == quoting(deploying)
 
 
 @pytest.mark.parametrize(

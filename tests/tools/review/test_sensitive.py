@@ -8,16 +8,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tests.tools.review.conftest import ReadScenario
-from tests.tools.review.real_plans import kept_plan
-from tests.tools.review.scenarios import SECRET
-from tools.review.accepted import judge
 from tools.review.code import code_changes
 from tools.review.dangers import find_dangers
+from tools.review.settings import FAST_TRACK, POST, SWEEP
+
+from tests.support.review.kept_plans import kept_plan, kept_text, scenario
+from tests.support.review.scenarios import SECRET
+from tools.review.accepted import judge
 from tools.review.markdown import render
 from tools.review.plan import Plan, read_plan
-from tools.review.settings import FAST_TRACK, POST, SWEEP
 
 TODAY = date(2026, 11, 25)
 
@@ -27,9 +26,9 @@ def page(plan: Plan) -> str:
     return render(plan, judge(find_dangers(plan), [], TODAY), code_changes(plan, None))
 
 
-def test_real_plan(scenario: ReadScenario) -> None:
+def test_real_plan() -> None:
     """A sensitive variable, environment variable, output and policy: that they change is told, and not to what."""
-    assert SECRET in kept_plan("sensitive")
+    assert SECRET in kept_text("sensitive")
     shown = page(scenario("sensitive"))
     assert SECRET not in shown
     assert "`environment.variables.TOKEN`: nothing → (sensitive)" in shown
@@ -39,7 +38,7 @@ def test_real_plan(scenario: ReadScenario) -> None:
 
 def test_becoming_sensitive() -> None:
     """What was not sensitive until now is not shown for a last time, nor what no longer is."""
-    document = json.loads(kept_plan("period_lowered"))
+    document = kept_plan("period_lowered")
     marks = [{"before_sensitive": False}, {"after_sensitive": False}]
     functions = [change for change in document["resource_changes"] if change["type"] == "aws_lambda_function"]
     for change, unmarked in zip(functions, marks, strict=True):

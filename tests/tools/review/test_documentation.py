@@ -1,4 +1,4 @@
-"""`python -m tests.tools.review.example` renews what docs/operations/ quotes of the review; a test compares.
+"""What docs/operations/ quotes of the review is what the review prints; `--write=pages` renews it.
 
 review-example.md is a review of one of the kept plans, dangers.md the table of all dangers, and deploying.md quotes
 more reviews, each between two comments.
@@ -12,22 +12,20 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from tests.tools.review.real_plans import kept_plan
-from tools.review.accepted import Accepted, judge, read_accepted
+import pytest
 from tools.review.dangers import DANGERS, find_dangers
+
+from tests.support.review.kept_plans import scenario
+from tools.project import ROOT
+from tools.review.accepted import Accepted, judge, read_accepted
 from tools.review.markdown import render
-from tools.review.plan import read_plan
-
-__all__ = ["DOCS", "danger_table", "example", "quoting"]
-
-DOCS = Path(__file__).parents[3] / "docs" / "operations"
 
 _TODAY = date(2026, 11, 25)
 
 _ACCEPTED_LOGS = """\
 [[accepted]]
 danger = "retention-shortened"
-address = "module.http_api.aws_cloudwatch_log_group.access"
+address = "module.delayer.module.http_api.aws_cloudwatch_log_group.access"
 reason = "Access logs are kept by the log archive since October."
 expires = 2026-12-31
 """
@@ -35,16 +33,16 @@ expires = 2026-12-31
 _ACCEPTED_LATENESS = """\
 [[accepted]]
 danger = "lateness-limited"
-address = "module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
+address = "module.delayer.module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
 reason = "The shop rejects orders that are an hour old; agreed with its team."
 expires = 2026-12-02
 """
 
 _EXAMPLE = f"""\
-<!-- Made by python -m tests.tools.review.example; a test compares. -->
+<!-- Written by pytest tests/tools/review --write=pages; a test compares. -->
 
 What `make review` says of a plan that real Terraform made of this configuration after an unfortunate merge
-(`retention_shortened` in `tests/tools/review/scenarios.py`). One of its dangers is accepted in
+(`retention_shortened` in `tests/support/review/scenarios.py`). One of its dangers is accepted in
 `terraform/environments/prod.accepted.toml`:
 
 ```toml
@@ -57,7 +55,7 @@ The exit status is 2, for the others are not.
 """
 
 _DANGERS = """\
-<!-- Made by python -m tests.tools.review.example; a test compares. -->
+<!-- Written by pytest tests/tools/review --write=pages; a test compares. -->
 
 # The dangers that `make review` knows
 
@@ -101,7 +99,7 @@ def quoting(text: str) -> str:
 
 
 def _page(name: str, accepted: str = "") -> str:
-    plan = read_plan(kept_plan(name), name)
+    plan = scenario(name)
     return render(plan, judge(find_dangers(plan), _entries(accepted), _TODAY), [])
 
 
@@ -112,8 +110,18 @@ def _entries(accepted: str) -> Sequence[Accepted]:
         return read_accepted(path, path.name, _TODAY)
 
 
-if __name__ == "__main__":
-    (DOCS / "review-example.md").write_text(example(), encoding="utf-8")
-    (DOCS / "dangers.md").write_text(danger_table(), encoding="utf-8")
-    _deploying = DOCS / "deploying.md"
-    _deploying.write_text(quoting(_deploying.read_text(encoding="utf-8")), encoding="utf-8")
+@pytest.mark.parametrize("name", ["dangers.md", "deploying.md", "review-example.md"])
+def test_page_quotes_what_the_review_prints(pytestconfig: pytest.Config, name: str) -> None:
+    """A page that differs is out of date, or the review prints something else than intended."""
+    path = ROOT / "docs" / "operations" / name
+    kept = path.read_text(encoding="utf-8")
+    made = {"dangers.md": danger_table, "review-example.md": example}.get(name, lambda: quoting(kept))()
+    if pytestconfig.getoption("--write", default=None) == "pages":
+        path.write_text(made, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == made
+
+
+def test_deploying_page_quotes_four_reviews() -> None:
+    """The comments around the quotes are still there."""
+    text = (ROOT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
+    assert text.count("<!-- quoted: ") == text.count("<!-- end -->") == 4

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tests.support.review import addresses
+
 __all__ = ["SCENARIOS", "SECRET", "TOPIC", "Scenario"]
 
 #: What no review may show.
@@ -18,7 +20,7 @@ TOPIC = "arn:aws:sns:eu-west-1:777788889999:alarms"
 
 QUEUE, TABLE, BUCKET = "modules/delayer_queue", "modules/schedule_table", "modules/failure_bucket"
 FUNCTION, API, MINUTE = "modules/function", "modules/http_api", "modules/minute_schedule"
-MONITORING = "modules/monitoring"
+MONITORING, DELAYER = "modules/monitoring", "modules/delayer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +65,22 @@ SCENARIOS = {
     ),
     "code": Scenario(packages=("api-schedule-post",)),
     "destroyed": Scenario(arguments=("-destroy",)),
-    "table_replaced": Scenario(arguments=("-replace=module.schedule_table.aws_dynamodb_table.schedules",)),
+    "table_replaced": Scenario(
+        arguments=("-replace=module.delayer.module.schedule_table.aws_dynamodb_table.schedules",)
+    ),
     "queues_replaced": Scenario(
         arguments=(
-            "-replace=module.delayer_queue.aws_sqs_queue.delayer",
-            "-replace=module.delayer_queue.aws_sqs_queue.dead_letter",
+            f"-replace={addresses.QUEUE}",
+            f"-replace={addresses.DEAD_LETTERS}",
         )
     ),
     "bucket_and_logs_replaced": Scenario(
         arguments=(
-            "-replace=module.failure_bucket.aws_s3_bucket.failures",
-            "-replace=module.task_1minute_enqueuer.aws_cloudwatch_log_group.this",
+            f"-replace={addresses.BUCKET}",
+            f"-replace={addresses.beside(addresses.SWEEP, 'aws_cloudwatch_log_group')}",
         )
     ),
-    "api_replaced": Scenario(arguments=("-replace=module.http_api.aws_apigatewayv2_api.this",)),
+    "api_replaced": Scenario(arguments=(f"-replace={addresses.API}",)),
     "stream_off": Scenario(
         overrides={
             TABLE: """
@@ -90,11 +94,11 @@ resource "aws_dynamodb_table" "schedules" {
     "stream_view": Scenario(
         overrides={TABLE: 'resource "aws_dynamodb_table" "schedules" {\n  stream_view_type = "KEYS_ONLY"\n}\n'}
     ),
-    "mapping_position": Scenario(overrides={".": _MAPPING.format('starting_position = "LATEST"')}),
-    "mapping_disabled": Scenario(overrides={".": _MAPPING.format("enabled = false")}),
+    "mapping_position": Scenario(overrides={DELAYER: _MAPPING.format('starting_position = "LATEST"')}),
+    "mapping_disabled": Scenario(overrides={DELAYER: _MAPPING.format("enabled = false")}),
     "mapping_loses": Scenario(
         overrides={
-            ".": _MAPPING.format("""
+            DELAYER: _MAPPING.format("""
   bisect_batch_on_function_error = false
   function_response_types        = []
   maximum_record_age_in_seconds  = 86400
@@ -115,7 +119,7 @@ resource "aws_dynamodb_table" "schedules" {
     "period_lowered": Scenario({"delayer_period_seconds": 600}),
     "access_grows": Scenario(
         added={
-            ".": """
+            DELAYER: """
 resource "aws_iam_role_policy_attachment" "further" {
   policy_arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
   role       = module.api_schedule_post.role.name
@@ -123,7 +127,7 @@ resource "aws_iam_role_policy_attachment" "further" {
 """
         },
         overrides={
-            ".": """
+            DELAYER: """
 data "aws_iam_policy_document" "api_schedule_post" {
   statement {
     sid       = "StoreSchedules"
@@ -161,7 +165,7 @@ data "aws_iam_policy_document" "assume" {
     ),
     "access_wildcard": Scenario(
         overrides={
-            ".": """
+            DELAYER: """
 data "aws_iam_policy_document" "api_schedule_post" {
   statement {
     sid       = "StoreSchedules"
@@ -170,12 +174,12 @@ data "aws_iam_policy_document" "api_schedule_post" {
   }
 }
 """,
-            API: 'resource "aws_lambda_permission" "api" {\n  source_arn = null\n}\n',
+            API: 'resource "aws_lambda_permission" "route" {\n  source_arn = null\n}\n',
         }
     ),
     "first_wildcard": Scenario(
         overrides={
-            ".": """
+            DELAYER: """
 data "aws_iam_policy_document" "api_schedule_post" {
   statement {
     sid       = "StoreSchedules"
@@ -190,7 +194,7 @@ data "aws_iam_policy_document" "api_schedule_post" {
     ),
     "settings_elsewhere": Scenario(
         overrides={
-            ".": """
+            DELAYER: """
 module "api_schedule_post" {
   environment_variables = {
     HORIZON_SECONDS   = var.horizon_days * 24 * 60 * 60
@@ -254,7 +258,7 @@ resource "aws_cloudwatch_event_target" "worker" {
     "route_removed": Scenario(overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  for_each = {}\n}\n'}),
     "integration_removed": Scenario(
         overrides={API: 'resource "aws_apigatewayv2_route" "this" {\n  target = null\n}\n'},
-        removed={API: ("aws_apigatewayv2_integration.function",)},
+        removed={API: ("aws_apigatewayv2_integration.this",)},
     ),
     "throttling_removed": Scenario(
         overrides={
@@ -406,7 +410,7 @@ resource "aws_sqs_queue" "delayer" {
 """
         }
     ),
-    "alarms_removed": Scenario(overrides={".": 'module "monitoring" {\n  has_alarms = false\n}\n'}),
+    "alarms_removed": Scenario(overrides={DELAYER: 'module "monitoring" {\n  has_alarms = false\n}\n'}),
     "alarms_disabled": Scenario(
         {"alarm_topic_arn": TOPIC},
         overrides={MONITORING: 'resource "aws_cloudwatch_metric_alarm" "expression" {\n  actions_enabled = false\n}\n'},
@@ -438,13 +442,13 @@ resource "aws_lambda_function" "this" {
 """
         }
     ),
-    "mapping_elsewhere": Scenario(overrides={".": _MAPPING.format(f'function_name = "{_ANOTHER}"')}),
-    "mapping_sooner": Scenario(overrides={".": _MAPPING.format("maximum_record_age_in_seconds = 3600")}),
+    "mapping_elsewhere": Scenario(overrides={DELAYER: _MAPPING.format(f'function_name = "{_ANOTHER}"')}),
+    "mapping_sooner": Scenario(overrides={DELAYER: _MAPPING.format("maximum_record_age_in_seconds = 3600")}),
     # The first mapping is changed too, for what is not changed is not kept.
     "stream_read_twice": Scenario(
-        overrides={".": _MAPPING.format("batch_size = 500")},
+        overrides={DELAYER: _MAPPING.format("batch_size = 500")},
         added={
-            ".": """
+            DELAYER: """
 resource "aws_lambda_event_source_mapping" "again" {
   event_source_arn  = module.schedule_table.table.stream_arn
   function_name     = module.stream_dynamodb_fasttrack_enqueuer.function.arn
@@ -456,7 +460,7 @@ resource "aws_lambda_event_source_mapping" "again" {
     "integration_elsewhere": Scenario(
         overrides={
             API: """
-resource "aws_apigatewayv2_integration" "function" {
+resource "aws_apigatewayv2_integration" "this" {
   integration_method = "POST"
   integration_type   = "HTTP_PROXY"
   integration_uri    = "https://another.example/schedules"
@@ -472,7 +476,7 @@ resource "aws_apigatewayv2_integration" "function" {
             API: """
 resource "aws_apigatewayv2_stage" "this" {
   route_settings {
-    route_key              = var.route
+    route_key              = "POST /schedules"
     throttling_burst_limit = 2000
     throttling_rate_limit  = 10000
   }
@@ -505,15 +509,21 @@ resource "aws_apigatewayv2_stage" "this" {
     ),
     "callers_refused": Scenario(
         overrides={
-            API: 'resource "aws_lambda_permission" "api" {\n  count = 0\n}\n',
+            API: 'resource "aws_lambda_permission" "route" {\n  for_each = {}\n}\n',
             MINUTE: 'resource "aws_lambda_permission" "minute" {\n  for_each = {}\n}\n',
         }
     ),
     "caller_elsewhere": Scenario(
-        overrides={API: 'resource "aws_lambda_permission" "api" {\n  function_name = "another"\n}\n'}
+        overrides={API: 'resource "aws_lambda_permission" "route" {\n  function_name = "another"\n}\n'}
     ),
     "calls_refused": Scenario(
-        overrides={".": 'resource "aws_iam_role_policy" "stream_dynamodb_fasttrack_enqueuer" {\n  count = 0\n}\n'}
+        overrides={
+            FUNCTION: """
+resource "aws_iam_role_policy" "calls" {
+  count = strcontains(var.name, "fasttrack") ? 0 : 1
+}
+"""
+        }
     ),
     "role_policies": Scenario(
         overrides={
@@ -639,17 +649,18 @@ removed {
         },
         removed={QUEUE: ("aws_sqs_queue_policy.delayer",)},
     ),
-    "queue_missing": Scenario(missing=("module.delayer_queue.aws_sqs_queue.dead_letter",)),
+    "queue_missing": Scenario(missing=(addresses.DEAD_LETTERS,)),
     "sensitive": Scenario(
         {"alarm_topic_arn": f"arn:aws:sns:eu-west-1:777788889999:{SECRET}"},
         added={".": 'output "topic" {\n  value     = var.alarm_topic_arn\n  sensitive = true\n}\n'},
         overrides={
-            ".": f"""
-variable "alarm_topic_arn" {{
+            ".": """
+variable "alarm_topic_arn" {
   sensitive = true
-}}
-
-resource "aws_iam_role_policy" "api_schedule_post" {{
+}
+""",
+            DELAYER: f"""
+module "api_schedule_post" {{
   policy = sensitive(jsonencode({{
     Version   = "2012-10-17"
     Statement = [{{ Effect = "Allow", Action = "s3:GetObject", Resource = "arn:aws:s3:::{SECRET}/x" }}]
