@@ -30,7 +30,7 @@ from tools.capacity.declared import (
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
 )
-from tools.capacity.model import TIMING, handover_seconds, processors
+from tools.capacity.model import CALL_SECONDS, POLL_SECONDS, handover_seconds, processors
 
 __all__ = ["Case", "Sent", "Swept", "figures", "lanes_to_play", "measure"]
 
@@ -108,7 +108,7 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
 
 def _sweep(aws: CannedAws, folder: Path, case: Case) -> Swept:
     """Sweep every minute until nothing is left."""
-    limits = {"latency": TIMING.call_seconds, "writes_per_second": _WRITES_PER_SECOND}
+    limits = {"latency": CALL_SECONDS, "writes_per_second": _WRITES_PER_SECOND}
     aws.ask("reset", now=_TICK, pace=_SWEEP_PACE, **limits)
     due = _TICK + _DUE_AFTER_TICK
     aws.ask("load", count=_SCHEDULES, shards=case.shards, due=due, payload_bytes=_PAYLOAD_BYTES)
@@ -152,7 +152,7 @@ def lanes_to_play(deletes: list[Written], case: Case, most: int) -> list[list[Wr
 def _send(aws: CannedAws, folder: Path, case: Case, deletes: list[Written]) -> Sent:
     """Hand the deletes on to executions of the fast track, each by its own clock."""
     aws.ask("reset")
-    clock = {"pace": _FAST_TRACK_PACE, "latency": TIMING.call_seconds}
+    clock = {"pace": _FAST_TRACK_PACE, "latency": CALL_SECONDS}
     most = _SCHEDULES if (case.shards, case.workers) == _ALL_PLAYED else _PLAYED
     lanes = lanes_to_play(deletes, case, most)
     executions = memory_bytes = 0
@@ -161,7 +161,7 @@ def _send(aws: CannedAws, folder: Path, case: Case, deletes: list[Written]) -> S
         for records in lanes:
             now, position = 0.0, 0
             while position < len(records):
-                now = max(now, records[position][-1] + TIMING.poll_seconds)
+                now = max(now, records[position][-1] + POLL_SECONDS)
                 end = position
                 while end < len(records) and end < position + BATCH_RECORDS and records[end][-1] <= now:
                     end += 1

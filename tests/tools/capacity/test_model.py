@@ -12,7 +12,7 @@ from tools.capacity import model
 from tools.capacity.book import LIMITS
 from tools.capacity.declared import PARALLELIZATION_FACTOR
 from tools.capacity.model import (
-    TIMING,
+    CALL_SECONDS,
     CapacityError,
     Concurrency,
     concurrency,
@@ -119,7 +119,7 @@ class TestHandover:
     @given(sizes)
     def test_default_lanes_keep_up_with_a_partition(self, size: int) -> None:
         """Whatever the payload, a shard's lanes send a record in less time than its partition takes to delete it."""
-        sent = (TIMING.call_seconds / messages_per_call(size) + SENDING) / PARALLELIZATION_FACTOR
+        sent = (CALL_SECONDS / messages_per_call(size) + SENDING) / PARALLELIZATION_FACTOR
         assert sent < write_units(size) / 1_000
 
     @given(peaks, sizes, counts, counts, st.integers(1, 10**6))
