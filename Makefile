@@ -69,7 +69,7 @@ local-stop: .venv/tools/.installed ## End it
 	@.venv/tools/bin/python -m tools.local stop
 
 .PHONY: capacity
-capacity: .venv/tools/.installed ## Tell what schedules need and cost: RATE=1M a day, PEAK=100k at one instant, SIZE=300 bytes; AHEAD=7 days
+capacity: .venv/tools/.installed ## Show what schedules need and cost: RATE=1M a day, PEAK=100k at one instant, SIZE=300 bytes; AHEAD=7 days
 	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.capacity "$(RATE)" "$(PEAK)" "$(SIZE)" "$(AHEAD)"
 
 ##@ Deploy an environment (ENV=dev, staging or prod)
@@ -211,7 +211,7 @@ dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.
 	  $(if $(ONLY),-k "$(subst $() , or ,$(strip $(ONLY)))")
 
 .PHONY: bench
-bench: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Measure what a schedule, a start, a build and a burst cost, and hold it to bounds; ONLY=requests
+bench: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Measure the cost of a schedule, a start, a build and a burst, and check its bounds; ONLY=requests
 	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)
 
 .PHONY: lint
