@@ -243,7 +243,9 @@ def _policies(module: Mapping[str, Any]) -> dict[str, Any]:
         name: {"expressions": _documents(call.get("expressions", {})), "module": _policies(call["module"])}
         for name, call in module.get("module_calls", {}).items()
     }
-    return {"module_calls": calls, "resources": resources}
+    variables = {name: {"default": found.get("default")} for name, found in module.get("variables", {}).items()}
+    kept = {name: variables[name] for name in _VARIABLES if name in variables}
+    return {"module_calls": calls, "resources": resources, "variables": kept}
 
 
 def _documents(expressions: Mapping[str, Any]) -> dict[str, Any]:
