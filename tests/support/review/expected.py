@@ -230,8 +230,8 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "retention_shortened": [
-        ("retention-shortened", QUEUE, "after `3600` s instead of 4 days"),
-        ("retention-shortened", DEAD_LETTERS, "after 4 days instead of 14 days"),
+        ("retention-shortened", QUEUE, "at an age of `3600` s instead of 4 days"),
+        ("retention-shortened", DEAD_LETTERS, "at an age of 4 days instead of 14 days"),
         (
             "retention-shortened",
             LIFECYCLE,
