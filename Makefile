@@ -25,7 +25,7 @@ switch = $(if $(word 2,$($1))$(filter-out $(YES) $(NO),$($1)),$(error $1=$($1) i
 nor no (0, false, no, off, or nothing)),$(if $(filter $(YES),$($1)),$2))
 
 # A misspelt variable would be ignored: DRYRUN=1 would redrive for real.
-VARIABLES := AHEAD DEPLOYED DRY_RUN ENV FORMAT OFFLINE ONLY PEAK PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE
+VARIABLES := AHEAD DRY_RUN ENV FORMAT OFFLINE ONLY PEAK PICTURE PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE
 given = $(foreach name,$(.VARIABLES),$(if $(filter command-line,$(subst $() ,-,$(origin $(name)))),$(name)))
 unknown := $(filter-out $(VARIABLES) MAKE% -*- SHELL,$(given))
 $(if $(unknown),$(error There is no variable $(unknown). There are $(VARIABLES)))
@@ -57,8 +57,8 @@ require-python:
 ##@ Try it on this machine, without an AWS account
 
 .PHONY: demo
-demo: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Run the whole delayer and watch schedules arrive
-	@.venv/tools/bin/python -m tools.local.demo
+demo: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Run the whole delayer and watch schedules arrive; PICTURE=docs/demo.svg records it
+	@.venv/tools/bin/python -m tools.local.demo "$(PICTURE)"
 
 .PHONY: local
 local: package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Start the same stack and leave it running; PORT=4566, or else on a free one
@@ -80,8 +80,7 @@ bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account
 
 .PHONY: plan
 plan: package .venv/tools/.installed require-terraform ## Write a plan file and show it; OFFLINE=1 needs no AWS account and no network
-	@.venv/tools/bin/python -m tools.deploy.package_commits
-	@.venv/tools/bin/python -m tools.deploy.plan plan "$(ENV)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.plan "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: review
 review: .venv/tools/.installed require-terraform ## Review that plan on a page, dangers first; fails if one is not accepted
@@ -89,11 +88,11 @@ review: .venv/tools/.installed require-terraform ## Review that plan on a page, 
 
 .PHONY: apply
 apply: .venv/tools/.installed require-terraform ## Apply exactly the plan that was written
-	@.venv/tools/bin/python -m tools.deploy.plan apply "$(ENV)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.apply "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: destroy
 destroy: package .venv/tools/.installed require-terraform ## Destroy the environment, after a question
-	@.venv/tools/bin/python -m tools.deploy.plan destroy "$(ENV)" $(call switch,OFFLINE,--offline)
+	@.venv/tools/bin/python -m tools.deploy.destroy "$(ENV)" $(call switch,OFFLINE,--offline)
 
 .PHONY: rollback
 rollback: .venv/build/.installed .venv/tools/.installed require-terraform ## Plan an earlier commit's code, TO=<commit>, for make apply; OFFLINE=1
@@ -111,11 +110,11 @@ outputs: ## Show what an environment is used with: ARNs, addresses, names; FORMA
 
 .PHONY: failures
 failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
-	@.venv/tools/bin/python -m tools.operate.failures "$(ENV)"
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.failures "$(ENV)"
 
 .PHONY: redrive
 redrive: .venv/tools/.installed require-terraform ## Give the failure bucket back to the fast track; SINCE=2026-11-22, DRY_RUN=1
-	@.venv/tools/bin/python -m tools.operate.redrive "$(ENV)" --since "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.redrive "$(ENV)" --since "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
 
 .PHONY: status
 status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
@@ -167,10 +166,6 @@ ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is 
 .PHONY: ci-deployed
 ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
 	@"$(PYTHON)" -S -m tools.ci.github deployed "$(ENV)"
-
-.PHONY: ci-note
-ci-note: .venv/tools/.installed .venv/build/.installed ## Build the packages of the commit DEPLOYED, so that a review can name it
-	@.venv/tools/bin/python -m tools.deploy.package_commits "$(DEPLOYED)"
 
 .PHONY: ci-drift
 ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is deployed, and keep what is not as planned

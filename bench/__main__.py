@@ -14,7 +14,7 @@ from bench import builds, bursts, cpu, lateness, requests, startup
 from bench.packages import Function, unpack
 from bench.processes import BenchError
 from bench.table import Figure, table_of, verdict
-from tools.deploy.terraform import TerraformError
+from tools.project import CommandError
 from tools.terminal import run
 
 #: By the names that ONLY takes.
@@ -32,14 +32,14 @@ def _measured(name: str, folders: dict[Function, Path]) -> Iterator[Figure]:
     """An item's figures; of one that does not work, those that there are, and what it said."""
     try:
         yield from _ITEMS[name](folders)
-    except (BenchError, TerraformError) as error:
+    except (BenchError, CommandError) as error:
         yield Figure(name, "not measured to its end", str(error), "measured", is_good=False)
 
 
 def bench(console: Console, names: list[str]) -> bool:
     """Measure the items of these names, or all; whether every figure is within its bounds."""
     if unknown := set(names) - set(_ITEMS):
-        raise TerraformError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(_ITEMS)}")
+        raise CommandError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(_ITEMS)}")
     figures: list[Figure] = []
     console.width = max(160, console.width)
     with TemporaryDirectory(prefix="bench-") as folder:

@@ -32,7 +32,7 @@ def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
     yield from size_figures({function: function.zip_path.stat().st_size for function in FUNCTIONS})
     folder = folders[POST].parent
     checkout = _checkout(folder / "checkout")
-    cache = checkout / "build" / "cache"
+    cache = checkout / "build" / "work" / "cache"
 
     def nothing() -> None:
         pass
@@ -84,7 +84,7 @@ def size_figures(sizes: dict[Function, int]) -> Iterator[Figure]:
 
 def change_dependency(checkout: Path, name: str) -> None:
     """Put another wheel in the place of a dependency's, with a comment more, and its hash into the lock."""
-    [wheel] = (checkout / "build" / "cache" / "wheels").glob(f"{name}-*.whl")
+    [wheel] = (checkout / "build" / "work" / "cache" / "wheels").glob(f"{name}-*.whl")
     old = hashlib.sha256(wheel.read_bytes()).hexdigest()
     with ZipFile(wheel) as archive:
         contents = {entry: archive.read(entry) for entry in archive.namelist()}

@@ -24,17 +24,15 @@ from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import lane
 from bench.table import Figure, at_most
-from tools.capacity.model import (
+from tools.capacity.declared import (
     BATCH_RECORDS,
     DELAYER_PERIOD_SECONDS,
     FAST_TRACK_MEMORY_MB,
     PARALLELIZATION_FACTOR,
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
-    TIMING,
-    handover_seconds,
-    processors,
 )
+from tools.capacity.model import TIMING, handover_seconds, processors
 
 __all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
 
@@ -57,7 +55,7 @@ _WRITES_PER_SECOND = 1_000
 _LATENCY_SECONDS = TIMING.call_seconds
 #: Lambda asks a shard of a stream four times a second (AWS Lambda developer guide, "DynamoDB").
 _POLL_SECONDS = TIMING.poll_seconds
-#: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
+#: In terraform/modules/delayer/stream_dynamodb_fasttrack_enqueuer.tf.
 _FAST_TRACK_TIMEOUT_SECONDS = 60
 #: A sweep after these would come too late.
 _MOST_TICKS = 14

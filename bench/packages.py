@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zipfile import ZipFile
 
 from bench.canned_aws import STREAM_ARN, TABLE
-from tools.capacity.model import DELAYER_PERIOD_SECONDS
+from tools.capacity.declared import DELAYER_PERIOD_SECONDS
 from tools.processes import bare_environment
 
 __all__ = ["FAST_TRACK", "FUNCTIONS", "POST", "PYTHON", "ROOT", "SWEEP", "Function", "environment", "unpack"]

@@ -14,7 +14,7 @@ from bench.packages import FAST_TRACK, POST, SWEEP, Function
 from bench.processes import CannedAws, FunctionProcess, stream_record
 from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most
-from tools.capacity.model import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
+from tools.capacity.declared import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
 
 __all__ = ["BURST", "PENDING", "burst_figures", "measure", "post_event", "trickle_figures"]
 

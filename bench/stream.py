@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tools.capacity.model import BATCH_RECORDS, PARALLELIZATION_FACTOR
+from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
 
 __all__ = ["BATCH_BYTES", "batches", "lane"]
 

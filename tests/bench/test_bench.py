@@ -25,7 +25,8 @@ from bench.processes import BenchError
 from bench.startup import Start
 from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most, judged, table_of, verdict
-from tools.capacity.model import BATCH_RECORDS, PARALLELIZATION_FACTOR, handover_seconds
+from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
+from tools.capacity.model import handover_seconds
 from tools.local.demo import Arrivals, Posted
 
 NOW = 1_795_338_000
@@ -320,7 +321,7 @@ class TestBuilds:
 
     def test_another_dependency(self, tmp_path: Path) -> None:
         """WHEN a dependency is changed THEN its wheel is another, and the one that the lock allows."""
-        wheel = tmp_path / "build" / "cache" / "wheels" / "tiny-1-py3-none-any.whl"
+        wheel = tmp_path / "build" / "work" / "cache" / "wheels" / "tiny-1-py3-none-any.whl"
         wheel.parent.mkdir(parents=True)
         with ZipFile(wheel, "w") as archive:
             archive.writestr("tiny/__init__.py", "")

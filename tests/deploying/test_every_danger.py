@@ -112,7 +112,7 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
         found.make("bootstrap", "ENV=prod", answer="yes\n")
         yield found
     finally:
-        stop(stack)
+        stop(stack.folder)
 
 
 @pytest.mark.parametrize("name", _NAMES)

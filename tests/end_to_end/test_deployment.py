@@ -15,9 +15,9 @@ import api_schedule_post.settings
 import stream_dynamodb_fasttrack_enqueuer.settings
 import task_1minute_enqueuer.settings
 from tests.end_to_end.conftest import Scenario
-from tools.deploy.terraform import Workspace, open_workspace
 from tools.local.stack import Stack
 from tools.project import ROOT
+from tools.terraform import Workspace, open_workspace
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

@@ -13,8 +13,8 @@ import pytest
 import tftest
 
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import open_workspace, terraform_command
 from tools.project import environments, functions
+from tools.terraform import open_workspace, terraform_command
 
 type MakePlan = Callable[..., Any]
 
@@ -26,7 +26,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
     packages = folder / "packages"
     packages.mkdir()
     for name in functions():
-        (packages / f"{name}.zip").write_bytes(b"what a plan only takes the hash of")
+        (packages / f"{name}.zip").write_bytes(b"a plan only reads the hash")
     # Nothing of the caller's own account or variables may reach a plan.
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):

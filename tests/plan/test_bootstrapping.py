@@ -16,8 +16,8 @@ import pytest
 
 from tests.plan.planned import WITHOUT_RESOURCE, of_type
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import LOCAL_STATE, TerraformError, Workspace, process_variables
-from tools.project import CONFIGURATION, ROOT
+from tools.project import CONFIGURATION, ROOT, CommandError
+from tools.terraform import LOCAL_STATE, Workspace, process_variables
 
 ACCOUNT = "111122223333"
 VARIABLES = {
@@ -373,33 +373,33 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
         {
             "account_id": ("1111", "12 digits"),
             "environments": ({}, "at least one environment"),
-            "region": ("everywhere", "an AWS region's name"),
+            "region": ("everywhere", "The region must be the name of an AWS region"),
             "repository": ("owner/name, as on GitHub", "must be owner/name"),
             "state_bucket": ("-x", "3 to 63 lower-case letters"),
         },
         {
-            "environments": ({"dev-2": "eu-west-1"}, "named by 2 to 12 lower-case letters and digits"),
+            "environments": ({"dev-2": "eu-west-1"}, "each name must have 2 to 12 lower-case letters and digits"),
             "repository": ("orders/*", "must be owner/name"),
             "repository_id": ("*", "must be its number on GitHub, like 456789"),
             "state_bucket": ("with.dot", "3 to 63 lower-case letters"),
         },
         {
-            "environments": ({"dev": "everywhere"}, "Each environment's region"),
+            "environments": ({"dev": "everywhere"}, "The region of each environment"),
             "repository": ("orders/delayer:pull_request", "must be owner/name"),
             "repository_owner_id": ("orders", "must be its number on GitHub, like 123456"),
         },
         {
             "environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments"),
             "repository": ("orders@123456/delayer@456789", "must be owner/name"),
-            "repository_id": ("456789", "A token names both ids or none"),
+            "repository_id": ("456789", "A token has both ids or none"),
         },
-        {"repository_owner_id": ("123456", "A token names both ids or none")},
+        {"repository_owner_id": ("123456", "A token has both ids or none")},
     ],
     ids=["nonsense", "wildcards", "other parts", "too many, and half of the ids", "the other half of the ids"],
 )
 def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
-    """Each wrong value is refused with a sentence that says what it must be."""
-    with pytest.raises(TerraformError) as error:
+    """Each wrong value is refused with a sentence that says what it has to be."""
+    with pytest.raises(CommandError) as error:
         bootstrap(**{variable: value for variable, (value, _) in wrong.items()})
     said = " ".join(str(error.value).replace("│", " ").split())
     assert [sentence for _, sentence in wrong.values() if sentence not in said] == []

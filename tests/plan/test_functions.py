@@ -122,15 +122,19 @@ def test_parallelization_factor_reaches_the_stream_mapping(make_plan: Any) -> No
 
 
 def test_the_stream_mapping_waits_for_its_permissions(plan: Any) -> None:
-    """The mapping is made after the policies, so that its first reads are not refused."""
+    """The mapping is created after its policy, so that its first reads are not refused."""
     (mapping,) = [resource for resource in delayer(plan)["resources"] if resource["address"] == MAPPING]
     assert mapping["depends_on"] == ["aws_iam_role_policy.stream_mapping"]
 
 
-def test_callers_of_a_function_wait_for_its_permissions(plan: Any, package: str) -> None:
-    """An API, a rule or a mapping that refers to a function is made after the function's policy."""
-    outputs = delayer(plan)["module_calls"][package]["module"]["outputs"]
-    assert outputs["function"]["depends_on"] == ["aws_iam_role_policy.calls"]
+def test_function_is_created_after_its_policies(plan: Any, package: str) -> None:
+    """Whatever calls a function waits for it, so its first execution may do and log everything."""
+    (created,) = (
+        resource
+        for resource in delayer(plan)["module_calls"][package]["module"]["resources"]
+        if resource["type"] == "aws_lambda_function"
+    )
+    assert set(created["depends_on"]) == {"aws_iam_role_policy.calls", "aws_iam_role_policy.logs"}
 
 
 def test_the_sweep_runs_every_minute(plan: Any) -> None:

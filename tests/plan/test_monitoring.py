@@ -31,6 +31,7 @@ from tests.support.http_events import body_text, http_event
 from tests.support.metric_math import READINGS, Reading, states
 from tests.support.printed import read_printed
 from tests.support.stream_records import StreamRecords
+from tools.capacity.cost import ALARM_METRICS, METRICS
 from tools.project import environments
 
 RUNBOOK = Path("docs/operations/runbook.md")
@@ -211,6 +212,12 @@ def test_aws_publishes_the_other_metrics(plan: Any) -> None:
         assert (namespace, metric, dimension) in MEASURED_BY_AWS, by
         if dimension in known:
             assert dimensions[dimension] in known[dimension], by
+
+
+def test_calculated_cost_counts_each_metric_and_alarm(plan: Any, emitted: set[tuple[str, str, str]]) -> None:
+    """`make capacity` pays for every metric that the functions write, and for every metric that an alarm watches."""
+    assert len(emitted) == METRICS
+    assert len(list(alarm_metrics(plan))) == ALARM_METRICS
 
 
 def test_each_alarm_looks_at_its_own_resource(plan: Any, environment: str) -> None:

@@ -92,21 +92,17 @@ def test_the_roles_have_these_policies_and_no_others(plan: Any) -> None:
         for address in of_type(plan, "aws_iam_role_policy")
     }
     expected = {
-        f"module.{package}.aws_iam_role_policy.calls": ("aws_iam_role.this.name", "var.policy")
-        for package in FUNCTIONS
-    } | {
         "aws_iam_role_policy.stream_mapping": (
             "module.stream_dynamodb_fasttrack_enqueuer.role.name", "data.aws_iam_policy_document.stream_mapping.json",
         )
-    } | {
-        f"module.{package}.aws_iam_role_policy.logs": (
-            "aws_iam_role.this.name", "data.aws_iam_policy_document.logs.json",
-        )
-        for package in FUNCTIONS
     }  # fmt: skip
-    assert attached == expected
     for package in FUNCTIONS:
-        assert references(call(plan, package)["policy"])[0] == f"data.aws_iam_policy_document.{package}.json"
+        inside = f"module.{package}.aws_iam_role_policy"
+        expected[f"{inside}.calls"] = ("aws_iam_role.this.name", "var.policy")
+        expected[f"{inside}.logs"] = ("aws_iam_role.this.name", "data.aws_iam_policy_document.logs.json")
+        (policy, _) = references(call(plan, package)["policy"])
+        assert policy == f"data.aws_iam_policy_document.{package}.json"
+    assert attached == expected
     assert not of_type(plan, "aws_iam_role_policy_attachment")
     assert not of_type(plan, "aws_iam_policy")
 

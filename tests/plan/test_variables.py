@@ -11,7 +11,8 @@ import pytest
 import tftest
 
 from tests.plan.planned import call, delayer, of_type, references
-from tools.project import environments
+from tools.deploy.tfvars import declared_variables
+from tools.project import environments, functions
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 
@@ -19,14 +20,14 @@ TERRAFORM = Path(__file__).parents[2] / "terraform"
 #: rounds is one plan; but it looks no further at a variable that is judged by another one that is wrong.
 ROUNDS: list[dict[str, tuple[Any, str]]] = [
     {
-        "authorization": ({"type": "NONE"}, "an API open to everyone is not offered"),
+        "authorization": ({"type": "NONE"}, "an API that is open to everyone is not offered"),
         "delayer_period_seconds": (179, "from 180 to 840"),
         "deletion_protection": ("perhaps", "a bool is required"),
         "horizon_days": (0, "whole number of days from 1 to 36500"),
         "log_retention_days": (8, "CloudWatch Logs keeps logs for"),
         "max_lateness_seconds": (59, "whole number of seconds from 60 to 31536000"),
         "parallelization_factor": (0, "whole number from 1 to 10"),
-        "region": ("Ireland", "an AWS region's name"),
+        "region": ("Ireland", "the name of an AWS region"),
         "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
     },
     {
@@ -35,14 +36,14 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "horizon_days": (1.5, "whole number of days from 1 to 36500"),
         "max_lateness_seconds": (60.5, "or null to deliver everything"),
         "parallelization_factor": (11, "whole number from 1 to 10"),
-        "reserved_concurrency": ({"api-schedule-post": 0}, "0 would stop the function"),
+        "reserved_concurrency": ({"api-schedule-post": 0}, "with 0 the function would never run"),
     },
     {
-        "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
+        "authorization": ({"issuer": "https://x.example"}, "An issuer and audiences are for JWT authorization"),
         "delayer_period_seconds": (179, "from 180 to 840"),
         "parallelization_factor": (1.5, "whole number from 1 to 10"),
-        "mapping_metrics": (False, "with alarms, mapping_metrics must be true"),
-        "sweep_workers": (5, "no more than there are shards"),
+        "mapping_metrics": (False, "set mapping_metrics to true, or alarms to false"),
+        "sweep_workers": (5, "at most shard_count"),
         "throttling": ({"burst_limit": 1.5}, "the burst a whole number"),
     },
     {
@@ -52,11 +53,15 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
     {"shortest_delayer_period_seconds": (59, "whole number of seconds from 60 to 180")},
     {"shortest_delayer_period_seconds": (181, "whole number of seconds from 60 to 180")},
     {"shortest_delayer_period_seconds": (60.5, "whole number of seconds from 60 to 180")},
-    {"reserved_concurrency": ({"api": 1}, "reserved_concurrency names api")},
-    {"alarm_topic_arn": ("arn:aws:sns:us-east-1:123456789012:on-call", "in the environment's region")},
     {"shard_count": (1.5, "whole number from 1 to 1000")},
     {"shard_count": (0, "whole number from 1 to 1000")},
-    {"reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or a worker's shards would not be swept")},
+    {
+        "reserved_concurrency": (
+            {"api": 1},
+            "names a function that does not exist: api. Concurrency can be reserved for",
+        )
+    },
+    {"reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or the shards of some workers would not be swept")},
     {"environment": ("Prod", "lower-case letters and digits")},
     {"environment": ("averylongname", "2 to 12")},
 ]
@@ -88,7 +93,7 @@ def refusals(make_plan: Any) -> list[str]:
     ("number", "name"), [(number, name) for number, variables in enumerate(ROUNDS) for name in variables]
 )
 def test_a_wrong_variable_is_refused_with_its_sentence(refusals: list[str], number: int, name: str) -> None:
-    """The plan fails, names the variable and says what it must be."""
+    """The plan fails, names the variable and says what it has to be."""
     errors = [error for error in refusals[number].split("Error: ") if f"var.{name}" in error or f'"{name}"' in error]
     assert ROUNDS[number][name][1] in " ".join(errors)
 
@@ -150,13 +155,13 @@ def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
         ("delayer_queue_arn", "delayer_queue.queue", "aws_sqs_queue.delayer.arn"),
     ],
 )
-def test_an_output_is_its_resources_attribute(plan: Any, output: str, module: str, attribute: str) -> None:
-    """Each comes from the resource itself, through its module's output."""
-    root, composition = plan.configuration["root_module"], delayer(plan)
+def test_output_is_its_resources_attribute(plan: Any, output: str, module: str, attribute: str) -> None:
+    """Each comes from the resource itself, through the outputs of the modules."""
+    outer = plan.configuration["root_module"]["outputs"][output]["expression"]
+    assert references(outer)[0] == f"module.delayer.{output}"
+    assert references(delayer(plan)["outputs"][output]["expression"])[1] == f"module.{module}"
     name, outputs = module.split(".")
-    assert references(root["outputs"][output]["expression"])[0] == f"module.delayer.{output}"
-    assert references(composition["outputs"][output]["expression"])[1] == f"module.{module}"
-    inside = composition["module_calls"][name]["module"]["outputs"][outputs]["expression"]
+    inside = delayer(plan)["module_calls"][name]["module"]["outputs"][outputs]["expression"]
     assert attribute in references(inside)
 
 
@@ -177,7 +182,7 @@ def test_no_url_is_taken_apart() -> None:
 
 
 def test_no_condition_depends_on_the_environments_name() -> None:
-    """The name is part of names and tags, and is checked itself; everything else has a variable with a reason."""
+    """The name is part of names and tags, and is validated. Every other difference is a variable with a reason."""
     used = {
         line.strip()
         for path in TERRAFORM.rglob("*.tf")
@@ -186,31 +191,11 @@ def test_no_condition_depends_on_the_environments_name() -> None:
     }
     assert used == {
         'name = "delayer-${var.environment}"',
-        "environment                     = var.environment",
         "Environment = var.environment",
         'condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))',
+        # The root passes it to the module.
+        "environment                     = var.environment",
     }
-
-
-def declared_types(folder: Path) -> dict[str, str]:
-    """Return each declared variable's type, without white space and the defaults of optional attributes."""
-    text = (folder / "variables.tf").read_text()
-    types = {}
-    for name, body in re.findall(r'^variable "(\w+)" \{$(.*?)^\}$', text, re.MULTILINE | re.DOTALL):
-        written = re.split(r"\n  (?:default|nullable|validation)\b", body.split(" type", 1)[1])[0]
-        types[name] = re.sub(r",[^,()]+\)(?=[,}\w])", ")", re.sub(r"\s+", "", written).lstrip("="))
-    return types
-
-
-def test_root_passes_every_variable_on(plan: Any) -> None:
-    """The root has each of the module's variables, of the same type, and passes it on under the same name."""
-    root, module = declared_types(TERRAFORM), declared_types(TERRAFORM / "modules" / "delayer")
-    given = plan.configuration["root_module"]["module_calls"]["delayer"]["expressions"]
-    shared = set(module) - {"package_folder", "permissions_boundary_arn"}
-    assert set(given) == set(module)
-    assert {name: references(given[name]) for name in shared} == {name: [f"var.{name}"] for name in shared}
-    assert set(root) - shared == {"account_id", "permissions_boundary", "region"}
-    assert {name: root[name] for name in shared} == {name: module[name] for name in shared}
 
 
 def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
@@ -263,10 +248,9 @@ def test_regions_of_all_partitions_are_accepted_everywhere() -> None:
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-eusc", "aws-iso-b", "aws-us-gov", "aws-later-one"])
 def test_alarm_topic_of_any_partition_is_accepted(partition: str) -> None:
     """The pattern of a topic's ARN knows no partition by its name."""
-    declared = (TERRAFORM / "modules" / "monitoring" / "variables.tf").read_text()
-    (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', declared)
+    (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', (TERRAFORM / "settings.tf").read_text())
     arn = f"arn:{partition}:sns:eusc-de-east-1:123456789012:on-call"
-    assert re.search(pattern.replace("${var.region}", "eusc-de-east-1"), arn)
+    assert re.search(pattern.replace("${local.region}", "eusc-de-east-1"), arn)
 
 
 @pytest.mark.parametrize(
@@ -285,3 +269,19 @@ def test_environment_in_another_partition_has_its_arns(
     boundaries = {values["permissions_boundary"] for values in of_type(plan, "aws_iam_role").values()}
     assert boundaries == {f"arn:{partition}:iam::111122223333:policy/terraform-delayer-boundary-dev"}
     assert "arn:aws:" not in json.dumps(plan.resource_changes)
+
+
+def test_root_passes_every_variable_to_the_module(plan: Any) -> None:
+    """The root declares the module's variables by a link to their file, and passes each unchanged."""
+    assert (TERRAFORM / "settings.tf").resolve() == TERRAFORM / "modules" / "delayer" / "variables.tf"
+    passed = plan.configuration["root_module"]["module_calls"]["delayer"]["expressions"]
+    own = {name: passed.pop(name) for name in ("package_folder", "permissions_boundary_arn")}
+    assert "var.permissions_boundary" in references(own["permissions_boundary_arn"])
+    assert {name: references(value) for name, value in passed.items()} == {
+        name: [f"var.{name}"] for name in declared_variables(TERRAFORM / "modules" / "delayer") if name not in own
+    }
+
+
+def test_functions_are_those_of_pyproject(plan: Any) -> None:
+    """Terraform has its own map of the functions, from which it derives alarms, dashboard, routes and outputs."""
+    assert set(plan.outputs["function_names"]) == set(functions())

@@ -22,6 +22,8 @@ _ARGUMENTS = {
     "tools.operate.outputs": ["dev", ""],
     "tests.model.soak": ["1", ""],
     "tools.ci.drift": ["dev"],
+    "tools.ci.github": ["comment"],
+    "tools.ci.reviewed_plan": ["pack", "dev"],
     "tools.toolchain.install": ["build", "build/requirements.txt"],
 }
 

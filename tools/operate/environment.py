@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tools.deploy.terraform import TerraformError, open_workspace
-from tools.deploy.tfvars import check_files
+from tools.deploy.tfvars import check_environment
 from tools.local.stack import running_stack
-from tools.project import ROOT, environments
+from tools.project import WORK, CommandError
+from tools.terraform import open_workspace
 
-__all__ = ["Environment", "check_environment", "find_environment"]
+__all__ = ["Environment", "find_environment"]
 
 #: The functions answer within their 60 s; what is waited for must be longer.
 _READ_TIMEOUT_SECONDS = 75
@@ -32,25 +32,17 @@ class Environment:
     client: Callable[[str], Any]
 
 
-def check_environment(name: str) -> None:
-    """Raise TerraformError if there is no environment of this name, or if its files are wrong."""
-    if name not in environments():
-        said = f"there is no environment {name!r}" if name else "no environment is named"
-        raise TerraformError(f"{said}: give ENV= one of {', '.join(environments())}")
-    check_files(name)
-
-
 def find_environment(name: str) -> Environment:
-    """Return the environment that ENV= names, the local stack or a real one. Raises TerraformError."""
+    """Return the environment that ENV= names, the local stack or a real one. Raises CommandError."""
     check_environment(name)
     if name == "local":
         stack = running_stack()
         if stack is None:
-            raise TerraformError("the local stack is not running: start it with make local")
+            raise CommandError("the local stack is not running: start it with make local")
         return Environment(name, {**stack.outputs, "api_url": stack.api_url}, stack.client)
-    outputs = open_workspace(name, ROOT / "build" / "work" / name, has_local_state=False).outputs()
+    outputs = open_workspace(name, WORK / name, has_local_state=False).outputs()
     if "aws_region" not in outputs:
-        raise TerraformError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
+        raise CommandError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
     config = Config(
         connect_timeout=5, read_timeout=_READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )

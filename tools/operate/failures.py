@@ -151,7 +151,7 @@ def schedules_of(records: Sequence[Record]) -> Iterator[Schedule]:
 
 
 def show(environment: Environment, console: Console) -> bool:
-    """List the failure bucket and the dead-letter queue. Raises TerraformError, ClientError, BotoCoreError."""
+    """List the failure bucket and the dead-letter queue. Raises CommandError, ClientError, BotoCoreError."""
     bucket = environment.outputs["failure_bucket_name"]
     s3 = environment.client("s3")
     listed = list_bucket(s3, bucket)

@@ -14,8 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.operate.environment import find_environment
+from tools.project import CommandError
 from tools.terminal import run
 
 __all__ = ["main"]
@@ -61,10 +61,10 @@ FORMATS: Mapping[str, Callable[[Outputs], str]] = {"": as_list, "env": as_export
 
 
 def show(environment: str, form: str) -> bool:
-    """Print an environment's outputs. Raises TerraformError, also for a format that is not known."""
+    """Print an environment's outputs. Raises CommandError, also for a format that is not known."""
     if form not in FORMATS:
         named = " or ".join(name for name in FORMATS if name)
-        raise TerraformError(f"there is no format {form!r}: give FORMAT={named}, or none for a list")
+        raise CommandError(f"there is no format {form!r}: give FORMAT={named}, or none for a list")
     print(FORMATS[form](find_environment(environment).outputs))
     return True
 

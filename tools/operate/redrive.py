@@ -17,9 +17,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools.deploy.terraform import TerraformError
 from tools.operate.environment import Environment, find_environment
 from tools.operate.failures import Kept, Listed, bucket_table, kept_objects, list_bucket
+from tools.project import CommandError
 from tools.terminal import run
 
 __all__ = ["parse_since", "redrive"]
@@ -81,7 +81,7 @@ def parse_since(text: str) -> datetime | None:
     """SINCE as RFC 3339 with an offset, or as a date, at whose midnight in UTC it begins; None if it is empty.
 
     Raises:
-        TerraformError: it is neither.
+        CommandError: it is neither.
     """
     if not text:
         return None
@@ -90,7 +90,7 @@ def parse_since(text: str) -> datetime | None:
             return datetime.fromisoformat(text).replace(tzinfo=UTC)
         if re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", text):
             return datetime.fromisoformat(text.upper())
-    raise TerraformError(
+    raise CommandError(
         f"SINCE={text} can't be read: write a date (2026-11-22) or a time with its offset (2026-11-22T09:00:00Z)"
     )
 
@@ -103,7 +103,7 @@ def redrive(environment: Environment, console: Console, *, since: datetime | Non
     there before, for what the function can never send it keeps anew, under the same key.
 
     Raises:
-        TerraformError, botocore.exceptions.ClientError, BotoCoreError: it could go no further; how far it came is said.
+        CommandError, botocore.exceptions.ClientError, BotoCoreError: it could go no further; how far it came is said.
     """
     bucket, s3 = environment.outputs["failure_bucket_name"], environment.client("s3")
     listed = list_bucket(s3, bucket, since)
@@ -115,7 +115,7 @@ def redrive(environment: Environment, console: Console, *, since: datetime | Non
         console.print(f"{len(listed)} objects would be given back. Nothing was done (DRY_RUN=1).", highlight=False)
         return True
     if any("null" in found.versions for found in listed):
-        raise TerraformError("the failure bucket has no versioning, so what is kept anew can't be told: apply it again")
+        raise CommandError("the failure bucket has no versioning, so what is kept anew can't be told: apply it again")
     outcome = Outcome(len(listed))
     function = environment.outputs["function_names"][_FAST_TRACK]
     try:
@@ -162,7 +162,7 @@ def _give_back(
         done, said = _invoke(client, function, chunk)
         failures_in_a_row = 0 if done else failures_in_a_row + 1
         if failures_in_a_row == _MOST_FAILURES_IN_A_ROW:
-            raise TerraformError(f"{failures_in_a_row} calls in a row handled nothing, the last one because: {said}")
+            raise CommandError(f"{failures_in_a_row} calls in a row handled nothing, the last one because: {said}")
         if not done and len(chunk) > 1 and said.startswith(_FUNCTION_ERROR):
             # One bad record may have failed them all: find it.
             most_records = len(chunk) // 2

@@ -25,7 +25,8 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Table
 
-from tools.capacity.model import API_RATE_LIMIT, concurrency
+from tools.capacity.declared import API_RATE_LIMIT
+from tools.capacity.model import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.terminal import run
 
@@ -420,7 +421,7 @@ def _clock(at: float) -> str:
 
 
 def main(name: str, console: Console) -> bool:
-    """Read and show an environment's status. Raises TerraformError."""
+    """Read and show an environment's status. Raises CommandError."""
     environment = find_environment(name)
     show(read_status(environment, time.time(), lambda text: console.print(text, highlight=False)), console)
     return True

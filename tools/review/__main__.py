@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-from tools.deploy.terraform import TerraformError
-from tools.processes import hear_interrupts
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 from tools.review.plan import Plan, PlanError, read_plan
 from tools.review.review import print_page, review, review_environment
+from tools.terminal import end
 
 __all__ = ["main"]
 
@@ -28,30 +27,29 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"make review: {message}\n")
 
 
-def main(arguments: list[str]) -> int:
-    """Review the plan that the arguments name, print the page, and return the exit status."""
-    hear_interrupts()
+def main(arguments: list[str]) -> None:
+    """Review the plan that the arguments name, and print the page. Exits."""
     parser = _Parser(prog="review", description=__doc__)
     parser.add_argument("plan", nargs="?", type=Path, help="the output of terraform show -json")
     parser.add_argument("--environment", help="instead: the environment whose plan make plan wrote")
     parser.add_argument("--offline", action="store_true")
-    options = parser.parse_args(arguments)
-    if (options.plan is None) == (options.environment is None):
-        parser.error("give the JSON of a plan, or --environment")
-    today = datetime.now(UTC).date()
-    try:
-        if options.plan is not None:
-            page, is_dangerous = review(_read(options.plan), str(options.plan), ROOT, today)
-        else:
-            page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
+
+    def action() -> None:
+        options = parser.parse_args(arguments)
+        if (options.plan is None) == (options.environment is None):
+            parser.error("give the JSON of a plan, or --environment")
+        today = datetime.now(UTC).date()
+        try:
+            if options.plan is not None:
+                page, is_dangerous = review(_read(options.plan), str(options.plan), ROOT, today)
+            else:
+                page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
+        except (PlanError, CommandError) as error:
+            raise CommandError(_one_line(error)) from error
         print_page(page)
-    except (PlanError, TerraformError, OSError) as error:
-        print(f"make review: {_one_line(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make review: interrupted", file=sys.stderr)
-        return 130
-    return 2 if is_dangerous else 0
+        sys.exit(2 if is_dangerous else 0)
+
+    end("make review", action)
 
 
 def _read(path: Path) -> Plan:
@@ -71,4 +69,4 @@ def _one_line(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

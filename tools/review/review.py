@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.deploy import plan as deploy
+from tools.deploy.tfvars import check_environment
 from tools.project import ROOT
 from tools.review.accepted import Judgement, judge, read_accepted
 from tools.review.digest import digest
@@ -42,10 +43,10 @@ def review(plan: Plan, source: str, root: Path, today: date) -> tuple[str, bool]
         raise PlanError(f"{source} can't be reviewed: {error!r} where something else is expected") from error
 
 
-def review_environment(environment: str, today: date, *, is_offline: bool) -> tuple[str, bool]:
+def review_environment(environment: str, today: date, *, is_offline: bool = False) -> tuple[str, bool]:
     """Review the plan that make plan wrote, and keep the page and the digest of its changes beside it.
 
-    Returns the page, and whether it names a danger that is not accepted. Raises OSError, PlanError and TerraformError.
+    Returns the page, and whether it names a danger that is not accepted. Raises OSError, PlanError and CommandError.
     """
     page_path = deploy.review_path(environment, is_offline=is_offline)
     digest_path = deploy.digest_path(environment, is_offline=is_offline)
@@ -61,7 +62,7 @@ def review_environment(environment: str, today: date, *, is_offline: bool) -> tu
 
 def _read_planned(environment: str, *, is_offline: bool) -> tuple[Plan, dict[str, Any]]:
     """Return the plan that make plan wrote, and the document that it was read from."""
-    deploy.check_environment(environment)
+    check_environment(environment)
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
     path = deploy.plan_path(environment, is_offline=is_offline)
     if not path.exists():

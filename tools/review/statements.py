@@ -11,11 +11,19 @@ from typing import Any
 
 from tools.review.plan import UNKNOWN, Sensitive
 
-__all__ = ["Statement", "document_statements", "gained", "lost_denials", "policy_statements", "wildcards"]
+__all__ = [
+    "WITHOUT_RESOURCE",
+    "Statement",
+    "document_statements",
+    "gained",
+    "lost_denials",
+    "policy_statements",
+    "wildcards",
+]
 
 
 #: Actions that take no resource (Service Authorization Reference) and show only names.
-_WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
+WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,7 @@ def wildcards(statement: Statement, own_prefix: str) -> list[str]:
     """
     if statement.effect != "Allow":
         return []
-    is_narrowest = statement.actions and set(statement.actions) <= _WITHOUT_RESOURCE
+    is_narrowest = statement.actions and set(statement.actions) <= WITHOUT_RESOURCE
     return [
         *statement.negations,
         *(action for action in statement.actions if "*" in action or "?" in action),

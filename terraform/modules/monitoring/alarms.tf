@@ -3,23 +3,16 @@
 locals {
   runbook = "docs/operations/runbook.md"
 
-  # The functions that alarms and dashboard look at one by one.
-  roles = {
-    fast_track = "stream-dynamodb-fasttrack_enqueuer"
-    post       = "api-schedule-post"
-    sweep      = "task-1minute-enqueuer"
-  }
+  # The dimension of the metrics that each function writes.
+  services = { for label, function in var.functions : label => { service = function.service } }
 
-  # The dimension of the metrics that a function writes itself.
-  services = { for role, plain_name in local.roles : role => { service = plain_name } }
-
-  # The dimension of Lambda's own metrics of a function.
-  functions = { for role, plain_name in local.roles : role => { FunctionName = var.function_names[plain_name] } }
+  # The dimension of the metrics that Lambda measures.
+  functions = { for label, function in var.functions : label => { FunctionName = function.function_name } }
 
   # Alarms on one metric, whose threshold is 0 unless it is given. Most metrics are missing when nothing happens. One
   # breaching minute is enough, so nothing is filled in: a value that CloudWatch gets late would hide behind the filler.
   # `minutes` counts the latest values, which suits a metric with one every minute.
-  metric_alarms = {
+  metric_alarms = merge(local.api_function_alarms, {
     late = {
       meaning    = "A schedule entered the queue long after its pointInTime."
       namespace  = var.metrics_namespace
@@ -67,12 +60,15 @@ locals {
       dimensions = local.services.sweep
       minutes    = 3
     }
-    post-errors = {
-      meaning    = "The post function failed: a fault of the deployment (a permission, a table), never of a request."
+  })
+
+  api_function_alarms = {
+    for label, function in var.functions : "${label}-errors" => {
+      meaning    = "The ${label} function failed: a fault of the deployment (a permission, a table), never of a request."
       namespace  = "AWS/Lambda"
       metric     = "Errors"
-      dimensions = local.functions.post
-    }
+      dimensions = local.functions[label]
+    } if function.has_routes
   }
 
   # Alarms on one metric that is missing in many minutes, for `minutes` of the last `of_minutes`. Missing minutes are
@@ -148,8 +144,8 @@ locals {
         meaning     = "Lambda keeps refusing to run a function: the account or the function has too little concurrency."
         expressions = { alarm = "FILL(SUM(METRICS()), 0)" }
         metrics = {
-          for plain_name, name in var.function_names : replace(plain_name, "-", "_") => {
-            namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }
+          for function, dimensions in local.functions : function => {
+            namespace = "AWS/Lambda", metric = "Throttles", dimensions = dimensions
           }
         }
         minutes    = 3

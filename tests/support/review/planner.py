@@ -14,9 +14,9 @@ from typing import Any
 from tests.support.review.kept_plans import APPLIED, applied_state, instance_address, write_lines
 from tests.support.review.scenarios import SCENARIOS, TOPIC, Scenario
 from tools.deploy.plan import NO_CREDENTIALS
-from tools.deploy.terraform import LOCAL_STATE, Workspace, open_workspace, process_variables
 from tools.local import stack as local_stack
 from tools.project import CONFIGURATION, functions
+from tools.terraform import LOCAL_STATE, Workspace, open_workspace, process_variables
 
 __all__ = ["Planner", "lay_out", "plan_bootstrap", "write_states"]
 
@@ -129,7 +129,7 @@ def _embedded_aws(folder: Path) -> Iterator[local_stack.Stack]:
     try:
         yield stack
     finally:
-        local_stack.stop(stack)
+        local_stack.stop(stack.folder)
 
 
 def _settled(workspace: Workspace, endpoint: str, *arguments: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, make_checkout, write_program
-from tests.tools.conftest import FakeTerraform
+from tests.support.commands import move_project
+from tests.support.fake_terraform import FakeTerraform
 from tools.local.stack import Stack
 from tools.operate import environment as environments
 from tools.operate import outputs
@@ -31,7 +32,7 @@ _OUTPUTS: dict[str, Any] = {
 @pytest.fixture
 def dev(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
     """An applied dev with these outputs."""
-    monkeypatch.setattr(environments, "ROOT", tmp_path)
+    move_project(monkeypatch, tmp_path)
     fake_terraform.says("output", json.dumps({name: {"value": value} for name, value in _OUTPUTS.items()}))
     return fake_terraform
 
@@ -107,7 +108,7 @@ def test_local_stack_has_the_address_that_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """API_URL is where the embedded AWS has the API, to be used like the real one."""
-    stack = Stack("http://127.0.0.1:4567", tmp_path, 1, _OUTPUTS | {"aws_region": "us-east-1"})
+    stack = Stack("http://127.0.0.1:4567", tmp_path, _OUTPUTS | {"aws_region": "us-east-1"})
     monkeypatch.setattr(environments, "running_stack", lambda: stack)
     assert "export API_URL=http://127.0.0.1:4567/_aws/execute-api/abc\n" in printed(capsys, "local", "env")
 

@@ -20,10 +20,10 @@ from tests.support.clock import NOW
 from tests.support.failures import client_error
 from tests.support.redriving import Failed, Frozen, failed_environment, frozen_clients
 from tests.support.stream_records import Record, StreamRecords
-from tools.deploy.terraform import TerraformError
 from tools.operate import redrive
 from tools.operate.failures import list_bucket
 from tools.operate.redrive import parse_since
+from tools.project import CommandError
 from tools.terminal import run
 
 HOUR = 3_600
@@ -264,9 +264,7 @@ class TestLeft:
         for schedule in due(failed, 60):
             failed.give_up(made.remove(schedule, NOW))
         failed.delayer.calls.fail("SendMessageBatch", client_error("AccessDenied", 403))
-        with pytest.raises(
-            TerraformError, match=r"20 calls in a row handled nothing, the last one because: .*AccessDen"
-        ):
+        with pytest.raises(CommandError, match=r"20 calls in a row handled nothing, the last one because: .*AccessDen"):
             failed.redrive()
         assert len(failed.object_keys()) == 60
 
@@ -286,7 +284,7 @@ class TestLeft:
         """Where what is kept anew would take the old object's place unseen, nothing is begun."""
         failed.s3.put_bucket_versioning(Bucket="failures", VersioningConfiguration={"Status": "Suspended"})
         failed.give_up(made.remove(due(failed, 1)[0], NOW))
-        with pytest.raises(TerraformError, match="the failure bucket has no versioning"):
+        with pytest.raises(CommandError, match="the failure bucket has no versioning"):
             failed.redrive()
         assert failed.function.events == []
 
@@ -416,7 +414,7 @@ class TestOptions:
     @pytest.mark.parametrize("text", ["yesterday", "2026-11-22T09:00:00", "2026-02-30", "20261122", "2026-W47"])
     def test_any_other_since_is_refused(self, text: str) -> None:
         """A time without an offset could be meant anywhere."""
-        with pytest.raises(TerraformError, match=f"^SINCE={text} can't be read: write a date"):
+        with pytest.raises(CommandError, match=f"^SINCE={text} can't be read: write a date"):
             parse_since(text)
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import clean_environment
+from tests.support.commands import status_of
 from tests.support.review.addresses import RULE
 from tests.support.review.expected import DANGERS_OF
 from tests.support.review.kept_plans import BOOTSTRAP, kept_plan, kept_text
 from tools.deploy import plan as deploy
-from tools.deploy.terraform import TerraformError
-from tools.project import ROOT
+from tools.project import ROOT, CommandError
 from tools.review import __main__ as command
 from tools.review import review as reviewing
 
@@ -30,9 +30,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "build" / "plans").mkdir(parents=True)
     (tmp_path / "build" / "plans" / "prod.tfplan").touch()
     (tmp_path / "terraform" / "environments").mkdir(parents=True)
-    monkeypatch.setattr(command, "ROOT", tmp_path)
-    monkeypatch.setattr(reviewing, "ROOT", tmp_path)
-    monkeypatch.setattr(deploy, "ROOT", tmp_path)
+    for module in (command, deploy, reviewing):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(deploy, "PLANS", tmp_path / "build" / "plans")
     return tmp_path
 
 
@@ -68,7 +68,7 @@ class TestStatus:
     ) -> None:
         """The page is printed and kept."""
         planned(monkeypatch, "harmless")
-        assert command.main(["--environment", "prod"]) == 0
+        assert status_of(command.main, "--environment", "prod") == 0
         printed = capsys.readouterr().out
         assert "**No known danger.**" in printed
         assert (root / "build" / "plans" / "prod.review.md").read_text() == printed.removesuffix("\n")
@@ -78,7 +78,7 @@ class TestStatus:
     ) -> None:
         """The page is kept too."""
         planned(monkeypatch, "sweep_paused")
-        assert command.main(["--environment", "prod"]) == 2
+        assert status_of(command.main, "--environment", "prod") == 2
         assert "1. No sweep would run" in capsys.readouterr().out
         assert (root / "build" / "plans" / "prod.review.md").exists()
 
@@ -89,7 +89,7 @@ class TestStatus:
         """After that the status is 2 again."""
         planned(monkeypatch, "sweep_paused")
         accept(root, expires)
-        assert command.main(["--environment", "prod"]) == status
+        assert status_of(command.main, "--environment", "prod") == status
 
     @pytest.mark.parametrize(("name", "status"), [("unchanged", 0), ("shards_lowered", 2)])
     @pytest.mark.usefixtures("root")
@@ -98,13 +98,13 @@ class TestStatus:
         path = tmp_path / "plan.json"
         for encoding in ("utf-8", "utf-8-sig"):
             path.write_text(kept_text(name), encoding=encoding)
-            assert command.main([str(path)]) == status
+            assert status_of(command.main, str(path)) == status
 
     @pytest.mark.parametrize("name", sorted(DANGERS_OF))
     @pytest.mark.usefixtures("root")
     def test_every_danger_stops(self, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str) -> None:
         """The status is 2, and the dangers come before everything else."""
-        assert command.main([written(tmp_path, name)]) == 2
+        assert status_of(command.main, written(tmp_path, name)) == 2
         dangers = capsys.readouterr().out.partition("| create | update |")[0]
         for danger, address, words in DANGERS_OF[name]:
             assert words in dangers
@@ -113,7 +113,7 @@ class TestStatus:
     @pytest.mark.usefixtures("root")
     def test_plan_of_another_root_has_no_environment(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Nothing can be accepted, and every name with a star is a wildcard."""
-        assert command.main([str(BOOTSTRAP)]) == 2
+        assert status_of(command.main, str(BOOTSTRAP)) == 2
         page = capsys.readouterr().out
         assert page.startswith("# Review of the plan\n")
         assert "with `arn:aws:dynamodb:eu-west-1:111122223333:table/delayer-dev-*`" in page
@@ -121,11 +121,11 @@ class TestStatus:
     def test_offline_plan_has_a_page_of_its_own(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """It doesn't replace the page of the real plan."""
         planned(monkeypatch, "unchanged")
-        assert command.main(["--environment", "prod"]) == 0
+        assert status_of(command.main, "--environment", "prod") == 0
         page = (root / "build" / "plans" / "prod.review.md").read_text()
         deploy.plan_path("prod", is_offline=True).touch()
         planned(monkeypatch, "first")
-        assert command.main(["--environment", "prod", "--offline"]) == 0
+        assert status_of(command.main, "--environment", "prod", "--offline") == 0
         assert (root / "build" / "plans" / "prod.review.md").read_text() == page
         assert "first apply" in (root / "build" / "plans" / "prod-offline.review.md").read_text()
 
@@ -147,7 +147,7 @@ class TestRefusals:
     def refused(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         """Return the error for these arguments."""
         capsys.readouterr()
-        assert command.main(list(arguments)) == 1
+        assert status_of(command.main, *arguments) == 1
         printed = capsys.readouterr()
         assert printed.out == ""
         (line,) = printed.err.splitlines()
@@ -187,7 +187,7 @@ class TestRefusals:
 
         def fail(_environment: str, *, is_offline: bool) -> None:
             assert not is_offline
-            raise TerraformError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
+            raise CommandError("terraform show failed:\n╷\n│ Error: plan format 99\n│ \n│ Use a newer one.\n╵")
 
         monkeypatch.setattr(deploy, "read_plan", fail)
         message = self.refused(capsys, "--environment", "prod")
@@ -232,7 +232,7 @@ class TestRefusals:
 
     def test_later_minor_format_is_reviewed(self, tmp_path: Path) -> None:
         """A later minor version only adds to the format."""
-        assert command.main([self.changed(tmp_path, format_version="1.99")]) == 0
+        assert status_of(command.main, self.changed(tmp_path, format_version="1.99")) == 0
 
     def test_failed_plan_is_refused(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
         """It doesn't hold every change."""
@@ -283,11 +283,11 @@ class TestRefusals:
     ) -> None:
         """It would not be applied, and an older page of it is removed."""
         planned(monkeypatch, "unchanged")
-        assert command.main(["--environment", "prod"]) == 0
+        assert status_of(command.main, "--environment", "prod") == 0
 
         def refuse(_environment: str, _plan: Any, *, is_offline: bool) -> None:
             assert not is_offline
-            raise TerraformError("build/dist/x.zip is not the package that was planned")
+            raise CommandError("build/dist/x.zip is not the package that was planned")
 
         monkeypatch.setattr(deploy, "check_packages", refuse)
         assert "x.zip is not the package that was planned" in self.refused(capsys, "--environment", "prod")

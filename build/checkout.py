@@ -1,7 +1,7 @@
-"""What `make package` does: bring the functions' zips up to date, or check that they are.
+"""Bring a checkout's zips up to date, or check that they are.
 
 A zip holds the function's own package, the shared one and the locked dependencies, each source with its bytecode. The
-same commit gives the same bytes everywhere. Where nothing has changed, judged by content, nothing is done.
+same commit gives the same bytes everywhere. A zip whose inputs have not changed, judged by content, is not built again.
 """
 
 from __future__ import annotations
@@ -20,25 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from errors import BuildError
+from sources import SHARED_PACKAGE, is_module, list_sources, packaged
 
-from tools.package_inputs import (
-    SHARED_PACKAGE,
-    InputsError,
-    Record,
-    git_names,
-    held,
-    is_module,
-    list_sources,
-    packaged,
-)
 from tools.processes import hear_interrupts
-from tools.project import Function, read_functions
+from tools.project import CACHE, ROOT, CommandError, Function, read_functions
 
 if TYPE_CHECKING:
     from deterministic_zip import Entry
     from wheels import Wheel
 
-__all__ = ["Project", "main"]
+__all__ = ["Checkout", "main"]
 
 #: Lambda takes ten times as much. This is what we hold ourselves to, for a short cold start.
 _MAX_ZIP_BYTES = 5_000_000
@@ -56,20 +47,20 @@ _TOOLCHAIN = Path(__file__).resolve().parents[1]
 _MAX_NAMED = 5
 
 
-class Project:
-    """One checkout: what is built from it, and where to."""
+class Checkout:
+    """A checkout, and the zips that are built from it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._lock = root / "requirements.txt"
-        self._cache = root / "build" / "cache"
+        self._cache = root / CACHE.relative_to(ROOT)
         self._dist = root / "build" / "dist"
         self.functions = read_functions((root / "pyproject.toml").read_text(encoding="utf-8"))
         self._all_services = sorted({service for function in self.functions for service in function.services})
         self._toolchain = _toolchain()
 
     def build(self, function: Function) -> str:
-        """Bring the function's zip up to date; return what was done, in a line."""
+        """Bring the function's zip up to date; report in a line what was done."""
         sources = self._sources(function)
         zip_path = self._zip_path(function)
         if self._is_current(function, sources):
@@ -80,7 +71,7 @@ class Project:
         if len(content) > _MAX_ZIP_BYTES:
             raise BuildError(f"{zip_path.name} would have {_size(len(content))}, more than {_size(_MAX_ZIP_BYTES)}")
         _write(zip_path, content)
-        _write(self._record_path(function), self._record(function, sources, content).text().encode())
+        _write(self._record_path(function), self._record(function, sources, content))
         seconds = time.monotonic() - start
         return f"{zip_path.name}: built ({_size(len(content))}, sha256 {_sha256(content)[:16]}, {seconds:.1f} s)"
 
@@ -91,12 +82,6 @@ class Project:
     def has_zip(self, function: Function) -> bool:
         """Return whether the function has a zip, of whatever sources."""
         return self._zip_path(function).is_file()
-
-    def changes(self) -> list[str]:
-        """Return the files in which what the zips were made of differs from HEAD; none if there is no HEAD."""
-        head = held(self._root, "HEAD")
-        records = [Record.read(self._record_path(function)) for function in self.functions]
-        return sorted({path for record in records if head and record for path in head.differences(record)})
 
     def unnamed(self) -> list[str]:
         """Return the Python files that no zip gets, because no module is named so. Hidden files are left out."""
@@ -109,20 +94,21 @@ class Project:
     def _record_path(self, function: Function) -> Path:
         return self._cache / f"{function.name}.built"
 
-    def _record(self, function: Function, sources: dict[str, bytes], content: bytes) -> Record:
-        """Return all that decides the zip's bytes, and the zip's hash."""
+    def _record(self, function: Function, sources: dict[str, bytes], content: bytes) -> bytes:
+        """Return a digest of the zip and of everything that decides its bytes."""
         files = sources | self._toolchain | {self._lock.name: self._lock.read_bytes()}
-        names = {path: git_names(files[path]) for path in sorted(files)}
         # Python's version in full: its patch versions may compile a source to different bytes.
-        return Record(names, function, sys.version, _sha256(content))
+        names = [repr(function), sys.version, *sorted(files)]
+        digest = _digest(content, *(name.encode() for name in names), *(files[path] for path in sorted(files)))
+        return digest.hex().encode()
 
     def _is_current(self, function: Function, sources: dict[str, bytes]) -> bool:
         """Return whether the zip was made of these inputs, and is as it was made."""
         try:
-            content = self._zip_path(function).read_bytes()
+            content, record = self._zip_path(function).read_bytes(), self._record_path(function).read_bytes()
         except FileNotFoundError:
             return False
-        return Record.read(self._record_path(function)) == self._record(function, sources, content)
+        return record == self._record(function, sources, content)
 
     def remove_unfinished(self) -> None:
         """Remove what builds that were killed have left behind, but not what another build is working on."""
@@ -193,7 +179,7 @@ class Project:
 def _toolchain() -> dict[str, bytes]:
     """Return the files that decide how zips are built, by path."""
     modules = (path for path in (_TOOLCHAIN / "build").glob("*.py") if path.stem.isidentifier())
-    others = ("build/requirements.txt", "tools/package_inputs.py", "tools/processes.py", "tools/project.py")
+    others = ("build/requirements.txt", "tools/processes.py", "tools/project.py")
     paths = sorted([*modules, *(_TOOLCHAIN / name for name in others)])
     return {path.relative_to(_TOOLCHAIN).as_posix(): path.read_bytes() for path in paths}
 
@@ -270,9 +256,9 @@ def _write(path: Path, content: bytes) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _check(project: Project) -> int:
-    missing = [each.name for each in project.functions if not project.has_zip(each)]
-    stale = [each.name for each in project.functions if each.name not in missing and not project.is_current(each)]
+def _check(checkout: Checkout) -> int:
+    missing = [each.name for each in checkout.functions if not checkout.has_zip(each)]
+    stale = [each.name for each in checkout.functions if each.name not in missing and not checkout.is_current(each)]
     if missing:
         print(f"There is no {_zips(missing)}", file=sys.stderr)
     elif stale:
@@ -294,9 +280,9 @@ def main() -> int:
     root: Path = options.project.resolve()
     try:
         if options.check:
-            return _check(Project(root))
+            return _check(Checkout(root))
         _build(root)
-    except (BuildError, InputsError, OSError) as error:
+    except (BuildError, CommandError, OSError) as error:
         print(f"The packages were not built. {error}.", file=sys.stderr)
         return 1
     return 0
@@ -304,13 +290,11 @@ def main() -> int:
 
 def _build(root: Path) -> None:
     _require_lambda_bytecode()
-    project = Project(root)
-    project.remove_unfinished()
-    for function in project.functions:
-        print(project.build(function), flush=True)
-    if unnamed := project.unnamed():
+    checkout = Checkout(root)
+    checkout.remove_unfinished()
+    for function in checkout.functions:
+        print(checkout.build(function), flush=True)
+    if unnamed := checkout.unnamed():
         print(f"Not packaged, because a module's name has lower-case letters, digits and _ only: {_some(unnamed)}")
-    if changes := project.changes():
-        print(f"Not as in HEAD, so no commit is noted for zips made with it: {_some(changes)}")
     if sys.version_info[:3] == (3, 13, 0):
         print("Built by Python 3.13.0: these zips differ from those that 3.13.1 and later build.")

@@ -1,4 +1,7 @@
-"""Lets ministack judge whoever deploys as AWS does: by permissions, resources and condition keys."""
+"""A plugin of the embedded AWS that judges deployers as AWS does: by permissions, resources and condition keys.
+
+ministack imports it by the name in EMBEDDED_AWS_PLUGINS (tools/local/embedded_aws/__main__.py).
+"""
 
 from __future__ import annotations
 
@@ -8,42 +11,41 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from tools.review.statements import WITHOUT_RESOURCE
+
 __all__ = ["API_GATEWAY", "Needed", "further", "install", "mapping_action", "resource"]
 
-#: Whom the role trusts that API Gateway has in an account (its developer guide, "Using service-linked roles").
+#: The service that an account's role for API Gateway trusts (its developer guide, "Using service-linked roles").
 API_GATEWAY = "ops.apigateway.amazonaws.com"
 _API_GATEWAY_ROLE = "AWSServiceRoleForAPIGateway"
 
 
-#: Actions that know no resource (Service Authorization Reference): a policy has to give them a star.
-_WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
-
-
 class Needed(NamedTuple):
-    """A permission that a call needs besides its own, its resource, and the condition keys' values."""
+    """A permission that a call needs as well as its own, with its resource and the condition keys' values."""
 
     action: str
     resource: str
     context: dict[str, Any]
 
 
-#: The condition keys of the request that is being judged; and, by its service, the further permissions that it needs.
+#: The condition keys of the current request, and the service that it calls with the further permissions that it needs.
 _keys: ContextVar[dict[str, Any]] = ContextVar("keys")
 _further: ContextVar[tuple[str, list[Needed]]] = ContextVar("further", default=("", []))
 
 
 def install() -> None:
-    """Name the resources that ministack knows as a star, set the condition keys, and judge all permissions.
+    """Name resources where ministack has a star, set the condition keys, and judge every permission that a call needs.
 
-    Tables and roles have policies that allow, too, as ministack's own buckets, queues and functions have.
+    The resource policies of tables and roles take part, as those of buckets, queues and functions do in ministack.
     """
-    from ministack.core import iam_actions, iam_evaluator  # noqa: PLC0415 -- it reads the environment when it is imported
+    # Imported here because tests use the pure functions where ministack is not installed.
+    from ministack.core import iam_actions, iam_evaluator  # noqa: PLC0415
 
     extract_iam_action = iam_actions.extract_iam_action
     extract_resource_arn = iam_actions.extract_resource_arn
     request_tag_context = iam_actions.request_tag_context
     enforce = iam_evaluator.enforce
-    resource_policy = iam_evaluator._resource_policy  # noqa: SLF001 -- it has no other way in
+    resource_policy = iam_evaluator._resource_policy  # noqa: SLF001 -- it has no interface for this
 
     def action(*arguments: Any) -> str | None:
         service, method, path, *_ = arguments
@@ -90,7 +92,10 @@ def install() -> None:
 
 
 def mapping_action(method: str, path: str) -> str | None:
-    """The permission for a call about one event source mapping, for which ministack has another, or none."""
+    """Return the permission for a call about one event source mapping, or None for any other call.
+
+    ministack names another one for it, or none.
+    """
     verbs = {"DELETE": "Delete", "GET": "Get", "PUT": "Update"}
     if method not in verbs or not re.search(r"/event-source-mappings/[^/]+/?$", path):
         return None
@@ -100,16 +105,17 @@ def mapping_action(method: str, path: str) -> str | None:
 def resource(  # noqa: PLR0911 -- one for each case
     called: str, path: str, named: dict[str, Any], place: str, found: str
 ) -> str:
-    """The ARN that AWS judges a call by (Service Authorization Reference), where ministack `found` another, or none.
+    """Return the ARN that AWS judges a call by (Service Authorization Reference).
 
-    `called` is the permission, `named` the call's parameters, and `place` the region and the account.
+    `called` is the permission, `named` the call's parameters, `place` the region and the account, and `found` the ARN
+    that ministack has, which is returned where it is right.
     """
     service, _, operation = called.partition(":")
     region, _, account_id = place.partition(":")
     tagged = _parameter(named, "ResourceArn") or _parameter(named, "ResourceARN")
     dashboard = _parameter(named, "DashboardName") or _parameter(named, "DashboardNames.member.1")
     match service:
-        case _ if called in _WITHOUT_RESOURCE:
+        case _ if called in WITHOUT_RESOURCE:
             return "*"
         case "apigateway":
             return f"arn:aws:apigateway:{region}::{unquote(path).removeprefix('/v2')}"
@@ -120,7 +126,7 @@ def resource(  # noqa: PLR0911 -- one for each case
         case "cloudwatch" | "dynamodb" | "events" if tagged.startswith("arn:"):
             return tagged
         case "events":
-            # Of the default bus: its rules have their own names alone. To its targets a rule is named otherwise.
+            # Rules of the default bus have no bus in their ARN, and calls about targets name the rule by `Rule`.
             rule = _parameter(named, "Rule")
             return f"arn:aws:events:{place}:rule/{rule}" if rule else found.replace(":rule/default/", ":rule/")
         case "lambda" if operation == "CreateFunction":
@@ -131,11 +137,11 @@ def resource(  # noqa: PLR0911 -- one for each case
 def further(  # noqa: PLR0917 -- a call has so many parts
     service: str, method: str, path: str, body: dict[str, Any], judged_by: str, account_id: str
 ) -> list[Needed]:
-    """Return the permissions that a call needs besides the one that is named for it.
+    """Return the permissions that a call needs as well as its own.
 
-    `judged_by` is the ARN that AWS judges the call by. Tags on what is created need apigateway:TagResource on where it
-    is created, which the Service Authorization Reference doesn't name: AWS's refusals do. In an account without it, API
-    Gateway makes its role for whoever creates an API; here every account is one without it.
+    `judged_by` is the ARN that AWS judges the call by. Creating a resource with tags needs apigateway:TagResource on
+    the collection it is created in; AWS's refusals name it, the Service Authorization Reference doesn't. API Gateway
+    creates its role with an account's first API; here every API counts as the first.
     """
     needed = []
     role = body.get("Role")
@@ -154,13 +160,13 @@ def further(  # noqa: PLR0917 -- a call has so many parts
 
 
 def _policy_of(service: str, arn: str) -> tuple[Any, str] | None:
-    """Return the policy of a table, a stream or (called by STS) a role that is its own, and its account."""
+    """Return the resource policy of a table, a stream or (when STS asks) a role, and its account."""
     from ministack.services import dynamodb, iam  # noqa: PLC0415 -- see install
 
     policy = None
     if service == "dynamodb":
-        # An index has its table's.
-        found = dynamodb._resource_policies.get(arn.partition("/index/")[0])  # noqa: SLF001 -- it has no other way in
+        # An index has its table's policy.
+        found = dynamodb._resource_policies.get(arn.partition("/index/")[0])  # noqa: SLF001 -- it has no interface for this
         policy = found and found["Policy"]
     elif service == "sts" and ":role/" in arn:
         found = iam._roles.get(arn.rpartition("/")[2])  # noqa: SLF001
@@ -169,22 +175,22 @@ def _policy_of(service: str, arn: str) -> tuple[Any, str] | None:
 
 
 def _boundary(parameters: dict[str, Any]) -> str | None:
-    """The permissions boundary that a call asks for, or else the one that its role has."""
+    """Return the permissions boundary that a call names, or else that of its role."""
     from ministack.services import iam  # noqa: PLC0415 -- see install
 
-    role = iam._roles.get(_parameter(parameters, "RoleName")) or {}  # noqa: SLF001 -- it has no other way in
+    role = iam._roles.get(_parameter(parameters, "RoleName")) or {}  # noqa: SLF001 -- it has no interface for this
     return _parameter(parameters, "PermissionsBoundary") or role.get("PermissionsBoundary")
 
 
 def _function_of_mapping(path: str, body: bytes, place: str) -> str | None:
-    """The function of the event source mapping that a call is about."""
+    """Return the ARN of the function whose event source mapping a call is about."""
     from ministack.services import lambda_svc  # noqa: PLC0415 -- see install
 
     if "/event-source-mappings" not in path:
         return None
     found = re.search(r"/event-source-mappings/([^/]+)/?$", path)
     if found:
-        mappings = lambda_svc._iter_all_esms()  # noqa: SLF001 -- it has no other way in
+        mappings = lambda_svc._iter_all_esms()  # noqa: SLF001 -- it has no interface for this
         return next((mapping["FunctionArn"] for _, _, mapping in mappings if mapping["UUID"] == found[1]), None)
     name = str(_json(body).get("FunctionName", ""))
     return name if name.startswith("arn:") else f"arn:aws:lambda:{place}:function:{name}"

