@@ -237,20 +237,10 @@ def _plan(document: dict[str, Any], source: str) -> Plan:
         is_complete=bool(document.get("complete", True)),
         resources=resources,
         outputs=tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items())),
-        settings=dict(_settings(variables, document.get("configuration", {}).get("root_module", {}))),
+        settings={name: variables[name.lower()]["value"] for name in _SETTINGS if name.lower() in variables},
         documents=dict(_documents(resources, document.get("configuration", {}).get("root_module", {}))),
         further=tuple(_further(document)),
     )
-
-
-def _settings(variables: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Find the values of root variables that become settings; null stands for the default of the module's variable."""
-    for name in _SETTINGS:
-        if (variable := name.lower()) in variables:
-            value = variables[variable]["value"]
-            modules = [call.get("module", {}) for call in root.get("module_calls", {}).values()]
-            defaults = [module.get("variables", {}).get(variable, {}).get("default") for module in modules]
-            yield name, next((default for default in defaults if default is not None), None) if value is None else value
 
 
 def _environment(variables: Mapping[str, Any], source: str) -> str:

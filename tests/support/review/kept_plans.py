@@ -243,9 +243,7 @@ def _policies(module: Mapping[str, Any]) -> dict[str, Any]:
         name: {"expressions": _documents(call.get("expressions", {})), "module": _policies(call["module"])}
         for name, call in module.get("module_calls", {}).items()
     }
-    variables = {name: {"default": found.get("default")} for name, found in module.get("variables", {}).items()}
-    kept = {name: variables[name] for name in _VARIABLES if name in variables}
-    return {"module_calls": calls, "resources": resources, "variables": kept}
+    return {"module_calls": calls, "resources": resources}
 
 
 def _documents(expressions: Mapping[str, Any]) -> dict[str, Any]:

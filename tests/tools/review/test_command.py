@@ -135,7 +135,7 @@ class TestStatus:
         digests = set()
         for name in ("harmless", "sweep_paused", "harmless"):
             planned(monkeypatch, name)
-            command.main(["--environment", "prod"])
+            status_of(command.main, "--environment", "prod")
             digests.add(kept.read_text())
         assert len(digests) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tests.support.review.addresses import (
 from tests.support.review.expected import DANGERS_OF, HARMLESS
 from tests.support.review.kept_plans import PLANS, changed, kept_plan, scenario
 from tests.support.review.scenarios import SCENARIOS
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, ROOT
 from tools.review.danger import MEANINGS
 from tools.review.inventory import KNOWN_TYPES
 from tools.review.plan import read_plan
@@ -79,6 +80,25 @@ def test_every_scenario_has_a_plan_and_an_expectation() -> None:
 def test_every_danger_occurs_in_a_real_plan() -> None:
     """A scenario causes each."""
     assert {danger for found in DANGERS_OF.values() for danger, _, _ in found} == set(MEANINGS)
+
+
+def test_every_sentence_has_a_rule() -> None:
+    """Rules name sentences like `recovery-off/table`; no sentence is left over, and none is missing."""
+    rules = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tools" / "review").glob("*.py")))
+    table = tomllib.loads((ROOT / "tools" / "review" / "dangers.toml").read_text(encoding="utf-8"))
+    sentences = {
+        name if variant == "text" else f"{name}/{variant}"
+        for name, entry in table.items()
+        for variant in entry
+        if variant != "means"
+    }
+    named = {name for name in re.findall(r'"([a-z-]+(?:/[a-z-]+)?)"', rules) if name.partition("/")[0] in table}
+    assert named <= sentences
+    for sentence in sentences - named:
+        # A rule that chooses among variants names them in a table of its own.
+        name, _, variant = sentence.partition("/")
+        assert f'f"{name}/{{' in rules, sentence
+        assert re.search(f"""["']{variant}["']""", rules), sentence
 
 
 def test_known_types_are_those_of_the_configuration() -> None:
