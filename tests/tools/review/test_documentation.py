@@ -1,4 +1,4 @@
-"""What docs/operations/ quotes of the review is what the review prints; `--write=pages` renews it.
+"""The quotes in docs/operations/ are what the review prints; `--write=pages` renews them.
 
 review-example.md is a review of one of the kept plans, dangers.md the table of all dangers, and deploying.md quotes
 more reviews, each between two comments.

@@ -109,7 +109,7 @@ class TestAlarms:
         plan = document("alarm_topic_removed")
         for alarm in self.alarms(plan):
             alarm["before"], alarm["after"] = alarm["after"], alarm["before"]
-        assert ids(plan_from(plan, "told from now on")) == []
+        assert ids(plan_from(plan, "notified from now on")) == []
 
     def test_alarm_that_was_disabled_may_stay_so(self) -> None:
         """Only something else about it changes."""
@@ -134,7 +134,7 @@ class TestAlarms:
         plan = document("alarms_disabled")
         for alarm in self.alarms(plan):
             alarm["before"]["alarm_actions"] = alarm["after"]["alarm_actions"] = []
-        assert ids(plan_from(plan, "nobody told")) == []
+        assert ids(plan_from(plan, "nobody notified")) == []
 
 
 class TestKeeping:
