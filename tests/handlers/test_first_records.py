@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from delayer.schedules import point_in_time_of
-from stream_dynamodb_fasttrack_enqueuer.fasttrack import plan
+from stream_dynamodb_fasttrack_enqueuer.plan import Unsendable, plan
 from tests.support.clock import NOW, Clock
 from tests.support.delayer import TABLE, Delayer
 
@@ -64,14 +64,16 @@ def test_todays_fast_track_reads_the_first_versions_stream(first: dict[str, Any]
     # As a sweep removes it; the fixture's own removal was at once.
     swept = remove | {"dynamodb": change | {"ApproximateCreationDateTime": point_in_time - 800}}
     found = plan([swept], point_in_time - 790, 840)
-    ((_, message),) = found.messages
+    (step,) = found.steps
+    assert isinstance(step, list)
+    ((_, _, message),) = step
     assert {"body": message.body, "attributes": message.attributes} == first["message"]
 
     found = plan([insert, remove | {"dynamodb": change}], NOW, 840)
     is_soon = point_in_time <= NOW + 840
     assert found.handovers == ([insert["dynamodb"]["Keys"]] if is_soon else [])
     assert len(found.cancelled) == (point_in_time > NOW + 900)
-    assert found.unreadable == []
+    assert [step for step in found.steps if isinstance(step, Unsendable)] == []
 
 
 @pytest.mark.parametrize("first", FIRST, ids=lambda first: first["name"])

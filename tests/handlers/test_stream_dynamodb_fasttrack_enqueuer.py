@@ -12,8 +12,8 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from delayer.retries import RESERVE_SECONDS
 from delayer.schedules import MAX_MESSAGE_BYTES, Schedule
-from stream_dynamodb_fasttrack_enqueuer.handler import RESERVE_SECONDS
 from tests.support.clock import NOW
 from tests.support.delayer import DELAYER_PERIOD, NAMESPACE, Delayer, ids
 from tests.support.failures import client_error
@@ -280,7 +280,7 @@ class TestTooLate:
         mapping.deliver(records)
         assert sent_ids(delayer) == [schedule.schedule_id for schedule in within]
         [document] = [json.loads(text) for text in delayer.failure_documents()]
-        assert document["reason"] == "it is 3601 s late, and max_lateness_seconds is 3600"
+        assert document["reason"] == "the schedule is 3601 s late; max_lateness_seconds is 3600"
         assert json.loads(document["payload"]) == {"Records": [records[1]]}
         output = printed()
         assert (output.total("SchedulesFailed"), output.total("SchedulesEnqueued")) == (1, 2)
@@ -534,7 +534,7 @@ class TestFailures:
         delayer.mapping().deliver(records)
         assert received_ids(delayer) == [good.schedule_id]
         [document] = [json.loads(text) for text in delayer.failure_documents()]
-        assert "the queue takes 262144" in document["reason"]
+        assert "the queue's limit is 262144" in document["reason"]
         assert json.loads(document["payload"]) == {"Records": [records[0]]}
 
     def test_a_bucket_that_is_down_loses_nothing(self, delayer: Delayer) -> None:

@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.dynamodb.models.table import StreamRecord
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
-from task_1minute_enqueuer.handler import RESERVE_SECONDS, SweepError
+from delayer.retries import RESERVE_SECONDS
+from task_1minute_enqueuer.handler import SweepError
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tests.support.clock import NOW
 from tests.support.delayer import DELAYER_PERIOD, SHARDS, Delayer, ids
@@ -199,7 +200,7 @@ class TestWorkers:
     def test_a_wrong_event_is_an_error(self, delayer: Delayer, event: dict[str, Any]) -> None:
         """A worker that isn't one of the workers sweeps nothing and says so, before it calls AWS."""
         delayer.store(delayer.schedule(60))
-        with pytest.raises(SweepError, match="has to be from 0 to workers - 1"):
+        with pytest.raises(SweepError, match="must be from 0 to workers - 1"):
             delayer.sweep(event)
         assert delayer.calls.made == []
 

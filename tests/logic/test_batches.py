@@ -16,9 +16,14 @@ def messages(*sizes: int) -> list[Message]:
     return [Message(str(position), 0, "", {}, size) for position, size in enumerate(sizes)]
 
 
+def itself(message: Message) -> Message:
+    """Return the message."""
+    return message
+
+
 def lengths(*sizes: int) -> list[int]:
     """How many messages of these sizes each call gets."""
-    return [len(batch) for batch in batches(messages(*sizes))]
+    return [len(batch) for batch in batches(messages(*sizes), itself)]
 
 
 def test_ten_entries_fill_a_call() -> None:
@@ -46,7 +51,7 @@ def test_nothing_makes_no_call() -> None:
 def test_batches_keep_everything_in_order_within_both_limits(sizes: list[int]) -> None:
     """Whatever the sizes: nothing lost or doubled, order kept, no call over ten entries or over its bytes."""
     every = messages(*sizes)
-    parts = list(batches(every))
+    parts = list(batches(every, itself))
     assert [message for batch in parts for message in batch] == every
     assert all(1 <= len(batch) <= 10 for batch in parts)
     assert all(sum(message.size_bytes for message in batch) <= 262_144 for batch in parts)
@@ -55,7 +60,7 @@ def test_batches_keep_everything_in_order_within_both_limits(sizes: list[int]) -
 @given(st.lists(st.integers(1, 262_144), max_size=60))
 def test_no_call_could_have_taken_the_next_message(sizes: list[int]) -> None:
     """Calls are filled: each ends because the next message would have been too much."""
-    parts = list(batches(messages(*sizes)))
+    parts = list(batches(messages(*sizes), itself))
     for batch, following in pairwise(parts):
         size = sum(message.size_bytes for message in batch)
         assert len(batch) == 10 or size + following[0].size_bytes > 262_144

@@ -145,7 +145,7 @@ def test_control_characters_in_strings_are_refused(character: str) -> None:
 )
 def test_duplicate_keys_are_refused(text: str) -> None:
     """At any depth and however escaped: parsers disagree about which of the two counts."""
-    with pytest.raises(JsonTextError, match="the key 'a' stands twice"):
+    with pytest.raises(JsonTextError, match="the key 'a' appears twice"):
         object_members(text)
 
 

@@ -30,11 +30,11 @@ class Table:
                 self.most_waiting = max(self.most_waiting, self._waiting)
             yield [{"shard": {"N": "0"}, "due": {"S": f"{page}#{key}"}} for key in range(DELETES_PER_CALL)]
 
-    def delete(self, *_: object) -> Deletion:
+    def delete(self, keys: Sequence[Key], *_: object) -> Deletion:
         """Delete a page."""
         with self._lock:
             self._waiting -= 1
-        return Deletion([])
+        return Deletion(keys, [])
 
 
 def test_a_sweep_reads_no_more_than_it_can_delete() -> None:
@@ -66,7 +66,7 @@ class ManyShards:
         """Delete a call's keys."""
         with self._lock:
             self.calls.append([int(key["shard"]["N"]) for key in keys])
-        return Deletion([])
+        return Deletion(keys, [])
 
 
 def test_a_burst_is_deleted_from_many_shards_in_turn() -> None:

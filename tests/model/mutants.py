@@ -11,23 +11,23 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from api_schedule_post import handler as post
 from api_schedule_post import request
+from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.point_in_time import parse_point_in_time
 from delayer import delayer_queue, schedule_table
 from delayer.delayer_queue import DelayerQueue, Unsent
-from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
+from delayer.retries import CALL_ERRORS, RESERVE_SECONDS, OutOfTimeError, Remaining
 from delayer.schedule_table import Deletion, Key, ScheduleTable
 from delayer.schedules import MAX_DELAY_SECONDS, Message, Schedule, delay_seconds, end_of_due
-from stream_dynamodb_fasttrack_enqueuer import fasttrack
 from stream_dynamodb_fasttrack_enqueuer import handler as stream
-from stream_dynamodb_fasttrack_enqueuer.fasttrack import Plan, Record
-from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer import plan as planning
+from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
+from stream_dynamodb_fasttrack_enqueuer.plan import Plan, Record, Unsendable
 from task_1minute_enqueuer import handler as task
 from task_1minute_enqueuer.sweep import Sweep, shards_of_worker, sweep
 from tests.model.memory_aws import STREAM_ARN
@@ -48,13 +48,12 @@ class Mutant:
 
 MUTANTS: list[Mutant] = []
 
-_plan = fasttrack.plan
+_plan = planning.plan
 _due_keys = ScheduleTable.due_keys
 _delete = ScheduleTable.delete
 _send = DelayerQueue.send
 _send_once = DelayerQueue._send_once  # noqa: SLF001
-_handle = FastTrack.__call__
-_hand_over = FastTrack._hand_over  # noqa: SLF001
+_handle = FastTrackHandler.__call__
 _sweep = sweep
 _sha256 = hashlib.sha256
 
@@ -67,6 +66,13 @@ def mutant(name: str) -> Callable[[Callable[[pytest.MonkeyPatch], None]], Callab
         return apply
 
     return listed
+
+
+def _work_until_timeout(patch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    def time_for_calls(context: Any) -> Remaining:
+        return lambda: context.get_remaining_time_in_millis() / 1000 + RESERVE_SECONDS
+
+    patch.setattr(module, "time_for_calls", time_for_calls)
 
 
 # The sweep.
@@ -93,7 +99,7 @@ def _first_page(patch: pytest.MonkeyPatch) -> None:
 def _unprocessed(patch: pytest.MonkeyPatch) -> None:
     def delete(table: ScheduleTable, keys: Sequence[Key], remaining: Remaining) -> Deletion:
         deletion = _delete(table, keys, remaining)
-        return deletion if deletion.error else Deletion([])
+        return deletion if deletion.error else Deletion(keys, [])
 
     def no_wait(*_arguments: Any) -> None:
         raise OutOfTimeError
@@ -105,9 +111,7 @@ def _unprocessed(patch: pytest.MonkeyPatch) -> None:
 @mutant("a failed sweep is not raised")
 def _not_raised(patch: pytest.MonkeyPatch) -> None:
     def quiet(*arguments: Any) -> Sweep:
-        result = _sweep(*arguments)
-        result.errors.clear()
-        return result
+        return replace(_sweep(*arguments), errors=[])
 
     patch.setattr(task, "sweep", quiet)
 
@@ -140,8 +144,7 @@ def _twice_the_period(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("the sweep works until its timeout")
 def _no_deadline(patch: pytest.MonkeyPatch) -> None:
-    reserve = task.RESERVE_SECONDS
-    patch.setattr(task, "RESERVE_SECONDS", -reserve)
+    _work_until_timeout(patch, task)
 
 
 # The fast track: what it plans.
@@ -151,7 +154,13 @@ def _no_deadline(patch: pytest.MonkeyPatch) -> None:
 def _overdue_dropped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
-        return replace(todo, messages=[each for each in todo.messages if each[1].point_in_time >= now])
+        return replace(
+            todo,
+            steps=[
+                step if isinstance(step, Unsendable) else [each for each in step if each.message.point_in_time >= now]
+                for step in todo.steps
+            ],
+        )
 
     patch.setattr(stream, "plan", plan)
 
@@ -167,12 +176,12 @@ def _processing_time(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("nothing is a cancellation")
 def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fasttrack, "is_cancelled", lambda *_arguments: False)
+    patch.setattr(planning, "is_cancelled", lambda *_arguments: False)
 
 
 @mutant("what is removed before the delayer period is cancelled")
 def _period_as_lead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fasttrack, "is_cancelled", lambda point_in_time, removed_at: point_in_time - removed_at > PERIOD)
+    patch.setattr(planning, "is_cancelled", lambda point_in_time, removed_at: point_in_time - removed_at > PERIOD)
 
 
 @mutant("keys to delete are not made distinct")
@@ -188,7 +197,8 @@ def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
 @mutant("an unreadable removal is skipped")
 def _unreadable_skipped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
-        return replace(_plan(records, now, *rest), unreadable=[])
+        todo = _plan(records, now, *rest)
+        return replace(todo, steps=[step for step in todo.steps if not isinstance(step, Unsendable)])
 
     patch.setattr(stream, "plan", plan)
 
@@ -197,7 +207,7 @@ def _unreadable_skipped(patch: pytest.MonkeyPatch) -> None:
 def _unreadable_raises(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
-        if todo.unreadable:
+        if any(isinstance(step, Unsendable) for step in todo.steps):
             raise ValueError
         return todo
 
@@ -209,15 +219,15 @@ def _unreadable_raises(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("batchItemFailures is empty")
 def _empty_answer(patch: pytest.MonkeyPatch) -> None:
-    def handle(function: FastTrack, event: dict[str, Any], context: Any) -> Any:
+    def handle(function: FastTrackHandler, event: dict[str, Any], context: Any) -> Any:
         _handle(function, event, context)
         return {"batchItemFailures": []}
 
-    patch.setattr(FastTrack, "__call__", handle)
+    patch.setattr(FastTrackHandler, "__call__", handle)
 
 
 def _answer_shifted(patch: pytest.MonkeyPatch, shift: Callable[[int, int], int]) -> None:
-    def handle(function: FastTrack, event: dict[str, Any], context: Any) -> Any:
+    def handle(function: FastTrackHandler, event: dict[str, Any], context: Any) -> Any:
         answer = _handle(function, event, context)
         numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
         for failure in answer["batchItemFailures"]:
@@ -225,7 +235,7 @@ def _answer_shifted(patch: pytest.MonkeyPatch, shift: Callable[[int, int], int])
             failure["itemIdentifier"] = numbers[position]
         return answer
 
-    patch.setattr(FastTrack, "__call__", handle)
+    patch.setattr(FastTrackHandler, "__call__", handle)
 
 
 @mutant("batchItemFailures names the record after the one that failed")
@@ -240,16 +250,19 @@ def _first_record(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("batchItemFailures names the last of the records that failed")
 def _last_failure(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
-        return _send(queue, messages, remaining)[-1:]
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
+        outcomes = _send(queue, messages, remaining)
+        failed = [position for position, unsent in enumerate(outcomes) if unsent]
+        return [unsent if position in failed[-1:] else None for position, unsent in enumerate(outcomes)]
 
     patch.setattr(DelayerQueue, "send", send)
 
 
 @mutant("success is answered when time is up")
 def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
-        return [each for each in _send(queue, messages, remaining) if each.reason != "no time was left"]
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
+        outcomes = _send(queue, messages, remaining)
+        return [None if unsent and unsent.reason == "no time was left" else unsent for unsent in outcomes]
 
     patch.setattr(DelayerQueue, "send", send)
 
@@ -258,28 +271,28 @@ def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
 def _hand_over_raises(patch: pytest.MonkeyPatch) -> None:
     delete = ScheduleTable.delete
 
-    def hand_over(function: FastTrack, keys: Sequence[Key], remaining: Remaining) -> None:
+    def hand_over(function: FastTrackHandler, keys: Sequence[Key], remaining: Remaining) -> None:
         deletion = delete(function._table, keys[:25], remaining) if keys else None  # noqa: SLF001
         if deletion is not None and deletion.error is not None:
             raise deletion.error
 
-    patch.setattr(FastTrack, "_hand_over", hand_over)
+    patch.setattr(FastTrackHandler, "_hand_over", hand_over)
 
 
 @mutant("the fast track works until its timeout")
 def _fast_track_deadline(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stream, "RESERVE_SECONDS", -stream.RESERVE_SECONDS)
+    _work_until_timeout(patch, stream)
 
 
 @mutant("what can't be kept in the failure bucket is given up")
 def _not_kept(patch: pytest.MonkeyPatch) -> None:
-    keep = FastTrack._keep  # noqa: SLF001
+    keep = FastTrackHandler._keep  # noqa: SLF001
 
     def given_up(*arguments: Any) -> bool:
         keep(*arguments)
         return True
 
-    patch.setattr(FastTrack, "_keep", given_up)
+    patch.setattr(FastTrackHandler, "_keep", given_up)
 
 
 # The queue.
@@ -343,7 +356,7 @@ def _ids(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("the delay is taken when the batch begins, not when it is sent again")
 def _early_delay(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
         clock, now = queue._clock, queue._clock()  # noqa: SLF001
         queue._clock = lambda: now  # noqa: SLF001
         try:
@@ -376,13 +389,13 @@ def _fraction(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("a schedule that could not be stored is accepted")
 def _accepted_anyway(patch: pytest.MonkeyPatch) -> None:
-    def store(table: ScheduleTable, schedule: Schedule) -> bool:
+    def store(function: PostHandler, schedule: Schedule) -> bool:
         try:
-            return table.put(schedule)
+            return function._table.put(schedule)  # noqa: SLF001
         except CALL_ERRORS:
             return True
 
-    patch.setattr(post, "_store", store)
+    patch.setattr(PostHandler, "_store", store)
 
 
 @mutant("an idempotency key names a schedule whatever its payload")

@@ -17,17 +17,19 @@ from unittest.mock import patch
 
 from botocore.exceptions import ReadTimeoutError
 
-from api_schedule_post import handler as post
 from api_schedule_post import request
+from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
 from delayer.delayer_queue import DelayerQueue
+from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import ScheduleTable
 from delayer.schedules import format_point_in_time
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
-from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
 from stream_dynamodb_fasttrack_enqueuer.settings import Settings as FastTrackSettings
-from task_1minute_enqueuer import handler as task
 from task_1minute_enqueuer import sweep as sweeping
+from task_1minute_enqueuer.handler import Handler as SweepHandler
+from task_1minute_enqueuer.handler import SweepError
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from tests.model.faults import CALL_SECONDS, Fault, Plan, fault_of
 from tests.model.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
@@ -179,18 +181,26 @@ class System:
         failures = FailureBucket("failures", self.clock.wait)
         failures._client = self.aws.s3(self._call)  # noqa: SLF001  (it is made at first use)
         table = ScheduleTable(dynamodb, "schedules", self.clock.wait)
-        self._post = post.create_handler(
-            PostSettings.from_environment(_ENVIRONMENT), table, lambda: self._clock_of("post"), silent, silent
+        self._post = PostHandler(
+            settings=PostSettings.from_environment(_ENVIRONMENT),
+            table=table,
+            clock=lambda: self._clock_of("post"),
+            logger=silent,
+            metrics=silent,
         )
-        self._sweep = task.create_handler(
-            SweepSettings.from_environment(_ENVIRONMENT), table, lambda: self._clock_of("sweep"), silent, silent
+        self._sweep = SweepHandler(
+            settings=SweepSettings.from_environment(_ENVIRONMENT),
+            table=table,
+            clock=lambda: self._clock_of("sweep"),
+            logger=silent,
+            metrics=silent,
         )
-        self._fast_track = FastTrack(
-            FastTrackSettings.from_environment(_ENVIRONMENT),
-            table,
-            DelayerQueue(sqs, "https://queue", lambda: self._clock_of("fast track"), self.clock.wait),
-            failures,
-            lambda: self._clock_of("fast track"),
+        self._fast_track = FastTrackHandler(
+            settings=FastTrackSettings.from_environment(_ENVIRONMENT),
+            table=table,
+            queue=DelayerQueue(sqs, "https://queue", lambda: self._clock_of("fast track"), self.clock.wait),
+            failures=failures,
+            clock=lambda: self._clock_of("fast track"),
             logger=silent,
             metrics=silent,
         )
@@ -243,13 +253,13 @@ class System:
                 self._sweep(event, self._context(invocation))
             except Killed:
                 return
-            except task.SweepError:
+            except SweepError:
                 self._check(bool(plan) or not is_listened_to, "a sweep failed though no call did")
                 return
             except Exception as error:  # noqa: BLE001  (the rule sees a failed function)
                 self._check(bool(plan), f"a sweep raised {error!r} though no call failed")
                 return
-        left = invocation.deadline - self.clock.now - task.RESERVE_SECONDS
+        left = invocation.deadline - self.clock.now - RESERVE_SECONDS
         if left > _LONGEST_WAIT_SECONDS and not invocation.is_stale:
             stayed = [key for shard, key in due if key in self.aws.items.get(shard, {})]
             self._check(not stayed, f"a sweep left {len(stayed)} due records, had time, and said nothing")

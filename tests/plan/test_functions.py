@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import api_schedule_post.settings
-import stream_dynamodb_fasttrack_enqueuer.handler
-import task_1minute_enqueuer.handler
+from delayer.retries import RESERVE_SECONDS
 from tests.plan.planned import FUNCTIONS, call, expressions, of_type, references, values
 
 MAPPING = "aws_lambda_event_source_mapping.stream"
@@ -53,8 +52,8 @@ def test_a_function_keeps_time_in_hand_before_its_timeout(plan: Any) -> None:
     """Sweep and fast track stop before Lambda's timeout, and the sweep's is under the minute of its rule."""
     sweep = function(plan, "task_1minute_enqueuer")["timeout"]
     fast_track = function(plan, "stream_dynamodb_fasttrack_enqueuer")["timeout"]
-    assert 3 * task_1minute_enqueuer.handler.RESERVE_SECONDS < sweep < 60
-    assert fast_track > 3 * stream_dynamodb_fasttrack_enqueuer.handler.RESERVE_SECONDS
+    assert 3 * RESERVE_SECONDS < sweep < 60
+    assert fast_track > 3 * RESERVE_SECONDS
 
 
 def test_the_post_function_answers_before_the_gateway_gives_up(plan: Any) -> None:

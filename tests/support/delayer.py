@@ -11,15 +11,15 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
-from api_schedule_post import handler as post
+from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
 from delayer.delayer_queue import DelayerQueue, queue_client
 from delayer.schedule_table import ScheduleTable, handover_client, posting_client
 from delayer.schedules import Schedule, due_key
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
-from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
 from stream_dynamodb_fasttrack_enqueuer.settings import Settings as FastTrackSettings
-from task_1minute_enqueuer import handler as sweep
+from task_1minute_enqueuer.handler import Handler as SweepHandler
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tests.support.clock import Clock, lambda_context
@@ -87,27 +87,28 @@ class Delayer:
         self.s3.create_bucket(Bucket=BUCKET)
         self._stream = StreamReader(self.stream_arn, clients.streams)
         self._written = 0
-        self._post = post.create_handler(
-            PostSettings(3_650 * 86_400, NAMESPACE, SHARDS, TABLE),
-            ScheduleTable(clients.posting, TABLE, clock.wait),
-            clock,
-            *self._logger_and_metrics(_SERVICES[0]),
+        self._post = PostHandler(
+            settings=PostSettings(3_650 * 86_400, NAMESPACE, SHARDS, TABLE),
+            table=ScheduleTable(clients.posting, TABLE, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[0]),
+            metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[0]),
         )
-        self._sweep = sweep.create_handler(
-            SweepSettings(DELAYER_PERIOD, NAMESPACE, SHARDS, self.stream_arn, TABLE),
-            ScheduleTable(clients.sweeping, TABLE, clock.wait),
-            clock,
-            *self._logger_and_metrics(_SERVICES[1]),
+        self._sweep = SweepHandler(
+            settings=SweepSettings(DELAYER_PERIOD, NAMESPACE, SHARDS, self.stream_arn, TABLE),
+            table=ScheduleTable(clients.sweeping, TABLE, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[1]),
+            metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[1]),
         )
-        logger, metrics = self._logger_and_metrics(_SERVICES[2])
-        self._fast_track = FastTrack(
-            FastTrackSettings(DELAYER_PERIOD, BUCKET, NAMESPACE, self.queue_url, TABLE),
-            ScheduleTable(clients.handing_over, TABLE, clock.wait),
-            DelayerQueue(clients.sending, self.queue_url, clock, clock.wait),
-            FailureBucket(BUCKET, clock.wait),
-            clock,
-            logger=logger,
-            metrics=metrics,
+        self._fast_track = FastTrackHandler(
+            settings=FastTrackSettings(DELAYER_PERIOD, BUCKET, NAMESPACE, self.queue_url, TABLE),
+            table=ScheduleTable(clients.handing_over, TABLE, clock.wait),
+            queue=DelayerQueue(clients.sending, self.queue_url, clock, clock.wait),
+            failures=FailureBucket(BUCKET, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[2]),
+            metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[2]),
         )
 
     # What runs.
@@ -217,14 +218,14 @@ class Delayer:
         )
         return created["TableDescription"].get("LatestStreamArn", "")
 
-    @staticmethod
-    def _logger_and_metrics(service: str) -> tuple[Logger, Metrics]:
-        logger = Logger(service=service)
-        # A logger of that name, with its handler, may be left from a test that started the function's own module.
-        for handler in logging.getLogger(service).handlers:
-            assert isinstance(handler, logging.StreamHandler)
-            handler.setStream(_StandardOutput())
-        return logger, Metrics(namespace=NAMESPACE, service=service)
+
+def _logger(service: str) -> Logger:
+    logger = Logger(service=service)
+    # A test that imported the function's `main` may have left a logger with this name and its own handler.
+    for handler in logging.getLogger(service).handlers:
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(_StandardOutput())
+    return logger
 
 
 def ids(schedules: Iterable[Schedule]) -> set[str]:
