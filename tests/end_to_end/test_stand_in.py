@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.model.contract import QUICK, Clients, answers_at_once, changes, create, entry, play
-from tests.model.memory_aws import MemoryAws
+from tests.support.aws_contract import QUICK, Clients, answers_at_once, changes, create, entry, play
+from tests.support.memory_aws import MemoryAws
 from tools.local.stack import Stack
 
 

@@ -12,8 +12,8 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto import mock_aws
 
-from tests.model.contract import SLOW, Clients, answers_at_once, changes, create, play
-from tests.model.memory_aws import MemoryAws
+from tests.support.aws_contract import SLOW, Clients, answers_at_once, changes, create, play
+from tests.support.memory_aws import MemoryAws
 from tests.support.clock import NOW, Clock
 
 
