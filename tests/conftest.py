@@ -8,7 +8,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tools.processes import hear_interrupts
 
-#: Folders whose tests share a slow setup: one process runs a folder. They come first, in this order, because two of them
+#: Folders whose tests share a slow setup: one process runs each. They come first, in this order, because two of them
 #: apply Terraform and wait most of the time.
 _TOGETHER = ("deploying", "end_to_end", "plan", "packages")
 #: Folders of slow tests without a setup: any process runs any test. In all other folders, one process runs a file.

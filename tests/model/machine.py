@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.model.faults import FAST_TRACK_PLANS, POST_PLANS, SWEEP_PLANS, Plan
-from tests.support.memory_aws import STREAM_ARN
 from tests.model.system import STREAM_SHARDS, System, deterministic
+from tests.support.memory_aws import STREAM_ARN
 
 __all__ = ["STEPS", "DelayerMachine", "Tally", "run"]
 

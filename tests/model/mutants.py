@@ -30,8 +30,8 @@ from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandl
 from stream_dynamodb_fasttrack_enqueuer.plan import Plan, Record, Unsendable
 from task_1minute_enqueuer import handler as task
 from task_1minute_enqueuer.sweep import Sweep, shards_of_worker, sweep
-from tests.support.memory_aws import STREAM_ARN
 from tests.model.system import PERIOD
+from tests.support.memory_aws import STREAM_ARN
 
 __all__ = ["MUTANTS", "Mutant"]
 

@@ -13,8 +13,8 @@ from freezegun.api import FrozenDateTimeFactory
 from moto import mock_aws
 
 from tests.support.aws_contract import SLOW, Clients, answers_at_once, changes, create, play
-from tests.support.memory_aws import MemoryAws
 from tests.support.clock import NOW, Clock
+from tests.support.memory_aws import MemoryAws
 
 
 @pytest.fixture
