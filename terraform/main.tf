@@ -1,45 +1,36 @@
-# One environment of the delayer. This file holds what schedules live in; each function has a file of its own, with
-# what triggers it and what it may do.
+# One environment: the delayer, from the packages that make package builds.
+
+data "aws_partition" "current" {}
 
 locals {
-  name = "delayer-${var.environment}"
-
-  # Told to the dashboard as well, which can't wait for the queue to be there.
-  queue_name = "${local.name}-delayer"
-
-  # What make package builds. Relative, so that a plan names no machine's folders.
-  packages = "${path.root}/../build/dist"
-
-  # What bounds every function's role, if anything does.
-  permissions_boundary = (
+  permissions_boundary_arn = (
     var.permissions_boundary == null
     ? null
     : "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/${var.permissions_boundary}"
   )
-
-  # The namespace of every metric: one for each environment, for several may share an account.
-  metrics_namespace = local.name
 }
 
-data "aws_partition" "current" {}
+module "delayer" {
+  source = "./modules/delayer"
 
-module "schedule_table" {
-  source = "./modules/schedule_table"
-
-  deletion_protection    = var.deletion_protection
-  name                   = "${local.name}-schedules"
-  point_in_time_recovery = var.point_in_time_recovery
-}
-
-module "delayer_queue" {
-  source = "./modules/delayer_queue"
-
-  name = local.queue_name
-}
-
-module "failure_bucket" {
-  source = "./modules/failure_bucket"
-
-  force_destroy = !var.deletion_protection
-  name_prefix   = "${local.name}-failures-"
+  alarm_topic_arn                 = var.alarm_topic_arn
+  alarms                          = var.alarms
+  authorization                   = var.authorization
+  delayer_period_seconds          = var.delayer_period_seconds
+  deletion_protection             = var.deletion_protection
+  environment                     = var.environment
+  horizon_days                    = var.horizon_days
+  log_retention_days              = var.log_retention_days
+  mapping_metrics                 = var.mapping_metrics
+  max_lateness_seconds            = var.max_lateness_seconds
+  package_folder                  = "${path.root}/../build/dist"
+  parallelization_factor          = var.parallelization_factor
+  permissions_boundary_arn        = local.permissions_boundary_arn
+  point_in_time_recovery          = var.point_in_time_recovery
+  reserved_concurrency            = var.reserved_concurrency
+  shard_count                     = var.shard_count
+  shortest_delayer_period_seconds = var.shortest_delayer_period_seconds
+  sweep_paused                    = var.sweep_paused
+  sweep_workers                   = var.sweep_workers
+  throttling                      = var.throttling
 }

@@ -7,7 +7,7 @@ variable "account_id" {
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
-    error_message = "The account id has to be the 12 digits of an AWS account."
+    error_message = "The account id must be the 12 digits of an AWS account."
   }
 }
 
@@ -23,11 +23,11 @@ variable "environments" {
   }
   validation {
     condition     = length(var.environments) > 0 && alltrue([for name in keys(var.environments) : can(regex("^[a-z][a-z0-9]{1,11}$", name))])
-    error_message = "There has to be at least one environment, each named by 2 to 12 lower-case letters and digits, the first a letter."
+    error_message = "There must be at least one environment, each named by 2 to 12 lower-case letters and digits, the first a letter."
   }
   validation {
     condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", region))])
-    error_message = "Each environment's region has to be an AWS region's name, like eu-west-1."
+    error_message = "Each environment's region must be an AWS region's name, like eu-west-1."
   }
 }
 
@@ -38,7 +38,7 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
-    error_message = "The region has to be an AWS region's name, like eu-west-1."
+    error_message = "The region must be an AWS region's name, like eu-west-1."
   }
 }
 
@@ -50,7 +50,7 @@ variable "repository" {
   # No star or question mark among them: IAM would read those as wildcards.
   validation {
     condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9._-]{1,100}$", var.repository))
-    error_message = "The repository has to be owner/name, as in its address on GitHub: put yours into terraform/bootstrap/terraform.tfvars."
+    error_message = "The repository must be owner/name, as in its address on GitHub: put yours into terraform/bootstrap/terraform.tfvars."
   }
 }
 
@@ -61,7 +61,7 @@ variable "repository_id" {
 
   validation {
     condition     = var.repository_id == null || can(regex("^[1-9][0-9]*$", var.repository_id))
-    error_message = "The repository's id has to be its number on GitHub, like 456789: gh api repos/OWNER/NAME --jq .id prints it."
+    error_message = "The repository's id must be its number on GitHub, like 456789: gh api repos/OWNER/NAME --jq .id prints it."
   }
   validation {
     condition     = (var.repository_id == null) == (var.repository_owner_id == null)
@@ -76,7 +76,7 @@ variable "repository_owner_id" {
 
   validation {
     condition     = var.repository_owner_id == null || can(regex("^[1-9][0-9]*$", var.repository_owner_id))
-    error_message = "The owner's id has to be its number on GitHub, like 123456: gh api repos/OWNER/NAME --jq .owner.id prints it."
+    error_message = "The owner's id must be its number on GitHub, like 123456: gh api repos/OWNER/NAME --jq .owner.id prints it."
   }
 }
 
@@ -88,6 +88,6 @@ variable "state_bucket" {
   # A dot would break TLS to the bucket's own host name.
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
-    error_message = "The state bucket's name has to be 3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end."
+    error_message = "The state bucket's name must be 3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end."
   }
 }

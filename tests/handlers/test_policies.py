@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from delayer.schedules import format_point_in_time
-from tests.plan.test_permissions import CALLS
 from tests.support.failures import client_error
+from tests.support.permissions import CALLS
 from tests.support.stream_records import StreamRecords
 
 if TYPE_CHECKING:

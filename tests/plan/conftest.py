@@ -14,7 +14,7 @@ import tftest
 
 from tools.deploy.plan import NO_CREDENTIALS
 from tools.deploy.terraform import open_workspace, terraform_command
-from tools.project import environments
+from tools.project import environments, functions
 
 type MakePlan = Callable[..., Any]
 
@@ -25,7 +25,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("plan")
     packages = folder / "packages"
     packages.mkdir()
-    for name in ("api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer"):
+    for name in functions():
         (packages / f"{name}.zip").write_bytes(b"what a plan only takes the hash of")
     # Nothing of the caller's own account or variables may reach a plan.
     with pytest.MonkeyPatch.context() as patch:

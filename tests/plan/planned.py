@@ -1,15 +1,18 @@
-"""Reading a plan: values by address, and what an expression refers to where its value is known only after apply."""
+"""Read a plan: values by address, and what an expression refers to where its value is known only after apply.
+
+Addresses are those within the module delayer, which holds all that the root declares.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-FUNCTIONS = {
-    "api_schedule_post": "api-schedule-post",
-    "stream_dynamodb_fasttrack_enqueuer": "stream-dynamodb-fasttrack_enqueuer",
-    "task_1minute_enqueuer": "task-1minute-enqueuer",
-}
+from tools.project import functions
 
+#: The functions' plain names by their packages.
+FUNCTIONS = {function.package: name for name, function in functions().items()}
+
+_MODULE = "module.delayer."
 
 #: Actions that know no resource, so that a policy can only give them a star, and why none reads or changes a schedule.
 WITHOUT_RESOURCE = {
@@ -26,9 +29,14 @@ WITHOUT_RESOURCE = {
 }
 
 
+def delayer(plan: Any) -> dict[str, Any]:
+    """The configuration of the module delayer."""
+    return dict(plan.configuration["root_module"]["module_calls"]["delayer"]["module"])
+
+
 def values(plan: Any, address: str) -> dict[str, Any]:
     """The planned values of the resource at `address`; what is known only after apply is absent or None."""
-    change = plan.resource_changes[address]["change"]
+    change = plan.resource_changes[_MODULE + address]["change"]
     assert change["actions"] in (["create"], ["read"]), f"{address}: {change['actions']}"
     return dict(change["after"])
 
@@ -36,7 +44,7 @@ def values(plan: Any, address: str) -> dict[str, Any]:
 def of_type(plan: Any, resource_type: str) -> dict[str, dict[str, Any]]:
     """The planned values of every resource of a type, by address."""
     return {
-        address: change["change"]["after"]
+        address.removeprefix(_MODULE): change["change"]["after"]
         for address, change in plan.resource_changes.items()
         if change["type"] == resource_type
     }
@@ -44,7 +52,7 @@ def of_type(plan: Any, resource_type: str) -> dict[str, dict[str, Any]]:
 
 def expressions(plan: Any, address: str) -> dict[str, Any]:
     """The configuration of the resource at `address`, with what each argument refers to."""
-    module = plan.configuration["root_module"]
+    module = delayer(plan)
     *calls, resource = _split(address)
     for call in calls:
         module = module["module_calls"][call]["module"]
@@ -52,8 +60,8 @@ def expressions(plan: Any, address: str) -> dict[str, Any]:
 
 
 def call(plan: Any, module: str) -> dict[str, Any]:
-    """The arguments of a root module call, with what each refers to."""
-    return dict(plan.configuration["root_module"]["module_calls"][module]["expressions"])
+    """The arguments of a module call, with what each refers to."""
+    return dict(delayer(plan)["module_calls"][module]["expressions"])
 
 
 def references(expression: Any) -> list[str]:
@@ -84,5 +92,5 @@ def _split(address: str) -> list[str]:
     rest = address
     while rest.startswith("module."):
         _, name, rest = rest.split(".", 2)
-        calls.append(name)
+        calls.append(name.split("[")[0])
     return [*calls, rest.split("[")[0]]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.plan.planned import expressions, of_type, references, values
+from tests.plan.planned import call, expressions, of_type, references, values
 
-ROUTE = "module.http_api.aws_apigatewayv2_route.this"
+ROUTE = 'module.http_api.aws_apigatewayv2_route.this["POST /schedules"]'
 STAGE = "module.http_api.aws_apigatewayv2_stage.this"
-INTEGRATION = "module.http_api.aws_apigatewayv2_integration.function"
+INTEGRATION = 'module.http_api.aws_apigatewayv2_integration.this["POST /schedules"]'
+PERMISSION = 'module.http_api.aws_lambda_permission.route["POST /schedules"]'
 
 
 def test_the_only_route_is_post_schedules_for_signed_requests(plan: Any) -> None:
@@ -33,17 +34,15 @@ def test_the_route_calls_the_post_function_with_payload_format_2(plan: Any) -> N
     """The event is the one that the handler reads, and the function is the one that inserts."""
     integration = values(plan, INTEGRATION)
     assert (integration["integration_type"], integration["payload_format_version"]) == ("AWS_PROXY", "2.0")
-    assert references(expressions(plan, INTEGRATION)["integration_uri"])[0] == "var.function.invoke_arn"
-    module = plan.configuration["root_module"]["module_calls"]["http_api"]
-    assert references(module["expressions"]["function"])[0] == "module.api_schedule_post.function"
-    assert module["depends_on"] == ["aws_iam_role_policy.api_schedule_post"]
+    assert references(expressions(plan, INTEGRATION)["integration_uri"])[0] == "each.value.invoke_arn"
+    assert references(call(plan, "http_api")["routes"])[0] == "module.api_schedule_post.function"
 
 
 def test_only_this_apis_route_may_call_the_function(plan: Any) -> None:
     """The function's permission names API Gateway and this API's execution ARN, not every API."""
-    permission = values(plan, "module.http_api.aws_lambda_permission.api")
+    permission = values(plan, PERMISSION)
     assert permission["principal"] == "apigateway.amazonaws.com"
-    written = expressions(plan, "module.http_api.aws_lambda_permission.api")
+    written = expressions(plan, PERMISSION)
     assert "aws_apigatewayv2_api.this.execution_arn" in references(written["source_arn"])
 
 

@@ -374,23 +374,23 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
             "account_id": ("1111", "12 digits"),
             "environments": ({}, "at least one environment"),
             "region": ("everywhere", "an AWS region's name"),
-            "repository": ("owner/name, as on GitHub", "has to be owner/name"),
+            "repository": ("owner/name, as on GitHub", "must be owner/name"),
             "state_bucket": ("-x", "3 to 63 lower-case letters"),
         },
         {
             "environments": ({"dev-2": "eu-west-1"}, "named by 2 to 12 lower-case letters and digits"),
-            "repository": ("orders/*", "has to be owner/name"),
-            "repository_id": ("*", "has to be its number on GitHub, like 456789"),
+            "repository": ("orders/*", "must be owner/name"),
+            "repository_id": ("*", "must be its number on GitHub, like 456789"),
             "state_bucket": ("with.dot", "3 to 63 lower-case letters"),
         },
         {
             "environments": ({"dev": "everywhere"}, "Each environment's region"),
-            "repository": ("orders/delayer:pull_request", "has to be owner/name"),
-            "repository_owner_id": ("orders", "has to be its number on GitHub, like 123456"),
+            "repository": ("orders/delayer:pull_request", "must be owner/name"),
+            "repository_owner_id": ("orders", "must be its number on GitHub, like 123456"),
         },
         {
             "environments": ({**MANY, "fifth": "eu-west-1"}, "up to four environments"),
-            "repository": ("orders@123456/delayer@456789", "has to be owner/name"),
+            "repository": ("orders@123456/delayer@456789", "must be owner/name"),
             "repository_id": ("456789", "A token names both ids or none"),
         },
         {"repository_owner_id": ("123456", "A token names both ids or none")},
@@ -398,7 +398,7 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
     ids=["nonsense", "wildcards", "other parts", "too many, and half of the ids", "the other half of the ids"],
 )
 def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
-    """Each wrong value is refused with a sentence that says what it has to be."""
+    """Each wrong value is refused with a sentence that says what it must be."""
     with pytest.raises(TerraformError) as error:
         bootstrap(**{variable: value for variable, (value, _) in wrong.items()})
     said = " ".join(str(error.value).replace("│", " ").split())

@@ -10,7 +10,7 @@ import pytest
 
 import api_schedule_post.settings
 from delayer.retries import RESERVE_SECONDS
-from tests.plan.planned import FUNCTIONS, call, expressions, of_type, references, values
+from tests.plan.planned import FUNCTIONS, call, delayer, expressions, of_type, references, values
 
 MAPPING = "aws_lambda_event_source_mapping.stream"
 
@@ -122,10 +122,14 @@ def test_parallelization_factor_reaches_the_stream_mapping(make_plan: Any) -> No
 
 def test_the_stream_mapping_waits_for_its_permissions(plan: Any) -> None:
     """The mapping is made after the policies, so that its first reads are not refused."""
-    (mapping,) = [r for r in plan.configuration["root_module"]["resources"] if r["address"] == MAPPING]
-    assert set(mapping["depends_on"]) == {
-        "aws_iam_role_policy.stream_mapping", "aws_iam_role_policy.stream_dynamodb_fasttrack_enqueuer",
-    }  # fmt: skip
+    (mapping,) = [resource for resource in delayer(plan)["resources"] if resource["address"] == MAPPING]
+    assert mapping["depends_on"] == ["aws_iam_role_policy.stream_mapping"]
+
+
+def test_callers_of_a_function_wait_for_its_permissions(plan: Any, package: str) -> None:
+    """An API, a rule or a mapping that refers to a function is made after the function's policy."""
+    outputs = delayer(plan)["module_calls"][package]["module"]["outputs"]
+    assert outputs["function"]["depends_on"] == ["aws_iam_role_policy.calls"]
 
 
 def test_the_sweep_runs_every_minute(plan: Any) -> None:

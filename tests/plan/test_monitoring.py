@@ -22,7 +22,7 @@ from tftest import TerraformTestError
 from api_schedule_post.request import MAX_PAST_SECONDS
 from delayer.schedules import Schedule, due_key
 from tests.plan.conftest import MakePlan
-from tests.plan.planned import FUNCTIONS, call, expressions, of_type, references, values
+from tests.plan.planned import FUNCTIONS, call, delayer, expressions, of_type, references, values
 from tests.support.calls import Calls
 from tests.support.clock import Clock, lambda_context, utc
 from tests.support.delayer import forget_metrics
@@ -268,7 +268,7 @@ def test_missing_values_never_alarm_by_themselves(plan: Any) -> None:
 
 def test_the_alarm_on_sweeps_comes_after_what_calls_them(plan: Any) -> None:
     """The rules, their targets and the permission to call the sweep are made before the first alarm."""
-    assert plan.configuration["root_module"]["module_calls"]["monitoring"]["depends_on"] == ["module.minute_schedule"]
+    assert delayer(plan)["module_calls"]["monitoring"]["depends_on"] == ["module.minute_schedule"]
 
 
 class TestNoSweep:
@@ -472,7 +472,7 @@ def test_a_topic_that_an_alarm_can_not_tell_is_refused(make_plan: MakePlan, arn:
     with pytest.raises(TerraformTestError) as refused:
         make_plan("prod", alarm_topic_arn=json.dumps(arn))
     said = " ".join(re.sub(r"\x1b\[\d+m|│", " ", refused.value.cmd_error).split())
-    assert "The alarm topic has to be the ARN of a standard SNS topic in the environment's region" in said
+    assert "The alarm topic must be the ARN of a standard SNS topic in the environment's region" in said
 
 
 def test_an_alarm_is_named_for_its_environment_and_says_what_it_means(plan: Any, environment: str) -> None:
@@ -520,6 +520,6 @@ def test_the_dashboard_is_the_regions_and_no_widget_covers_another(plan: Any) ->
 
 def test_monitoring_reads_no_data_source(plan: Any) -> None:
     """What the module needs it is given, so that an offline plan has all of it."""
-    module = plan.configuration["root_module"]["module_calls"]["monitoring"]["module"]
+    module = delayer(plan)["module_calls"]["monitoring"]["module"]
     assert {resource["mode"] for resource in module["resources"]} == {"managed"}
     assert expressions(plan, 'module.monitoring.aws_cloudwatch_metric_alarm.metric["late"]')

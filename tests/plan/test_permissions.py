@@ -7,25 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.plan.planned import FUNCTIONS, WITHOUT_RESOURCE, expressions, of_type, references, statements, values
-
-TABLE = "module.schedule_table.table.arn"
-KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due"])]
-
-#: What each function calls: action, on what, under which conditions.
-CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
-    "api_schedule_post": [("dynamodb:PutItem", TABLE, [])],
-    "task_1minute_enqueuer": [
-        ("dynamodb:DescribeTable", TABLE, []),
-        ("dynamodb:Query", TABLE, []),
-        ("dynamodb:BatchWriteItem", TABLE, KEYS_ONLY),
-    ],
-    "stream_dynamodb_fasttrack_enqueuer": [
-        ("dynamodb:BatchWriteItem", TABLE, KEYS_ONLY),
-        ("sqs:SendMessage", "module.delayer_queue.queue.arn", []),
-        ("s3:PutObject", "module.failure_bucket.bucket.arn", []),
-    ],
-}
+from tests.plan.planned import FUNCTIONS, WITHOUT_RESOURCE, call, expressions, of_type, references, statements, values
+from tests.support.permissions import CALLS
 
 #: What Lambda calls for the stream mapping, with the fast track's role (AWS Lambda developer guide, "Using AWS Lambda
 #: with Amazon DynamoDB", execution role permissions; for an S3 destination, "Retain discarded records").
@@ -92,9 +75,7 @@ def test_the_roles_have_these_policies_and_no_others(plan: Any) -> None:
         for address in of_type(plan, "aws_iam_role_policy")
     }
     expected = {
-        f"aws_iam_role_policy.{package}": (
-            f"module.{package}.role.name", f"data.aws_iam_policy_document.{package}.json",
-        )
+        f"module.{package}.aws_iam_role_policy.calls": ("aws_iam_role.this.name", "var.policy")
         for package in FUNCTIONS
     } | {
         "aws_iam_role_policy.stream_mapping": (
@@ -107,6 +88,8 @@ def test_the_roles_have_these_policies_and_no_others(plan: Any) -> None:
         for package in FUNCTIONS
     }  # fmt: skip
     assert attached == expected
+    for package in FUNCTIONS:
+        assert references(call(plan, package)["policy"])[0] == f"data.aws_iam_policy_document.{package}.json"
     assert not of_type(plan, "aws_iam_role_policy_attachment")
     assert not of_type(plan, "aws_iam_policy")
 

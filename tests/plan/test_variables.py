@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import tftest
 
-from tests.plan.planned import call, of_type, references
+from tests.plan.planned import call, delayer, of_type, references
 from tools.project import environments
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
@@ -27,7 +27,6 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "max_lateness_seconds": (59, "whole number of seconds from 60 to 31536000"),
         "parallelization_factor": (0, "whole number from 1 to 10"),
         "region": ("Ireland", "an AWS region's name"),
-        "reserved_concurrency": ({"api": 1}, "Concurrency can be reserved for"),
         "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
     },
     {
@@ -42,7 +41,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "authorization": ({"issuer": "https://x.example"}, "AWS_IAM has neither"),
         "delayer_period_seconds": (179, "from 180 to 840"),
         "parallelization_factor": (1.5, "whole number from 1 to 10"),
-        "mapping_metrics": (False, "with alarms, mapping_metrics has to be true"),
+        "mapping_metrics": (False, "with alarms, mapping_metrics must be true"),
         "sweep_workers": (5, "no more than there are shards"),
         "throttling": ({"burst_limit": 1.5}, "the burst a whole number"),
     },
@@ -53,6 +52,8 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
     {"shortest_delayer_period_seconds": (59, "whole number of seconds from 60 to 180")},
     {"shortest_delayer_period_seconds": (181, "whole number of seconds from 60 to 180")},
     {"shortest_delayer_period_seconds": (60.5, "whole number of seconds from 60 to 180")},
+    {"reserved_concurrency": ({"api": 1}, "reserved_concurrency names api")},
+    {"alarm_topic_arn": ("arn:aws:sns:us-east-1:123456789012:on-call", "in the environment's region")},
     {"shard_count": (1.5, "whole number from 1 to 1000")},
     {"shard_count": (0, "whole number from 1 to 1000")},
     {"reserved_concurrency": ({"task-1minute-enqueuer": 1}, "or a worker's shards would not be swept")},
@@ -87,7 +88,7 @@ def refusals(make_plan: Any) -> list[str]:
     ("number", "name"), [(number, name) for number, variables in enumerate(ROUNDS) for name in variables]
 )
 def test_a_wrong_variable_is_refused_with_its_sentence(refusals: list[str], number: int, name: str) -> None:
-    """The plan fails, names the variable and says what it has to be."""
+    """The plan fails, names the variable and says what it must be."""
     errors = [error for error in refusals[number].split("Error: ") if f"var.{name}" in error or f'"{name}"' in error]
     assert ROUNDS[number][name][1] in " ".join(errors)
 
@@ -134,8 +135,9 @@ def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
     """The outputs by which the environment is used."""
     assert set(plan.configuration["root_module"]["outputs"]) == {
         "api_execution_arn", "api_id", "api_url", "aws_region", "delayer_dead_letter_queue_arn",
-        "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_name",
-        "function_names", "log_group_names", "sweep_workers", "table_name",
+        "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_arn",
+        "failure_bucket_name", "function_arns", "function_names", "log_group_names", "sweep_workers", "table_arn",
+        "table_name", "table_stream_arn",
     }  # fmt: skip
 
 
@@ -150,10 +152,11 @@ def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
 )
 def test_an_output_is_its_resources_attribute(plan: Any, output: str, module: str, attribute: str) -> None:
     """Each comes from the resource itself, through its module's output."""
-    root = plan.configuration["root_module"]
+    root, composition = plan.configuration["root_module"], delayer(plan)
     name, outputs = module.split(".")
-    assert references(root["outputs"][output]["expression"])[1] == f"module.{module}"
-    inside = root["module_calls"][name]["module"]["outputs"][outputs]["expression"]
+    assert references(root["outputs"][output]["expression"])[0] == f"module.delayer.{output}"
+    assert references(composition["outputs"][output]["expression"])[1] == f"module.{module}"
+    inside = composition["module_calls"][name]["module"]["outputs"][outputs]["expression"]
     assert attribute in references(inside)
 
 
@@ -183,9 +186,31 @@ def test_no_condition_depends_on_the_environments_name() -> None:
     }
     assert used == {
         'name = "delayer-${var.environment}"',
+        "environment                     = var.environment",
         "Environment = var.environment",
         'condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))',
     }
+
+
+def declared_types(folder: Path) -> dict[str, str]:
+    """Return each declared variable's type, without white space and the defaults of optional attributes."""
+    text = (folder / "variables.tf").read_text()
+    types = {}
+    for name, body in re.findall(r'^variable "(\w+)" \{$(.*?)^\}$', text, re.MULTILINE | re.DOTALL):
+        written = re.split(r"\n  (?:default|nullable|validation)\b", body.split(" type", 1)[1])[0]
+        types[name] = re.sub(r",[^,()]+\)(?=[,}\w])", ")", re.sub(r"\s+", "", written).lstrip("="))
+    return types
+
+
+def test_root_passes_every_variable_on(plan: Any) -> None:
+    """The root has each of the module's variables, of the same type, and passes it on under the same name."""
+    root, module = declared_types(TERRAFORM), declared_types(TERRAFORM / "modules" / "delayer")
+    given = plan.configuration["root_module"]["module_calls"]["delayer"]["expressions"]
+    shared = set(module) - {"package_folder", "permissions_boundary_arn"}
+    assert set(given) == set(module)
+    assert {name: references(given[name]) for name in shared} == {name: [f"var.{name}"] for name in shared}
+    assert set(root) - shared == {"account_id", "permissions_boundary", "region"}
+    assert {name: root[name] for name in shared} == {name: module[name] for name in shared}
 
 
 def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
@@ -238,7 +263,8 @@ def test_regions_of_all_partitions_are_accepted_everywhere() -> None:
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-eusc", "aws-iso-b", "aws-us-gov", "aws-later-one"])
 def test_alarm_topic_of_any_partition_is_accepted(partition: str) -> None:
     """The pattern of a topic's ARN knows no partition by its name."""
-    (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', (TERRAFORM / "variables.tf").read_text())
+    declared = (TERRAFORM / "modules" / "monitoring" / "variables.tf").read_text()
+    (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', declared)
     arn = f"arn:{partition}:sns:eusc-de-east-1:123456789012:on-call"
     assert re.search(pattern.replace("${var.region}", "eusc-de-east-1"), arn)
 

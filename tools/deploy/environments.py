@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,12 +56,12 @@ def read_reasons(tfvars: str) -> dict[str, str]:
 
 def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[str, Any]:
     """The value of every variable in an environment, its type's and its own default applied. Raises TerraformError."""
-    declarations = configuration / "variables.tf"
     names = declared_variables(configuration)
     # A folder with nothing but the variables needs no provider, no state and no network.
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(declarations, Path(folder, declarations.name))
-        command = [*terraform_command(), f"-chdir={folder}", "console"]
+        Path(folder, "variables.tf").write_text(_declarations(configuration), encoding="utf-8")
+        # Of the module's own, and no setting.
+        command = [*terraform_command(), f"-chdir={folder}", "console", "-var=package_folder="]
         done = run(
             [*command, f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}"],
             said=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
@@ -76,6 +75,15 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     text = json.loads(done.output.strip().splitlines()[-1]).replace("$${", "${").replace("%%{", "%{")
     values: dict[str, Any] = json.loads(text)
     return values
+
+
+def _declarations(configuration: Path) -> str:
+    """Return the module's variables, which have the defaults, and those that only the root has."""
+    module = (configuration / "modules" / "delayer" / "variables.tf").read_text(encoding="utf-8")
+    root = (configuration / "variables.tf").read_text(encoding="utf-8")
+    blocks = re.findall(r'^variable "(\w+)" \{$(.*?)^\}$', root, re.MULTILINE | re.DOTALL)
+    own = [f'variable "{name}" {{{body}}}\n' for name, body in blocks if f'variable "{name}"' not in module]
+    return "\n".join([module, *own])
 
 
 def compare(

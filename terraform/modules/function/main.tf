@@ -1,4 +1,4 @@
-# One function with a role and a log group of its own. The caller attaches what the function may call.
+# One function, with its own role and log group.
 
 resource "aws_lambda_function" "this" {
   function_name = var.name
@@ -62,5 +62,12 @@ data "aws_iam_policy_document" "logs" {
 resource "aws_iam_role_policy" "logs" {
   name   = "logs"
   policy = data.aws_iam_policy_document.logs.json
+  role   = aws_iam_role.this.name
+}
+
+# What the function itself calls.
+resource "aws_iam_role_policy" "calls" {
+  name   = "calls"
+  policy = var.policy
   role   = aws_iam_role.this.name
 }

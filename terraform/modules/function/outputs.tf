@@ -1,10 +1,12 @@
 output "function" {
-  description = "The function, ready to be called."
+  description = "The function, once it has its permissions."
   value = {
     arn           = aws_lambda_function.this.arn
     function_name = aws_lambda_function.this.function_name
     invoke_arn    = aws_lambda_function.this.invoke_arn
   }
+  # Whatever calls the function is created after its permissions: an earlier call would fail for lack of them.
+  depends_on = [aws_iam_role_policy.calls]
 }
 
 output "log_group" {
@@ -15,7 +17,7 @@ output "log_group" {
 }
 
 output "role" {
-  description = "The function's role, for the caller to attach what it may call."
+  description = "The function's role."
   value = {
     name = aws_iam_role.this.name
   }

@@ -50,6 +50,12 @@ variable "permissions_boundary" {
   default     = null
 }
 
+variable "policy" {
+  description = "The IAM policy, as JSON, of the calls that the function makes."
+  type        = string
+  nullable    = false
+}
+
 variable "reserved_concurrency" {
   description = "Concurrent executions that are this function's alone, and the most it gets; null reserves none."
   type        = number

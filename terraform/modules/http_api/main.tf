@@ -1,14 +1,16 @@
-# An HTTP API with one route to one function.
+# An HTTP API whose routes each call a function.
 
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
   protocol_type = "HTTP"
 }
 
-resource "aws_apigatewayv2_integration" "function" {
+resource "aws_apigatewayv2_integration" "this" {
+  for_each = var.routes
+
   api_id                 = aws_apigatewayv2_api.this.id
   integration_type       = "AWS_PROXY"
-  integration_uri        = var.function.invoke_arn
+  integration_uri        = each.value.invoke_arn
   payload_format_version = "2.0"
 }
 
@@ -27,14 +29,16 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 }
 
 resource "aws_apigatewayv2_route" "this" {
+  for_each = var.routes
+
   api_id             = aws_apigatewayv2_api.this.id
   authorization_type = var.authorization.type
   authorizer_id      = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
-  route_key          = var.route
-  target             = "integrations/${aws_apigatewayv2_integration.function.id}"
+  route_key          = each.key
+  target             = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
 
   # A request before the gateway may call the function would get a 500.
-  depends_on = [aws_lambda_permission.api]
+  depends_on = [aws_lambda_permission.route]
 }
 
 resource "aws_apigatewayv2_stage" "this" {
@@ -70,11 +74,13 @@ resource "aws_cloudwatch_log_group" "access" {
   retention_in_days = var.log_retention_days
 }
 
-resource "aws_lambda_permission" "api" {
+resource "aws_lambda_permission" "route" {
+  for_each = var.routes
+
   action        = "lambda:InvokeFunction"
-  function_name = var.function.function_name
+  function_name = each.value.function_name
   principal     = "apigateway.amazonaws.com"
   # This API's route, in any stage.
-  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(var.route, " /", "/")}"
-  statement_id = "api"
+  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(each.key, " /", "/")}"
+  statement_id = replace(lower(each.key), "/[^a-z]+/", "-")
 }

@@ -1,17 +1,11 @@
 variable "authorization" {
-  description = "Who may call the route: AWS_IAM, or JWT with issuer and audiences."
+  description = "Who may call the routes: AWS_IAM, or JWT with issuer and audiences."
   type = object({
     type      = string
     issuer    = optional(string)
     audiences = optional(list(string), [])
   })
   nullable = false
-}
-
-variable "function" {
-  description = "The function that answers."
-  type        = object({ function_name = string, invoke_arn = string })
-  nullable    = false
 }
 
 variable "log_retention_days" {
@@ -26,14 +20,14 @@ variable "name" {
   nullable    = false
 }
 
-variable "route" {
-  description = "Method and path: \"POST /schedules\"."
-  type        = string
+variable "routes" {
+  description = "The function that answers each route, by the route: \"POST /schedules\"."
+  type        = map(object({ function_name = string, invoke_arn = string }))
   nullable    = false
 }
 
 variable "throttling" {
-  description = "The steady rate a second and the burst."
+  description = "The steady rate per second, and the burst, of all routes together."
   type        = object({ rate_limit = number, burst_limit = number })
   nullable    = false
 }

@@ -3,15 +3,18 @@
 locals {
   runbook = "docs/operations/runbook.md"
 
-  # The dimension that a function's own metrics carry.
-  services = {
-    fast_track = { service = "stream-dynamodb-fasttrack_enqueuer" }
-    post       = { service = "api-schedule-post" }
-    sweep      = { service = "task-1minute-enqueuer" }
+  # The functions that alarms and dashboard look at one by one.
+  roles = {
+    fast_track = "stream-dynamodb-fasttrack_enqueuer"
+    post       = "api-schedule-post"
+    sweep      = "task-1minute-enqueuer"
   }
 
-  # The dimension of what Lambda itself measures.
-  functions = { for function, name in var.function_names : function => { FunctionName = name } }
+  # The dimension of the metrics that a function writes itself.
+  services = { for role, plain_name in local.roles : role => { service = plain_name } }
+
+  # The dimension of Lambda's own metrics of a function.
+  functions = { for role, plain_name in local.roles : role => { FunctionName = var.function_names[plain_name] } }
 
   # Alarms on one metric, whose threshold is 0 unless it is given. Most metrics are missing when nothing happens. One
   # breaching minute is enough, so nothing is filled in: a value that CloudWatch gets late would hide behind the filler.
@@ -145,8 +148,8 @@ locals {
         meaning     = "Lambda keeps refusing to run a function: the account or the function has too little concurrency."
         expressions = { alarm = "FILL(SUM(METRICS()), 0)" }
         metrics = {
-          for function, dimensions in local.functions : function => {
-            namespace = "AWS/Lambda", metric = "Throttles", dimensions = dimensions
+          for plain_name, name in var.function_names : replace(plain_name, "-", "_") => {
+            namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = name }
           }
         }
         minutes    = 3

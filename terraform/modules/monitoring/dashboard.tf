@@ -2,17 +2,15 @@
 
 locals {
   # Whose metrics: a namespace and one dimension.
-  measured = {
-    fast_track        = [var.metrics_namespace, "service", local.services.fast_track.service]
-    post              = [var.metrics_namespace, "service", local.services.post.service]
-    sweep             = [var.metrics_namespace, "service", local.services.sweep.service]
-    fast_track_lambda = ["AWS/Lambda", "FunctionName", var.function_names.fast_track]
-    post_lambda       = ["AWS/Lambda", "FunctionName", var.function_names.post]
-    sweep_lambda      = ["AWS/Lambda", "FunctionName", var.function_names.sweep]
-    queue             = ["AWS/SQS", "QueueName", var.queue_name]
-    dead_letter_queue = ["AWS/SQS", "QueueName", var.dead_letter_queue_name]
-    table             = ["AWS/DynamoDB", "TableName", var.table_name]
-  }
+  measured = merge(
+    { for role, plain_name in local.roles : role => [var.metrics_namespace, "service", plain_name] },
+    { for plain_name, name in var.function_names : plain_name => ["AWS/Lambda", "FunctionName", name] },
+    {
+      queue             = ["AWS/SQS", "QueueName", var.queue_name]
+      dead_letter_queue = ["AWS/SQS", "QueueName", var.dead_letter_queue_name]
+      table             = ["AWS/DynamoDB", "TableName", var.table_name]
+    },
+  )
 
   # Rows of widgets, side by side; 24 columns make a row. A metric is whose, its name, a statistic and a label.
   dashboard = [
@@ -24,12 +22,12 @@ locals {
       { title = "Lost?", view = "singleValue", width = 4, metrics = [
         ["dead_letter_queue", "ApproximateNumberOfMessagesVisible", "Maximum", "dead letters"],
         ["fast_track", "SchedulesFailed", "Sum", "in the failure bucket"],
-        ["fast_track_lambda", "DestinationDeliveryFailures", "Sum", "not kept"],
+        [local.roles.fast_track, "DestinationDeliveryFailures", "Sum", "not kept"],
       ] },
       { title = "Stuck?", view = "singleValue", width = 4, metrics = [
-        ["fast_track_lambda", "IteratorAge", "Maximum", "stream behind, ms"],
+        [local.roles.fast_track, "IteratorAge", "Maximum", "stream behind, ms"],
         ["sweep", "SchedulesLeft", "Maximum", "left by a sweep"],
-        ["sweep_lambda", "Errors", "Sum", "failed sweeps"],
+        [local.roles.sweep, "Errors", "Sum", "failed sweeps"],
       ] },
       { title = "With how many seconds in hand schedules entered the queue, and how late", view = "timeSeries", width = 12, metrics = [
         ["fast_track", "Lead", "p1", "lead: 99 % had more"],
@@ -66,12 +64,8 @@ locals {
         ["queue", "ApproximateNumberOfMessagesNotVisible", "Maximum", "with a consumer"],
       ] },
       { title = "Errors and throttles of the functions", view = "timeSeries", width = 8, metrics = [
-        ["post_lambda", "Errors", "Sum", "post: errors"],
-        ["post_lambda", "Throttles", "Sum", "post: throttles"],
-        ["sweep_lambda", "Errors", "Sum", "sweep: errors"],
-        ["sweep_lambda", "Throttles", "Sum", "sweep: throttles"],
-        ["fast_track_lambda", "Errors", "Sum", "fast track: errors"],
-        ["fast_track_lambda", "Throttles", "Sum", "fast track: throttles"],
+        for metric in setproduct(keys(var.function_names), ["Errors", "Throttles"]) :
+        [metric[0], metric[1], "Sum", "${metric[0]}: ${lower(metric[1])}"]
       ] },
       { title = "Throttles of the table", view = "timeSeries", width = 8, metrics = [
         ["table", "WriteThrottleEvents", "Sum", "writes"],

@@ -11,8 +11,8 @@ variable "dead_letter_queue_name" {
 }
 
 variable "function_names" {
-  description = "The functions' names in this environment."
-  type        = object({ fast_track = string, post = string, sweep = string })
+  description = "The functions' names in this environment, by their plain names."
+  type        = map(string)
   nullable    = false
 }
 
@@ -53,7 +53,7 @@ variable "stream_mapping_uuid" {
 }
 
 variable "sweep" {
-  description = "How many sweeps there are each minute, and whether they are paused."
+  description = "How many sweeps run each minute, and whether they are paused."
   type        = object({ paused = bool, workers = number })
   nullable    = false
 }
@@ -65,7 +65,12 @@ variable "table_name" {
 }
 
 variable "topic_arn" {
-  description = "The SNS topic that is told when an alarm begins and ends; null tells nobody."
+  description = "The SNS topic, in this region, that is notified when an alarm begins and ends. Null notifies nobody."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:${var.region}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.topic_arn))
+    error_message = "The alarm topic must be the ARN of a standard SNS topic in the environment's region: an alarm can notify no other."
+  }
 }

@@ -1,7 +1,7 @@
 # The minute's sweep: it deletes what has entered the delayer period, and nothing else.
 
 module "task_1minute_enqueuer" {
-  source = "./modules/function"
+  source = "../function"
 
   environment_variables = {
     DELAYER_PERIOD_SECONDS = var.delayer_period_seconds
@@ -15,8 +15,9 @@ module "task_1minute_enqueuer" {
   # A whole processor, which a burst needs for the same price as a third of one for three times as long (docs/adr/0012).
   memory_mb            = 1769
   name                 = "${local.name}-task-1minute-enqueuer"
-  package              = "${local.packages}/task-1minute-enqueuer.zip"
-  permissions_boundary = local.permissions_boundary
+  package              = "${var.package_folder}/task-1minute-enqueuer.zip"
+  policy               = data.aws_iam_policy_document.task_1minute_enqueuer.json
+  permissions_boundary = var.permissions_boundary_arn
   reserved_concurrency = lookup(var.reserved_concurrency, "task-1minute-enqueuer", null)
   # Under a minute, so that one sweep has ended before the next begins.
   timeout_seconds = 55
@@ -49,12 +50,6 @@ data "aws_iam_policy_document" "task_1minute_enqueuer" {
   }
 }
 
-resource "aws_iam_role_policy" "task_1minute_enqueuer" {
-  name   = "calls"
-  policy = data.aws_iam_policy_document.task_1minute_enqueuer.json
-  role   = module.task_1minute_enqueuer.role.name
-}
-
 # An old tick is not retried: the next minute's sweep finds all that it would have found.
 resource "aws_lambda_function_event_invoke_config" "task_1minute_enqueuer" {
   function_name                = module.task_1minute_enqueuer.function.function_name
@@ -63,13 +58,10 @@ resource "aws_lambda_function_event_invoke_config" "task_1minute_enqueuer" {
 }
 
 module "minute_schedule" {
-  source = "./modules/minute_schedule"
+  source = "../minute_schedule"
 
   function = module.task_1minute_enqueuer.function
   name     = "${local.name}-minute"
   paused   = var.sweep_paused
   workers  = var.sweep_workers
-
-  # A tick before the function may do anything would be an error that means nothing.
-  depends_on = [aws_iam_role_policy.task_1minute_enqueuer]
 }

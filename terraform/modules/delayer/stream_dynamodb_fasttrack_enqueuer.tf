@@ -1,7 +1,7 @@
 # The fast track: the only function that sends, and always for the same event, a removal from the table.
 
 module "stream_dynamodb_fasttrack_enqueuer" {
-  source = "./modules/function"
+  source = "../function"
 
   environment_variables = merge(
     {
@@ -17,8 +17,9 @@ module "stream_dynamodb_fasttrack_enqueuer" {
   log_retention_days   = var.log_retention_days
   memory_mb            = 512
   name                 = "${local.name}-stream-dynamodb-fasttrack_enqueuer"
-  package              = "${local.packages}/stream-dynamodb-fasttrack_enqueuer.zip"
-  permissions_boundary = local.permissions_boundary
+  package              = "${var.package_folder}/stream-dynamodb-fasttrack_enqueuer.zip"
+  policy               = data.aws_iam_policy_document.stream_dynamodb_fasttrack_enqueuer.json
+  permissions_boundary = var.permissions_boundary_arn
   reserved_concurrency = lookup(var.reserved_concurrency, "stream-dynamodb-fasttrack_enqueuer", null)
   # Time for a whole batch of the mapping below: a hundred calls to SQS.
   timeout_seconds = 60
@@ -50,12 +51,6 @@ data "aws_iam_policy_document" "stream_dynamodb_fasttrack_enqueuer" {
     actions   = ["s3:PutObject"]
     resources = ["${module.failure_bucket.bucket.arn}/fasttrack/*"]
   }
-}
-
-resource "aws_iam_role_policy" "stream_dynamodb_fasttrack_enqueuer" {
-  name   = "calls"
-  policy = data.aws_iam_policy_document.stream_dynamodb_fasttrack_enqueuer.json
-  role   = module.stream_dynamodb_fasttrack_enqueuer.role.name
 }
 
 # What Lambda itself does for the stream mapping, with the function's role. The function calls none of these.
@@ -130,5 +125,5 @@ resource "aws_lambda_event_source_mapping" "stream" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.stream_mapping, aws_iam_role_policy.stream_dynamodb_fasttrack_enqueuer]
+  depends_on = [aws_iam_role_policy.stream_mapping]
 }
