@@ -1,4 +1,4 @@
-"""The in-memory stand-in, with which the model plays its faults, answers as the embedded AWS does, and that as AWS."""
+"""The model's in-memory fake of AWS gives the same answers as the embedded AWS, and the embedded AWS those of AWS."""
 
 from __future__ import annotations
 

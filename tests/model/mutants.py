@@ -1,6 +1,6 @@
-"""Deliberate bugs: what others get wrong (the design's last section) and what this code could.
+"""Deliberate bugs: those of other schedulers, and possible ones of this code.
 
-Each one patches an object of the handlers, as if it had been written that way.
+Each patches an object of the handlers, as if it had been written that way.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _unprocessed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ScheduleTable, "delete", delete)
 
 
-@mutant("a failed sweep is not raised")
+@mutant("a failed sweep raises no error")
 def _not_raised(patch: pytest.MonkeyPatch) -> None:
     def quiet(*arguments: Any) -> Sweep:
         return replace(_sweep(*arguments), errors=[])
@@ -116,28 +116,28 @@ def _not_raised(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "sweep", quiet)
 
 
-@mutant("the sweep doesn't look at the table's stream")
+@mutant("the sweep does not check the table's stream")
 def _no_stream_check(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ScheduleTable, "stream_arn", lambda *_arguments: STREAM_ARN)
 
 
-@mutant("the sweep only looks whether there is a stream")
+@mutant("the sweep only checks that the table has a stream")
 def _any_stream(patch: pytest.MonkeyPatch) -> None:
     stream_arn = ScheduleTable.stream_arn
     patch.setattr(ScheduleTable, "stream_arn", lambda *arguments: stream_arn(*arguments) and STREAM_ARN)
 
 
-@mutant("a worker forgets its last shard")
+@mutant("a worker skips its last shard")
 def _forgotten_shard(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "shards_of_worker", lambda *arguments: sorted(shards_of_worker(*arguments))[:-1])
 
 
-@mutant("the sweep takes what is due now, not what has entered the delayer period")
+@mutant("the sweep deletes records that are due now, without the delayer period")
 def _no_period(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "handover_cutoff", lambda now, _period: math.floor(now))
 
 
-@mutant("the sweep takes what is due in twice the delayer period")
+@mutant("the sweep deletes records due in twice the delayer period")
 def _twice_the_period(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "handover_cutoff", lambda now, period: math.ceil(now) + 2 * period)
 
@@ -147,10 +147,10 @@ def _no_deadline(patch: pytest.MonkeyPatch) -> None:
     _work_until_timeout(patch, task)
 
 
-# The fast track: what it plans.
+# The fast track: its plan.
 
 
-@mutant("a removal whose time has passed is dropped")
+@mutant("an overdue removal is dropped")
 def _overdue_dropped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
@@ -165,7 +165,7 @@ def _overdue_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stream, "plan", plan)
 
 
-@mutant("a cancellation is judged by the time it is processed")
+@mutant("a cancellation is decided by the time of processing")
 def _processing_time(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         aged = [{**each, "dynamodb": {**each["dynamodb"], "ApproximateCreationDateTime": now}} for each in records]
@@ -174,17 +174,17 @@ def _processing_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stream, "plan", plan)
 
 
-@mutant("nothing is a cancellation")
+@mutant("no removal is a cancellation")
 def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(planning, "is_cancelled", lambda *_arguments: False)
 
 
-@mutant("what is removed before the delayer period is cancelled")
+@mutant("a removal before the delayer period is a cancellation")
 def _period_as_lead(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(planning, "is_cancelled", lambda point_in_time, removed_at: point_in_time - removed_at > PERIOD)
 
 
-@mutant("keys to delete are not made distinct")
+@mutant("keys to delete are not distinct")
 def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
@@ -214,7 +214,7 @@ def _unreadable_raises(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stream, "plan", plan)
 
 
-# The fast track: what it answers.
+# The fast track: its answer.
 
 
 @mutant("batchItemFailures is empty")
@@ -258,7 +258,7 @@ def _last_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "send", send)
 
 
-@mutant("success is answered when time is up")
+@mutant("success is reported at the deadline")
 def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
     def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
         outcomes = _send(queue, messages, remaining)
@@ -267,7 +267,7 @@ def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "send", send)
 
 
-@mutant("a hand-over that fails makes the whole batch come again")
+@mutant("a failed hand-over fails the whole batch")
 def _hand_over_raises(patch: pytest.MonkeyPatch) -> None:
     delete = ScheduleTable.delete
 
@@ -284,7 +284,7 @@ def _fast_track_deadline(patch: pytest.MonkeyPatch) -> None:
     _work_until_timeout(patch, stream)
 
 
-@mutant("what can't be kept in the failure bucket is given up")
+@mutant("a record that can't be kept in the failure bucket is dropped")
 def _not_kept(patch: pytest.MonkeyPatch) -> None:
     keep = FastTrackHandler._keep  # noqa: SLF001
 
@@ -322,7 +322,7 @@ def _failed_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "_send_once", send_once)
 
 
-@mutant("all entries are sent again when some failed")
+@mutant("all entries are sent again if some failed")
 def _all_again(patch: pytest.MonkeyPatch) -> None:
     def send_once(queue: DelayerQueue, left: dict[int, Message]) -> Any:
         answer = _send_once(queue, left)
@@ -354,7 +354,7 @@ def _ids(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "_send_once", send_once)
 
 
-@mutant("the delay is taken when the batch begins, not when it is sent again")
+@mutant("the delay is not computed again for a retry")
 def _early_delay(patch: pytest.MonkeyPatch) -> None:
     def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
         clock, now = queue._clock, queue._clock()  # noqa: SLF001
@@ -367,7 +367,7 @@ def _early_delay(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "send", send)
 
 
-@mutant("messages are grouped by 10, not by their bytes")
+@mutant("messages are grouped only by number, not by bytes")
 def _no_bytes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(delayer_queue, "BYTES_PER_CALL", 10**9)
 
@@ -387,7 +387,7 @@ def _fraction(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(request, "parse_point_in_time", lambda text: parse(text.partition(".")[0].rstrip("Z") + "Z"))
 
 
-@mutant("a schedule that could not be stored is accepted")
+@mutant("a schedule that was not stored is accepted")
 def _accepted_anyway(patch: pytest.MonkeyPatch) -> None:
     def store(function: PostHandler, schedule: Schedule) -> bool:
         try:
@@ -398,7 +398,7 @@ def _accepted_anyway(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PostHandler, "_store", store)
 
 
-@mutant("an idempotency key names a schedule whatever its payload")
+@mutant("the digest of an idempotency key ignores the payload")
 def _key_alone(patch: pytest.MonkeyPatch) -> None:
     def sha256(text: bytes) -> Any:
         return _sha256(json.dumps(json.loads(text)[:2]).encode())
@@ -406,7 +406,7 @@ def _key_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(request, "hashlib", SimpleNamespace(sha256=sha256))
 
 
-@mutant("an idempotency key is not heeded")
+@mutant("the idempotency key is ignored")
 def _no_key(patch: pytest.MonkeyPatch) -> None:
     def sha256(_text: bytes) -> Any:
         return SimpleNamespace(digest=lambda: random.randbytes(32))
