@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
@@ -54,8 +53,7 @@ _CONTENT_ERRORS = frozenset(
 _NO_ANSWER = f"due in more than {MAX_DELAY_SECONDS} s by the sender's clock, or not mentioned in the answers of SQS"
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
+class Unsent(NamedTuple):
     """Why a message was not sent, and whether the message itself is at fault, so that no retry can help."""
 
     reason: str

@@ -6,9 +6,8 @@ A record is `shard` (N, the partition key), `due` (S, the sort key, see schedule
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -50,8 +49,7 @@ DELETES_PER_CALL = 25
 type Key = dict[str, AttributeValueTypeDef]
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(NamedTuple):
     """The result of one `ScheduleTable.delete`."""
 
     #: The keys that are deleted: handed over by this call, or gone before it.

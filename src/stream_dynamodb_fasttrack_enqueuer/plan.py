@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from delayer.schedule_table import Key, schedule_from
@@ -44,15 +43,14 @@ class Cancelled(NamedTuple):
     schedule_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What to do with a batch."""
 
     #: The removals in the order of the stream: lists of consecutive ones to send, and single ones to keep.
-    steps: list[list[Sendable] | Unsendable] = field(default_factory=list)
-    cancelled: list[Cancelled] = field(default_factory=list)
+    steps: Sequence[list[Sendable] | Unsendable]
+    cancelled: Sequence[Cancelled]
     #: Distinct keys of records inserted within the delayer period. Deleting them causes the removals that are sent.
-    handovers: list[Key] = field(default_factory=list)
+    handovers: Sequence[Key]
 
 
 def plan(

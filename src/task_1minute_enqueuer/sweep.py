@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from itertools import batched, chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
 from delayer.schedule_table import DELETES_PER_CALL, Deletion, Key, ScheduleTable
@@ -26,8 +25,7 @@ CALLS_IN_FLIGHT = 8
 SHARDS_AT_ONCE = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(NamedTuple):
     """The result of a sweep."""
 
     #: The number of records deleted, and so handed over.

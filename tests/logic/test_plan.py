@@ -53,4 +53,4 @@ def test_insert_does_not_split_a_run() -> None:
 
 def test_empty_batch_asks_for_nothing() -> None:
     """Without records, there is nothing to do."""
-    assert plan([], NOW, 840) == Plan()
+    assert plan([], NOW, 840) == Plan([], [], [])

@@ -111,7 +111,7 @@ def _unprocessed(patch: pytest.MonkeyPatch) -> None:
 @mutant("a failed sweep raises no error")
 def _not_raised(patch: pytest.MonkeyPatch) -> None:
     def quiet(*arguments: Any) -> Sweep:
-        return replace(_sweep(*arguments), errors=[])
+        return _sweep(*arguments)._replace(errors=[])
 
     patch.setattr(task, "sweep", quiet)
 
@@ -154,8 +154,7 @@ def _no_deadline(patch: pytest.MonkeyPatch) -> None:
 def _overdue_dropped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
-        return replace(
-            todo,
+        return todo._replace(
             steps=[
                 step if isinstance(step, Unsendable) else [each for each in step if each.message.point_in_time >= now]
                 for step in todo.steps
@@ -189,7 +188,7 @@ def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
         inserted = [each["dynamodb"]["Keys"] for each in records if each["eventName"] == "INSERT"]
-        return replace(todo, handovers=[key for key in inserted if key in todo.handovers])
+        return todo._replace(handovers=[key for key in inserted if key in todo.handovers])
 
     patch.setattr(stream, "plan", plan)
 
@@ -198,7 +197,7 @@ def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
 def _unreadable_skipped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
-        return replace(todo, steps=[step for step in todo.steps if not isinstance(step, Unsendable)])
+        return todo._replace(steps=[step for step in todo.steps if not isinstance(step, Unsendable)])
 
     patch.setattr(stream, "plan", plan)
 
