@@ -198,8 +198,9 @@ audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabi
 	  echo "Not every dependency could be judged, or one is known to be vulnerable; see above." >&2; exit 1; }; done
 
 .PHONY: soak
-soak: .venv/tests/.installed ## Play faults against the handlers, RUNS times (10000); SEED replays a failure
-	@PYTHONPATH=src:. .venv/tests/bin/python -m tests.model.soak "$(or $(RUNS),10000)" "$(SEED)"
+soak: .venv/tests/.installed ## Run the model of the delayer with random faults, RUNS times (10000); SEED replays a failure
+	@.venv/tests/bin/python -m pytest --verbose --exitfirst --numprocesses auto tests/model/test_model.py \
+	  --model-runs "$(or $(RUNS),10000)" --model-seed "$(or $(SEED),$$((RANDOM * 32768 + RANDOM)))"
 
 .PHONY: chaos
 chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; ten minutes

@@ -1,4 +1,4 @@
-"""The in-memory stand-in, which the model injects faults into, answers as the embedded AWS does."""
+"""The model's in-memory fake of AWS gives the same answers as the embedded AWS, and the embedded AWS those of AWS."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.model.contract import QUICK, Clients, answers_at_once, changes, create, entry, play
-from tests.model.memory_aws import MemoryAws
+from tests.support.aws_contract import QUICK, Clients, answers_at_once, changes, create, entry, play
+from tests.support.memory_aws import MemoryAws
 from tools.local.stack import Stack
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import api_schedule_post.settings
-import stream_dynamodb_fasttrack_enqueuer.handler
-import task_1minute_enqueuer.handler
+from delayer.retries import RESERVE_SECONDS
 from tests.plan.planned import FUNCTIONS, call, delayer, expressions, of_type, references, values
 
 MAPPING = "aws_lambda_event_source_mapping.stream"
@@ -53,8 +52,8 @@ def test_timeout_leaves_time_after_the_reserve(plan: Any) -> None:
     """Sweep and fast track stop before Lambda's timeout, and the sweep's timeout is under a minute."""
     sweep = function(plan, "task_1minute_enqueuer")["timeout"]
     fast_track = function(plan, "stream_dynamodb_fasttrack_enqueuer")["timeout"]
-    assert 3 * task_1minute_enqueuer.handler.RESERVE_SECONDS < sweep < 60
-    assert fast_track > 3 * stream_dynamodb_fasttrack_enqueuer.handler.RESERVE_SECONDS
+    assert 3 * RESERVE_SECONDS < sweep < 60
+    assert fast_track > 3 * RESERVE_SECONDS
 
 
 def test_post_function_times_out_before_the_gateway(plan: Any) -> None:
