@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_1minute_enqueuer import handler
+from delayer import retries
 from tests.support.property_tests import use_profile
 from tools.capacity import model
 from tools.capacity.book import LIMITS
@@ -148,7 +148,7 @@ class TestHandover:
 
     def test_sweep_reserve_is_the_handlers(self) -> None:
         """The model can't import the handler's module, so it repeats its number."""
-        assert handler.RESERVE_SECONDS == model.SWEEP_RESERVE_SECONDS
+        assert retries.RESERVE_SECONDS == model.SWEEP_RESERVE_SECONDS
 
 
 class TestPlan:
