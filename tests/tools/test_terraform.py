@@ -220,7 +220,7 @@ class TestWorkspace:
         tfvars = root / "terraform" / "environments" / "dev.tfvars"
         tfvars.write_text(tfvars.read_text().replace("account_id", "account"))
         with pytest.raises(
-            CommandError, match=r"^terraform/environments/dev\.tfvars does not set account_id: add a line account_id = "
+            CommandError, match=r"^terraform/environments/dev\.tfvars does not set account_id: add a line"
         ):
             open_dev(root)
 

@@ -1,4 +1,4 @@
-"""The workflows' calls to GitHub, by the gh program: post reviews, find reviewed plans and deployed commits, report drift.
+"""Call GitHub for the workflows: post reviews, find reviewed plans and deployed commits, report drift.
 
 Only Python and gh are needed, so that a job that may write to GitHub installs nothing.
 """

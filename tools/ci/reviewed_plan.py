@@ -102,7 +102,7 @@ def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) 
 
 
 def planned_state(plan: Path) -> State:
-    """Return the state that a plan starts from. Raises BadZipFile, KeyError, OSError or ValueError for any other file."""
+    """Return the state that a plan starts from. Raises BadZipFile, KeyError, OSError or ValueError."""
     with ZipFile(plan) as archive:
         state = json.loads(archive.read("tfstate"))
         return State(state["lineage"], state["serial"])
