@@ -50,7 +50,7 @@ AFTERMATH_SECONDS = 3
 
 _BURST = 101
 _CONSUMERS = 4
-_DUE_ALREADY = "due already"
+_DUE_ALREADY = "due before its post"
 _PICTURE_COLUMNS = 88
 
 
@@ -173,14 +173,16 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
 
 
 def view(posted: list[Posted], arrivals: Arrivals) -> Table:
-    """Return the table of arrivals: a row for each schedule, and one for all of the burst."""
+    """Return the table of arrivals in the order of their pointInTimes: a row a schedule, and one for the burst."""
     table = Table(title="Schedules and their messages", title_justify="left")
     for column in ("schedule", "due, UTC", "arrived"):
         table.add_column(column)
     table.add_column("after its second", justify="right")
     table.add_column("path")
-    for name in dict.fromkeys(schedule.name for schedule in posted):
-        group = [schedule for schedule in posted if schedule.name == name]
+    groups: dict[str, list[Posted]] = {}
+    for schedule in sorted(posted, key=lambda schedule: schedule.point_in_time):
+        groups.setdefault(schedule.name, []).append(schedule)
+    for name, group in groups.items():
         lateness = sorted(late for schedule in group if (late := arrivals.lateness_ms(schedule)) is not None)
         paths = sorted({arrivals.paths[s.schedule_id] for s in group if s.schedule_id in arrivals.paths})
         due = group[0].point_in_time
@@ -192,7 +194,7 @@ def view(posted: list[Posted], arrivals: Arrivals) -> Table:
             style = "green" if len(lateness) == len(group) else "yellow"
             arrived = Text(f"{len(lateness)} of {len(group)}", style=style)
         table.add_row(
-            name if len(group) == 1 else f"{name} of {len(group)}", _clock(due)[:-4], arrived, _after(lateness),
+            name if len(group) == 1 else f"{len(group)} in one second", _clock(due)[:-4], arrived, _after(lateness),
             ", ".join(paths),
         )  # fmt: skip
     return table
@@ -226,7 +228,7 @@ def summarize(posted: list[Posted], arrivals: Arrivals) -> Verdict:
     worst = max((late for late in own if late is not None), default=0)
     line = (
         f"{len(arrived)} of {len(posted)} arrived, {early} early, {twice} twice, {unknown} unknown. The latest came "
-        f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to 1,000 ms is normal)."
+        f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to about 1,000 ms is normal)."
     )
     is_good = len(arrived) == len(posted) > 0 and not early and not twice and not unknown
     return Verdict(is_good, worst <= ON_TIME_MS, line)
