@@ -7,11 +7,9 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rich.console import Console
-
 from tools.capacity.model import CapacityError, workload
 from tools.capacity.report import markdown, tables
-from tools.processes import hear_interrupts
+from tools.terminal import end, open_console, parse
 
 __all__ = ["main", "parse_number"]
 
@@ -40,24 +38,16 @@ def _whole(name: str, text: str) -> int:
     return int(number)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the tables for RATE, PEAK, SIZE and AHEAD, or docs/scaling.md's with --table. Return the exit status."""
-    hear_interrupts()
-    if list(arguments) == ["--table"]:
+def main(arguments: Sequence[str]) -> None:
+    """Print the tables for RATE, PEAK, SIZE and AHEAD, or docs/scaling.md's with --table. Raises CapacityError."""
+    given = parse(arguments, "rate", "peak", "size", "ahead", switches=["table"])
+    if given.table:
         print(markdown(), end="")
-        return 0
-    rate, peak, size, ahead = [*arguments, "", "", "", ""][:4]
-    try:
-        days_ahead = float(parse_number("AHEAD", ahead or "7"))
-        load = workload(_whole("RATE", rate), _whole("PEAK", peak), _whole("SIZE", size), days_ahead)
-    except CapacityError as error:
-        print(f"make capacity: {error}", file=sys.stderr)
-        return 1
-    console = Console()
-    for table in tables(load):
-        console.print(table)
-    return 0
+        return
+    days_ahead = float(parse_number("AHEAD", given.ahead or "7"))
+    load = workload(_whole("RATE", given.rate), _whole("PEAK", given.peak), _whole("SIZE", given.size), days_ahead)
+    open_console().print(*tables(load), sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end("make capacity", lambda: main(sys.argv[1:]))

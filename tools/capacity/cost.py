@@ -16,12 +16,14 @@ from tools.capacity.declared import (
     SWEEP_MEMORY_MB,
 )
 from tools.capacity.model import (
+    CALL_SECONDS,
     ITEM_OVERHEAD_BYTES,
     MINUTE_SECONDS,
     PAGE_BYTES,
     PEAK_SECONDS,
+    POLL_SECONDS,
     POST_SECONDS,
-    TIMING,
+    SEND_COMPUTING_SECONDS,
     Plan,
     Workload,
     item_bytes,
@@ -125,8 +127,8 @@ def _fast_track(load: Workload, planned: Plan) -> _FastTrack:
     due = MINUTE_SECONDS * load.rate / planned.environments
     minutes = _MINUTES * planned.environments
     # Inserts come all the time, removals only while the minute's sweep works.
-    inserting = _batches(due, MINUTE_SECONDS / TIMING.poll_seconds, stream_shards) * minutes
-    polls = max(1, math.ceil(planned.minute_seconds / TIMING.poll_seconds))
+    inserting = _batches(due, MINUTE_SECONDS / POLL_SECONDS, stream_shards) * minutes
+    polls = max(1, math.ceil(planned.minute_seconds / POLL_SECONDS))
     removing = _batches(due, polls, stream_shards) * minutes
     full = messages_per_call(load.size_bytes)
     in_batch = due * minutes / removing
@@ -165,8 +167,8 @@ def _function_lines(load: Workload, planned: Plan, schedules: float, fast: _Fast
     sweeping = sweeps * sweep_seconds(due_in_minute, load.size_bytes, planned.shards, planned.workers)
     sending = (
         fast.batches * _BATCH_SECONDS
-        + fast.sends * TIMING.call_seconds
-        + schedules * TIMING.send_computing_seconds / processors(FAST_TRACK_MEMORY_MB)
+        + fast.sends * CALL_SECONDS
+        + schedules * SEND_COMPUTING_SECONDS / processors(FAST_TRACK_MEMORY_MB)
     )
     mb_seconds = schedules * POST_SECONDS * POST_MEMORY_MB + sweeping * SWEEP_MEMORY_MB + sending * FAST_TRACK_MEMORY_MB
     executions = schedules + fast.batches + sweeps
@@ -195,7 +197,7 @@ def bill(load: Workload, planned: Plan) -> Bill:
     fast = _fast_track(load, planned)
     sends = fast.sends * _requests(fast.messages_per_send * message_bytes(load.size_bytes))
     stored = load.pending * (item_bytes(load.size_bytes) + ITEM_OVERHEAD_BYTES) / _GB
-    polls = _SECONDS / TIMING.poll_seconds * planned.partitions * environments
+    polls = _SECONDS / POLL_SECONDS * planned.partitions * environments
     read = _read_units(load, planned) * environments
     # Provisioned all day: the even rate, and the peak handed over in its planned time.
     write_capacity = planned.even_write_units * environments + load.peak * units / PEAK_SECONDS

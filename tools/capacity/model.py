@@ -27,20 +27,21 @@ from tools.capacity.declared import (
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
 )
+from tools.project import CommandError
 
 __all__ = [
     "BUDGET_SECONDS",
+    "CALL_SECONDS",
     "ITEM_OVERHEAD_BYTES",
     "MINUTE_SECONDS",
     "PAGE_BYTES",
     "PEAK_SECONDS",
+    "POLL_SECONDS",
     "POST_SECONDS",
-    "SWEEP_RESERVE_SECONDS",
-    "TIMING",
+    "SEND_COMPUTING_SECONDS",
     "CapacityError",
     "Concurrency",
     "Plan",
-    "Timing",
     "Use",
     "Workload",
     "concurrency",
@@ -87,8 +88,16 @@ ITEM_OVERHEAD_BYTES = 100
 #: Lambda function memory").
 _PROCESSOR_MB = 1_769
 
+#: Assumed, for small requests within one region: how long one call of DynamoDB or SQS takes.
+CALL_SECONDS = 0.010
+#: Lambda polls each stream shard four times a second (AWS Lambda developer guide, "Using Lambda with DynamoDB").
+POLL_SECONDS = 0.25
 #: Assumed: how long the post function works on one request. Correct it by measuring first.
 POST_SECONDS = 0.020
+#: What the sweep computes to delete a record (its share of queries and throttled calls included), and the fast track to
+#: send one, on a whole processor. `make bench` measured the first by its bursts and the second by its cpu item, with
+#: payloads of 300 bytes and without TLS (docs/benchmarks.md). Runs differ by a tenth.
+SWEEP_COMPUTING_SECONDS, SEND_COMPUTING_SECONDS = 100e-6, 145e-6
 
 _NUMBER_BYTES = 3  # of a number up to 999: one byte, and one for every two digits
 _EMPTY_SCHEDULE = Schedule(MAX_SHARDS - 1, due_key(0, "u" * 22), "")
@@ -97,26 +106,8 @@ _EMPTY_SCHEDULE = Schedule(MAX_SHARDS - 1, due_key(0, "u" * 22), "")
 _MOST_ENVIRONMENTS = 10**9
 
 
-class CapacityError(Exception):
+class CapacityError(CommandError):
     """The workload can't be calculated. The message is one sentence for the user."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long AWS takes. Assumed for small requests within one region."""
-
-    #: One call of DynamoDB or SQS.
-    call_seconds: float = 0.010
-    #: Lambda polls each stream shard four times a second (AWS Lambda developer guide, "Using Lambda with DynamoDB").
-    poll_seconds: float = 0.25
-    #: What the sweep computes to delete a record (its share of queries and throttled calls included), and the fast
-    #: track to send one, on a whole processor. Measured by `make bench`, the first by its bursts and the second by its
-    #: cpu item, with payloads of 300 bytes and without TLS (docs/benchmarks.md). Runs differ by a tenth.
-    sweep_computing_seconds: float = 100e-6
-    send_computing_seconds: float = 145e-6
-
-
-TIMING = Timing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +174,10 @@ def processors(memory_mb: int) -> float:
     return min(1.0, memory_mb / _PROCESSOR_MB)
 
 
-def _worker_rate(size_bytes: int, shards: int, timing: Timing) -> float:
+def _worker_rate(size_bytes: int, shards: int) -> float:
     """Return the records per second that one worker deletes from its shards."""
-    by_calls = CALLS_IN_FLIGHT * DELETES_PER_CALL / timing.call_seconds
-    by_computing = processors(SWEEP_MEMORY_MB) / timing.sweep_computing_seconds
+    by_calls = CALLS_IN_FLIGHT * DELETES_PER_CALL / CALL_SECONDS
+    by_computing = processors(SWEEP_MEMORY_MB) / SWEEP_COMPUTING_SECONDS
     return min(by_calls, by_computing, _partitions_rate(size_bytes, min(shards, SHARDS_AT_ONCE)))
 
 
@@ -194,9 +185,7 @@ def _partitions_rate(size_bytes: int, partitions: int) -> float:
     return partitions * LIMITS["partition_write_units"].value / write_units(size_bytes)
 
 
-def sweep_seconds(
-    due: float, size_bytes: int, shards: int, workers: int, *, partitions: int | None = None, timing: Timing = TIMING
-) -> float:
+def sweep_seconds(due: float, size_bytes: int, shards: int, workers: int, *, partitions: int | None = None) -> float:
     """Return how long the busiest worker takes to delete its part of the due records, if nothing cuts it short.
 
     `partitions`: how many of DynamoDB's partitions hold the shards; one each unless it is given.
@@ -205,12 +194,12 @@ def sweep_seconds(
     shards_of_busiest = math.ceil(shards / workers)
     # One DescribeTable; then one Query after the other, while the records found are deleted.
     pages = max(1, math.ceil(due / shards * item_bytes(size_bytes) / PAGE_BYTES))
-    reading = shards_of_busiest * pages * timing.call_seconds
+    reading = shards_of_busiest * pages * CALL_SECONDS
     deleting = max(
-        due * shards_of_busiest / shards / _worker_rate(size_bytes, shards_of_busiest, timing),
+        due * shards_of_busiest / shards / _worker_rate(size_bytes, shards_of_busiest),
         due / _partitions_rate(size_bytes, partitions),
     )
-    return timing.call_seconds + max(reading, timing.call_seconds + deleting)
+    return CALL_SECONDS + max(reading, CALL_SECONDS + deleting)
 
 
 def handover_seconds(
@@ -221,7 +210,6 @@ def handover_seconds(
     *,
     partitions: int | None = None,
     parallelization_factor: int = PARALLELIZATION_FACTOR,
-    timing: Timing = TIMING,
 ) -> float:
     """Return when the last record of a burst enters the queue, counted from the start of the sweep that finds it.
 
@@ -235,23 +223,22 @@ def handover_seconds(
         partitions: how many of DynamoDB's partitions hold the shards, each with 1,000 write units per second and one
             stream shard. One for each shard unless it is given; a new on-demand table has 4.
         parallelization_factor: lanes of each stream shard.
-        timing: how long AWS takes.
     """
     workers = min(workers, shards)
     partitions = min(shards, partitions or shards)
-    working = sweep_seconds(peak, size_bytes, shards, workers, partitions=partitions, timing=timing)
+    working = sweep_seconds(peak, size_bytes, shards, workers, partitions=partitions)
     # A sweep that is cut short goes on at the next tick.
     times_cut_short = math.ceil(working / _SWEEP_SECONDS) - 1
     deleted = working + times_cut_short * (MINUTE_SECONDS - _SWEEP_SECONDS)
     # The fast track sends while the sweep deletes. Each lane makes one call after the other.
     lanes = partitions * parallelization_factor
-    computing = timing.send_computing_seconds / processors(FAST_TRACK_MEMORY_MB)
-    sent = peak / lanes * (timing.call_seconds / messages_per_call(size_bytes) + computing)
+    computing = SEND_COMPUTING_SECONDS / processors(FAST_TRACK_MEMORY_MB)
+    sent = peak / lanes * (CALL_SECONDS / messages_per_call(size_bytes) + computing)
     # The last records wait for the next poll, at the end of their lane's batch.
-    found_by_poll = _partitions_rate(size_bytes, 1) * timing.poll_seconds / parallelization_factor
+    found_by_poll = _partitions_rate(size_bytes, 1) * POLL_SECONDS / parallelization_factor
     batch = min(BATCH_RECORDS, math.ceil(peak / lanes), math.ceil(found_by_poll))
     calls = math.ceil(batch / messages_per_call(size_bytes))
-    return max(deleted, sent) + timing.poll_seconds + calls * timing.call_seconds + batch * computing
+    return max(deleted, sent) + POLL_SECONDS + calls * CALL_SECONDS + batch * computing
 
 
 class Concurrency(NamedTuple):
@@ -338,7 +325,7 @@ def _plan(load: Workload, environments: int) -> Plan | None:
             break
     else:
         return None
-    deletes = min(workers * _worker_rate(load.size_bytes, shards // workers, TIMING), max(due_in_minute, peak))
+    deletes = min(workers * _worker_rate(load.size_bytes, shards // workers), max(due_in_minute, peak))
     peak_units = (rate + deletes) * units
     needed_deletes = max(due_in_minute / (_PLANNED_SHARE * _SWEEP_SECONDS), peak / PEAK_SECONDS)
     new_partitions = LIMITS["new_table_write_units"].value // partition_units

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_1minute_enqueuer import handler
+from delayer import retries
 from tests.support.property_tests import use_profile
 from tools.capacity import model
 from tools.capacity.book import LIMITS
 from tools.capacity.declared import PARALLELIZATION_FACTOR
 from tools.capacity.model import (
-    TIMING,
+    CALL_SECONDS,
     CapacityError,
     Concurrency,
     concurrency,
@@ -26,6 +26,7 @@ from tools.capacity.model import (
     workload,
     write_units,
 )
+from tools.project import CONFIGURATION
 
 use_profile()
 
@@ -118,7 +119,7 @@ class TestHandover:
     @given(sizes)
     def test_default_lanes_keep_up_with_a_partition(self, size: int) -> None:
         """Whatever the payload, a shard's lanes send a record in less time than its partition takes to delete it."""
-        sent = (TIMING.call_seconds / messages_per_call(size) + SENDING) / PARALLELIZATION_FACTOR
+        sent = (CALL_SECONDS / messages_per_call(size) + SENDING) / PARALLELIZATION_FACTOR
         assert sent < write_units(size) / 1_000
 
     @given(peaks, sizes, counts, counts, st.integers(1, 10**6))
@@ -140,9 +141,14 @@ class TestHandover:
         seconds = handover_seconds(peak, size, shards, workers)
         assert peak * write_units(size) <= shards * 1_000 * seconds
 
+    def test_terraform_allows_as_many_lanes_as_lambda(self) -> None:
+        """The variable's validation has the limit of the book."""
+        variables = (CONFIGURATION / "modules" / "delayer" / "variables.tf").read_text(encoding="utf-8")
+        assert f"var.parallelization_factor <= {LIMITS['stream_lanes'].value}\n" in variables
+
     def test_sweep_reserve_is_the_handlers(self) -> None:
         """The model can't import the handler's module, so it repeats its number."""
-        assert handler.RESERVE_SECONDS == model.SWEEP_RESERVE_SECONDS
+        assert retries.RESERVE_SECONDS == model.SWEEP_RESERVE_SECONDS
 
 
 class TestPlan:

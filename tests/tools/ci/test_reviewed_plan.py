@@ -158,7 +158,9 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(reviewed_plan, "apply_plan", job.apply)
     monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
-    fake_terraform.says("show", kept_text("sweep_paused"))
+    fake_terraform.says(
+        "show", kept_text("sweep_paused").replace('"environment": {"value": "prod"}', '"environment": {"value": "dev"}')
+    )
     job.plan("dev")
     job.did.clear()
     write_plan(job.plans / "dev.tfplan")

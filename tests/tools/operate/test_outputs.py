@@ -140,11 +140,12 @@ elif sys.argv[1:3] == ["-m", "tools.operate.outputs"]:
     assert "noise of an installation" in done.stderr
 
 
-def test_readme_uses_exported_names() -> None:
-    """Every variable in README's commands is exported, or a caller's own."""
+def test_documents_use_the_exported_names() -> None:
+    """Every variable of the documents' commands is an output under its exported name, or the caller's own."""
     text = (ROOT / "terraform" / "outputs.tf").read_text()
     names = {name.upper() for name in re.findall(r'^output "(\w+)"', text, re.MULTILINE)}
-    readme = (ROOT / "README.md").read_text()
+    pages = ("README.md", "docs/api.md", "docs/consuming.md")
+    readme = "\n".join((ROOT / page).read_text() for page in pages)
     set_there = re.findall(r"^([A-Z_]+)=", readme, re.MULTILINE)
     used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", readme)) - set(set_there)
     names |= {f"FUNCTION_NAME_{name.upper().replace('-', '_')}" for name in FUNCTIONS}
