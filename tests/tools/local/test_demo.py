@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from tools.local import demo
-from tools.local.demo import Arrivals, Posted, Verdict, conclude, summarize, view
+from tools.local.arrivals import Arrivals, Posted
+from tools.local.demo import Verdict, conclude, summarize, view
 from tools.local.stack import Answer, Stack
 from tools.project import ROOT, CommandError
 
