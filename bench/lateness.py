@@ -1,4 +1,4 @@
-"""6. How late messages are on this machine: the whole stack on the embedded AWS, as `make demo` runs it."""
+"""How late messages are on this machine: the whole stack on the embedded AWS, as `make demo` runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tools.project import ROOT
 
 __all__ = ["figures", "measure"]
 
-_ITEM = "6. Lateness, on the embedded AWS"
 _BURST, _SINGLES = 100, 10
 #: All schedules are posted before anything is due.
 _AHEAD_SECONDS = 20
@@ -42,8 +41,8 @@ def figures(posted: Sequence[Posted], arrivals: Arrivals) -> Iterator[Figure]:
         late = [found for kind, found in lateness if kind == name and found is not None]
         if late:
             note = "SQS delays by whole seconds: up to 1,000 ms is within the second"
-            yield unbounded(_ITEM, f"{name}: late by, ms", late, form=",.0f", note=note)
+            yield unbounded(f"{name}: late by, ms", late, form=",.0f", note=note)
     arrived = [found for _, found in lateness if found is not None]
-    yield at_most(_ITEM, "early messages", sum(found < 0 for found in arrived), 0)
-    yield at_most(_ITEM, "missing messages", len(posted) - len(arrived), 0)
-    yield at_most(_ITEM, "repeated messages", sum(len(times) - 1 for times in arrivals.times.values()), 0)
+    yield at_most("early messages", sum(found < 0 for found in arrived), 0)
+    yield at_most("missing messages", len(posted) - len(arrived), 0)
+    yield at_most("repeated messages", sum(len(times) - 1 for times in arrivals.times.values()), 0)
