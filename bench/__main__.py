@@ -1,24 +1,23 @@
-"""Measure, print one table, and end with 1 if a count, a size or an instruction figure is out of bounds."""
+"""Measure, print one table, and exit with 1 if a count, a size or an instruction figure is out of bounds."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from bench import builds, bursts, cpu, lateness, requests, startup
-from bench.packages import Function, unpack
-from bench.processes import BenchError
+from bench.deployed import unpack
 from bench.table import Figure, table_of, verdict
-from tools.deploy.terraform import TerraformError
+from tools.project import CommandError
 from tools.terminal import run
 
 #: By the names that ONLY takes.
-_ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
+_ITEMS: dict[str, Callable[[Mapping[str, Path]], Iterator[Figure]]] = {
     "requests": requests.measure,
     "cpu": cpu.measure,
     "startup": startup.measure,
@@ -28,18 +27,18 @@ _ITEMS: dict[str, Callable[[dict[Function, Path]], Iterator[Figure]]] = {
 }
 
 
-def _measured(name: str, folders: dict[Function, Path]) -> Iterator[Figure]:
-    """An item's figures; of one that does not work, those that there are, and what it said."""
+def _measured(name: str, folders: Mapping[str, Path]) -> Iterator[Figure]:
+    """Yield an item's figures. If it fails, the last one is out of bounds and holds the error."""
     try:
         yield from _ITEMS[name](folders)
-    except (BenchError, TerraformError) as error:
-        yield Figure(name, "not measured to its end", str(error), "measured", is_good=False)
+    except CommandError as error:
+        yield Figure(name, "failed", str(error), "measured to the end", is_good=False)
 
 
 def bench(console: Console, names: list[str]) -> bool:
-    """Measure the items of these names, or all; whether every figure is within its bounds."""
+    """Measure these items, or all, and return whether every figure is within its bounds."""
     if unknown := set(names) - set(_ITEMS):
-        raise TerraformError(f"there is no {', '.join(sorted(unknown))}: ONLY takes some of {', '.join(_ITEMS)}")
+        raise CommandError(f"ONLY has unknown items: {', '.join(sorted(unknown))}. Choose from {', '.join(_ITEMS)}")
     figures: list[Figure] = []
     console.width = max(160, console.width)
     with TemporaryDirectory(prefix="bench-") as folder:
@@ -48,12 +47,12 @@ def bench(console: Console, names: list[str]) -> bool:
             begun = time.monotonic()
             for figure in _measured(name, folders):
                 figures.append(figure)
-                # So that whoever waits sees what there is.
+                # Progress, because the table comes after minutes.
                 print(f"{figure.name}: {figure.value}", file=sys.stderr, flush=True)
             print(f"({name} took {time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
-    is_good, why = verdict(figures)
+    is_good, sentence = verdict(figures)
     console.print(table_of(figures))
-    console.print(why)
+    console.print(sentence)
     return is_good
 
 

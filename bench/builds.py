@@ -2,110 +2,84 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from bench.packages import FUNCTIONS, POST, ROOT, Function
+from bench.deployed import FUNCTIONS, POST, package_path
 from bench.processes import BenchError
 from bench.startup import make_plain_package
-from bench.table import Figure, at_most, judged
+from bench.table import Figure, at_most, unbounded
 from tools.processes import run
+from tools.project import ROOT
 
-__all__ = ["change_dependency", "measure", "size_figures"]
+__all__ = ["measure", "size_figures"]
 
 _ITEM = "4. Packages and builds"
-_MOST_BYTES = 5_000_000
+_MOST_MB = 5
 _PYTHON = ROOT / ".venv" / "build" / "bin" / "python"
-_RUNS = 5
-#: The dependency that is changed: a small one, and what a change of any of them costs besides its own compilation.
-_DEPENDENCY = "jmespath"
+_COLD_RUNS, _WARM_RUNS = 3, 5
 
 
-def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
-    """Weigh the packages, and build a checkout of its own after each kind of change."""
-    yield from size_figures({function: function.zip_path.stat().st_size for function in FUNCTIONS})
+def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
+    """Weigh the packages, and build a checkout after each kind of change."""
+    yield from size_figures({function: package_path(function).stat().st_size for function in FUNCTIONS})
     folder = folders[POST].parent
     checkout = _checkout(folder / "checkout")
-    cache = checkout / "build" / "cache"
+    cache = checkout / "build" / "work" / "cache"
+    wheels = cache / "wheels"
 
-    def nothing() -> None:
-        pass
+    def build() -> None:
+        _run(_PYTHON, ROOT / "build" / "package.py", "--project", checkout)
 
-    def forget_all() -> None:
-        shutil.rmtree(cache, ignore_errors=True)
-        shutil.rmtree(checkout / "build" / "dist", ignore_errors=True)
+    def forget() -> None:
+        shutil.rmtree(checkout / "build")
 
     def forget_all_but_wheels() -> None:
-        wheels = folder / "wheels"
-        (cache / "wheels").rename(wheels)
-        forget_all()
+        wheels.rename(folder / "wheels")
+        forget()
         cache.mkdir(parents=True)
-        wheels.rename(cache / "wheels")
+        (folder / "wheels").rename(wheels)
 
     def change_source() -> None:
         with (checkout / "src" / "delayer" / "schedules.py").open("a", encoding="utf-8") as source:
             source.write(f"# Changed at {time.monotonic()}.\n")
 
-    def build() -> None:
-        _run(str(_PYTHON), str(ROOT / "build" / "package.py"), "--project", str(checkout))
-
     def build_with_pip() -> None:
-        plain = folder / "with-pip"
-        shutil.rmtree(plain, ignore_errors=True)
-        make_plain_package(plain)
+        make_plain_package(folder / "with-pip")
         for function in FUNCTIONS:
-            _zip(plain, folder / f"{function.name}.zip")
+            _zip(folder / "with-pip", folder / f"{function}.zip")
+        shutil.rmtree(folder / "with-pip")
 
     build()  # so that pip's cache is warm
-    with_pip = _times(nothing, build_with_pip, 3)
-    interpreter = median(_times(nothing, lambda: _run(str(_PYTHON), "-c", ""), _RUNS))
-    note = f"pip install --target, and three zips: {median(with_pip):.1f} s"
-    yield _seconds("cold, wheels from pip's cache", _times(forget_all, build, 3), "3 s", note)
-    yield _seconds("cold, wheels fetched before", _times(forget_all_but_wheels, build, 3), "3 s", note)
-    unchanged = _times(nothing, build, _RUNS)
-    note = f"own work, without the interpreter's start of {interpreter:.3f} s: {median(unchanged) - interpreter:.3f} s"
-    yield _seconds("nothing changed", unchanged, "0.1 s of own work", note)
-    yield _seconds("one source changed, in all packages", _times(change_source, build, _RUNS), "0.5 s")
-    change: Callable[[], None] = lambda: change_dependency(checkout, _DEPENDENCY)  # noqa: E731
-    yield _seconds(f"one dependency changed ({_DEPENDENCY})", _times(change, build, _RUNS))
+    with_pip = median(_times(build_with_pip, _COLD_RUNS))
+    note = f"pip install --target, and three zips: {with_pip:.1f} s"
+    yield _seconds("cold, wheels from pip's cache", _times(build, _COLD_RUNS, before=forget), "3", note)
+    yield _seconds("cold, wheels kept", _times(build, _COLD_RUNS, before=forget_all_but_wheels), "3", note)
+    interpreter = median(_times(lambda: _run(_PYTHON, "-c", ""), _WARM_RUNS))
+    unchanged = [seconds - interpreter for seconds in _times(build, _WARM_RUNS)]
+    yield _seconds("nothing changed, without the interpreter's start", unchanged, "0.1")
+    yield _seconds("one source changed, in all packages", _times(build, _WARM_RUNS, before=change_source), "0.5")
 
 
-def size_figures(sizes: dict[Function, int]) -> Iterator[Figure]:
-    """Hold each zip to the bound."""
+def size_figures(sizes: Mapping[str, int]) -> Iterator[Figure]:
+    """Yield the size of each function's zip, from its bytes."""
     for function, size_bytes in sizes.items():
-        yield at_most(_ITEM, f"{function.name}.zip: MB", size_bytes / 1e6, _MOST_BYTES / 1e6, form=".2f")
-
-
-def change_dependency(checkout: Path, name: str) -> None:
-    """Put another wheel in the place of a dependency's, with a comment more, and its hash into the lock."""
-    [wheel] = (checkout / "build" / "cache" / "wheels").glob(f"{name}-*.whl")
-    old = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    with ZipFile(wheel) as archive:
-        contents = {entry: archive.read(entry) for entry in archive.namelist()}
-    contents[f"{name}/__init__.py"] += f"# Changed at {time.monotonic()}.\n".encode()
-    with ZipFile(wheel, "w", ZIP_DEFLATED) as archive:
-        for entry, content in contents.items():
-            archive.writestr(entry, content)
-    lock = checkout / "requirements.txt"
-    text = lock.read_text(encoding="utf-8")
-    lock.write_text(text.replace(old, hashlib.sha256(wheel.read_bytes()).hexdigest()), encoding="utf-8")
+        yield at_most(_ITEM, f"{function}.zip, MB", size_bytes / 1e6, _MOST_MB, form=".2f")
 
 
 def _checkout(root: Path) -> Path:
-    """What a build reads, in a folder that may be changed."""
+    """Copy the files that a build reads, so that they can be changed."""
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "requirements.txt"):
         shutil.copy2(ROOT / name, root / name)
     return root
 
 
-def _times(before: Callable[[], None], work: Callable[[], None], runs: int) -> list[float]:
+def _times(work: Callable[[], None], runs: int, *, before: Callable[[], None] = lambda: None) -> list[float]:
     seconds = []
     for _ in range(runs):
         before()
@@ -115,10 +89,10 @@ def _times(before: Callable[[], None], work: Callable[[], None], runs: int) -> l
     return seconds
 
 
-def _run(*command: str) -> None:
+def _run(*command: str | Path) -> None:
     done = run(command)
     if done.status:
-        raise BenchError(f"{re.sub(r'.*/', '', command[1])}: {done.errors[-500:]}")
+        raise BenchError(f"{' '.join(map(str, command))} failed: {done.errors[-500:]}")
 
 
 def _zip(folder: Path, path: Path) -> None:
@@ -127,5 +101,5 @@ def _zip(folder: Path, path: Path) -> None:
             archive.write(file, file.relative_to(folder))
 
 
-def _seconds(name: str, times: list[float], goal: str = "", note: str = "") -> Figure:
-    return judged(_ITEM, name, times, form=".2f s", goal=goal, note=note)
+def _seconds(name: str, times: list[float], goal: str, note: str = "") -> Figure:
+    return unbounded(_ITEM, f"{name}, s", times, form=".2f", goal=goal, note=note)

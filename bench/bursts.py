@@ -1,223 +1,195 @@
-"""5. A burst: a hundred thousand schedules due in one second, through the real handlers and DynamoDB's limits.
+"""5. Bursts: a hundred thousand schedules due in one second, through the real handlers and DynamoDB's limits.
 
-The time of a burst is not the machine's. A function has the part of a processor that its memory buys on Lambda, so a
-sweep's clock goes as much faster than the wall's as a whole processor is more than that, and the canned AWS keeps its
-limits and its latency by the same clock. The fast track has one thread: its clock adds what it computes, slowed down in
-the same way, to the latency of its calls. Sweep workers share no shard and executions of the fast track no queue of
-records, so they are run one after the other, and side by side by their clocks.
+A function has the part of a processor that its memory buys on Lambda. So the sweep's clock runs faster than the wall's
+by that factor, and the canned AWS keeps its limits and its latency by the same clock; other load on the machine makes
+it slower. The fast track has one thread: its clock adds its computing, slowed down in the same way, to the latency of
+its calls. Sweep workers share no shard, and executions of the fast track no records, so they are played one after the
+other, each by a clock that begins at the tick.
 """
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from bench.bursts_picture import draw
-from bench.packages import FAST_TRACK, ROOT, SWEEP, Function
-from bench.processes import CannedAws, FunctionProcess, stream_record
-from bench.stream import lane
+from bench.deployed import FAST_TRACK, SWEEP
+from bench.processes import CannedAws, FunctionProcess
+from bench.stream import Written, lane, stream_record
 from bench.table import Figure, at_most
-from tools.capacity.model import (
+from tools.capacity.declared import (
     BATCH_RECORDS,
     DELAYER_PERIOD_SECONDS,
     FAST_TRACK_MEMORY_MB,
+    FAST_TRACK_TIMEOUT_SECONDS,
     PARALLELIZATION_FACTOR,
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
-    TIMING,
-    handover_seconds,
-    processors,
 )
+from tools.capacity.model import CALL_SECONDS, POLL_SECONDS, handover_seconds, processors
 
-__all__ = ["Burst", "Record", "figures", "lanes_to_play", "measure"]
+__all__ = ["Case", "Sent", "Swept", "figures", "lanes_to_play", "measure"]
 
 _ITEM = "5. Bursts"
-SCHEDULES = 100_000
-_SHARDS, _WORKERS = (4, 16, 64), (1, 5)
+_SCHEDULES = 100_000
 _PAYLOAD_BYTES = 300
-_PICTURE = ROOT / "docs" / "bursts.svg"
+_SHARDS, _WORKERS = (4, 16, 64), (1, 5)
+#: The numbers of lanes that the case is played with in which each partition writes all it can until the sweep ends. The
+#: other cases have Terraform's default.
+_LANES, _LANES_CASE = (1, 2, 4, 10), (4, 1)
 
-#: 2026-11-22T09:00:00Z, when the minute's rule ticks.
+#: 2026-11-22T09:00:00Z, a tick of the minute's rule.
 _TICK = 1_795_338_000
-#: How long after the tick all is due: it entered the delayer period 59 s before.
-DUE_AFTER_TICK = DELAYER_PERIOD_SECONDS - 59
-
-#: How much faster a function's clock goes than this machine's, for it has but a part of a processor.
-_SWEEP_PACE, _FAST_TRACK_PACE = 1 / processors(SWEEP_MEMORY_MB), 1 / processors(FAST_TRACK_MEMORY_MB)
-_MOST_MEMORY_BYTES = 256 * 2**20
-#: One DynamoDB partition's (Amazon DynamoDB developer guide, "partitions"), and what a call takes inside a region.
-_WRITES_PER_SECOND = 1_000
-_LATENCY_SECONDS = TIMING.call_seconds
-#: Lambda asks a shard of a stream four times a second (AWS Lambda developer guide, "DynamoDB").
-_POLL_SECONDS = TIMING.poll_seconds
-#: In terraform/stream_dynamodb_fasttrack_enqueuer.tf.
-_FAST_TRACK_TIMEOUT_SECONDS = 60
-#: A sweep after these would come too late.
+#: The latest that a tick finds a burst: it entered the delayer period 59 s before.
+_DUE_AFTER_TICK = DELAYER_PERIOD_SECONDS - 59
+#: More ticks than there are before the burst is due.
 _MOST_TICKS = 14
-#: Of the executions of the fast track, those whose last records come last are played, until they have had so many; in
-#: one case all are. More would take minutes and end no later.
-_PLAYED = 15_000
-_ALL_PLAYED = (16, 5)
-#: In one case, whose partitions write all that they can from the first second to the last, the same records are handed
-#: on with each of these parallelization factors; in the others with Terraform's default.
-_COMPARED = (4, 1)
-_FACTORS = (1, 2, 4, 10)
 
-type Document = dict[str, Any]
-#: What the canned AWS writes to the stream: event name, shard, due, payload, when.
-type Record = tuple[str, str, str, str, float]
+_SWEEP_PACE, _FAST_TRACK_PACE = 1 / processors(SWEEP_MEMORY_MB), 1 / processors(FAST_TRACK_MEMORY_MB)
+_MOST_MEMORY_MIB = 256
+#: Of one DynamoDB partition (Amazon DynamoDB developer guide, "partitions").
+_WRITES_PER_SECOND = 1_000
+#: Only the executions whose records come last are played, up to so many records: the others end sooner. In one case all
+#: are played, for minutes.
+_PLAYED, _ALL_PLAYED = 15_000, (16, 5)
 
 
-@dataclass(slots=True)
-class Burst:
-    """What came of one case. Times are in seconds after the tick."""
+class Case(NamedTuple):
+    """The settings of a played environment."""
 
     shards: int
     workers: int
-    parallelization_factor: int = PARALLELIZATION_FACTOR
-    #: When each record was deleted, in order.
-    deleted_at: list[float] = field(default_factory=list)
-    ticks: int = 0
-    #: Deleted records that were played to the fast track, in how many executions, how many schedules were sent of them,
-    #: by how many messages, and in how many calls.
-    played: int = 0
-    executions: int = 0
-    sent: int = 0
-    messages: int = 0
-    send_calls: int = 0
-    last_entered: float = 0.0
-    sweep_memory_bytes: int = 0
-    fast_track_memory_bytes: int = 0
+    lanes: int = PARALLELIZATION_FACTOR
+
+    def __str__(self) -> str:
+        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+        return f"{self.shards} shards, {workers}, {'1 lane' if self.lanes == 1 else f'{self.lanes} lanes'}"
 
 
-def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
-    """Play every case, and draw them."""
-    bursts = []
+class Swept(NamedTuple):
+    """The deletes in the order of their times, the number of sweeps of each worker, and their memory."""
+
+    deletes: list[Written]
+    ticks: int
+    memory_bytes: int
+
+
+class Sent(NamedTuple):
+    """The played part of the fast track. `seconds` is when the last message entered the queue, after the tick."""
+
+    records: int
+    executions: int
+    schedules: int
+    messages: int
+    calls: int
+    seconds: float
+    memory_bytes: int
+
+
+def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
+    """Play every case."""
+    memory_bytes = {SWEEP: 0, FAST_TRACK: 0}
     with CannedAws() as aws:
         for shards, workers in product(_SHARDS, _WORKERS):
-            begun = time.monotonic()
-            swept = Burst(shards, workers)
-            records = _sweep(aws, folders[SWEEP], swept)
-            for factor in _FACTORS if (shards, workers) == _COMPARED else (PARALLELIZATION_FACTOR,):
-                burst = replace(swept, parallelization_factor=factor)
-                _hand_on(aws, folders[FAST_TRACK], burst, records)
-                bursts.append(burst)
-                yield from figures(burst, time.monotonic() - begun)
-                begun = time.monotonic()
-    for name, memory in (
-        ("sweep", max(burst.sweep_memory_bytes for burst in bursts)),
-        ("fast track", max(burst.fast_track_memory_bytes for burst in bursts)),
-    ):
-        yield at_most(_ITEM, f"{name}: memory, MiB", memory / 2**20, _MOST_MEMORY_BYTES / 2**20)
-    deployed = [burst for burst in bursts if burst.parallelization_factor == PARALLELIZATION_FACTOR]
-    draw(_PICTURE, deployed, DUE_AFTER_TICK)
+            swept = _sweep(aws, folders[SWEEP], Case(shards, workers))
+            memory_bytes[SWEEP] = max(memory_bytes[SWEEP], swept.memory_bytes)
+            for lanes in _LANES if (shards, workers) == _LANES_CASE else (PARALLELIZATION_FACTOR,):
+                case = Case(shards, workers, lanes)
+                sent = _send(aws, folders[FAST_TRACK], case, swept.deletes)
+                memory_bytes[FAST_TRACK] = max(memory_bytes[FAST_TRACK], sent.memory_bytes)
+                yield from figures(case, swept, sent)
+    for function, most in memory_bytes.items():
+        yield at_most(_ITEM, f"{function}: memory, MiB", most / 2**20, _MOST_MEMORY_MIB)
 
 
-def _sweep(aws: CannedAws, folder: Path, burst: Burst) -> list[Record]:
-    """Sweep every minute until nothing is left; what the stream has got then."""
-    aws.do("reset", now=_TICK, pace=_SWEEP_PACE, latency=_LATENCY_SECONDS, writes_per_second=_WRITES_PER_SECOND)
-    aws.do("load", count=SCHEDULES, shards=burst.shards, due=_TICK + DUE_AFTER_TICK, payload_bytes=_PAYLOAD_BYTES)
-    # A worker with one shard waits for its partition, nine tenths of the time: then all can be played at once.
-    at_once = burst.workers if burst.shards <= burst.workers else 1
-    with ExitStack() as processes, ThreadPoolExecutor(at_once) as pool:
-        played = [
-            processes.enter_context(
-                FunctionProcess(SWEEP, folder, aws.endpoint, source="wall", shards=burst.shards)
-            )
+def _sweep(aws: CannedAws, folder: Path, case: Case) -> Swept:
+    """Sweep every minute until nothing is left."""
+    limits = {"latency": CALL_SECONDS, "writes_per_second": _WRITES_PER_SECOND}
+    aws.ask("reset", now=_TICK, pace=_SWEEP_PACE, **limits)
+    due = _TICK + _DUE_AFTER_TICK
+    aws.ask("load", count=_SCHEDULES, shards=case.shards, due=due, payload_bytes=_PAYLOAD_BYTES)
+    # Workers with one shard wait for its partition most of the time, so all can be played at once.
+    at_once = case.workers if case.shards <= case.workers else 1
+    ticks = memory_bytes = 0
+    with ExitStack() as stack, ThreadPoolExecutor(at_once) as pool:
+        processes = [
+            stack.enter_context(FunctionProcess(SWEEP, folder, aws.endpoint, shards=case.shards))
             for _ in range(at_once)
-        ]  # fmt: skip
-        while aws.do("counted")["left"] and burst.ticks < _MOST_TICKS:
-            now = _TICK + 60 * burst.ticks
+        ]
+        while aws.ask("counted")["left"] and ticks < _MOST_TICKS:
+            now = _TICK + 60 * ticks
 
             def sweep(worker: int, now: int = now) -> int:
-                event = {"worker": worker, "workers": burst.workers}
-                clock = {"now": now, "pace": _SWEEP_PACE}
-                answer = played[worker % at_once].invoke(event, seconds=SWEEP_TIMEOUT_SECONDS, **clock)
+                event = {"worker": worker, "workers": case.workers}
+                process = processes[worker % at_once]
+                answer = process.invoke(event, seconds=SWEEP_TIMEOUT_SECONDS, now=now, pace=_SWEEP_PACE)
                 return int(answer["memory_bytes"])
 
-            for first in range(0, burst.workers, at_once):
-                aws.do("set_time", now=now)
-                burst.sweep_memory_bytes = max(pool.map(sweep, range(first, first + at_once)))
-            burst.ticks += 1
-    records = [tuple(record) for record in aws.do("records")["records"]]
-    records.sort(key=lambda record: record[-1])
-    burst.deleted_at = [at - _TICK for *_, at in records]
-    return records
+            for first in range(0, case.workers, at_once):
+                aws.ask("set_time", now=now)
+                memory_bytes = max(memory_bytes, *pool.map(sweep, range(first, first + at_once)))
+            ticks += 1
+    deletes = [tuple(written) for written in aws.ask("records")["records"]]
+    return Swept(sorted(deletes, key=lambda written: written[-1]), ticks, memory_bytes)
 
 
-def lanes_to_play(
-    records: list[Record], shards: int, most: int, parallelization_factor: int = PARALLELIZATION_FACTOR
-) -> list[list[Record]]:
-    """Return each execution's records, in order: of those whose last record comes last, until they have `most`."""
-    lanes: dict[int, list[Record]] = defaultdict(list)
-    for record in records:
-        lanes[lane(int(record[1]), record[2], shards, parallelization_factor)].append(record)
-    latest = sorted(lanes.values(), key=lambda of_lane: of_lane[-1][-1], reverse=True)
-    played: list[list[Record]] = []
+def lanes_to_play(deletes: list[Written], case: Case, most: int) -> list[list[Written]]:
+    """Return each execution's records, in order: first of those that get their last record last, up to `most`."""
+    by_lane: dict[int, list[Written]] = defaultdict(list)
+    for written in deletes:
+        by_lane[lane(written[1], written[2], case.shards, case.lanes)].append(written)
+    latest = sorted(by_lane.values(), key=lambda records: records[-1][-1], reverse=True)
+    played: list[list[Written]] = []
     while latest and sum(map(len, played)) < most:
         played.append(latest.pop(0))
     return played
 
 
-def _hand_on(aws: CannedAws, folder: Path, burst: Burst, records: list[Record]) -> None:
-    """Hand the records to executions of the fast track, each as its own clock goes."""
-    aws.do("reset")
-    with FunctionProcess(FAST_TRACK, folder, aws.endpoint, source="process", shards=burst.shards) as process:
-        most = SCHEDULES if (burst.shards, burst.workers) == _ALL_PLAYED else _PLAYED
-        for of_lane in lanes_to_play(records, burst.shards, most, burst.parallelization_factor):
-            burst.played += len(of_lane)
+def _send(aws: CannedAws, folder: Path, case: Case, deletes: list[Written]) -> Sent:
+    """Hand the deletes on to executions of the fast track, each by its own clock."""
+    aws.ask("reset")
+    clock = {"pace": _FAST_TRACK_PACE, "latency": CALL_SECONDS}
+    most = _SCHEDULES if (case.shards, case.workers) == _ALL_PLAYED else _PLAYED
+    lanes = lanes_to_play(deletes, case, most)
+    executions = memory_bytes = 0
+    ends = []
+    with FunctionProcess(FAST_TRACK, folder, aws.endpoint, source="process", shards=case.shards) as process:
+        for records in lanes:
             now, position = 0.0, 0
-            while position < len(of_lane):
-                now = max(now, of_lane[position][-1] + _POLL_SECONDS)
-                batch: list[Document] = []
-                while position < len(of_lane) and len(batch) < BATCH_RECORDS and of_lane[position][-1] <= now:
-                    batch.append(stream_record(position, of_lane[position]))
-                    position += 1
-                answer = process.invoke(
-                    {"Records": batch},
-                    seconds=_FAST_TRACK_TIMEOUT_SECONDS, now=now, pace=_FAST_TRACK_PACE, latency=_LATENCY_SECONDS,
-                )  # fmt: skip
-                burst.executions += 1
-                now = answer["now"]
-                burst.fast_track_memory_bytes = answer["memory_bytes"]
-            burst.last_entered = max(burst.last_entered, now - _TICK)
-    counted = aws.do("counted")
-    burst.sent, burst.messages = counted["sent"], counted["entries"]["SendMessageBatch"]
-    burst.send_calls = counted["requests"]["SendMessageBatch"]
+            while position < len(records):
+                now = max(now, records[position][-1] + POLL_SECONDS)
+                end = position
+                while end < len(records) and end < position + BATCH_RECORDS and records[end][-1] <= now:
+                    end += 1
+                batch = [stream_record(number, records[number]) for number in range(position, end)]
+                answer = process.invoke({"Records": batch}, seconds=FAST_TRACK_TIMEOUT_SECONDS, now=now, **clock)
+                now, memory_bytes, position = answer["now"], answer["memory_bytes"], end
+                executions += 1
+            ends.append(now - _TICK)
+    counted = aws.ask("counted")
+    messages, calls = counted["entries"]["SendMessageBatch"], counted["requests"]["SendMessageBatch"]
+    return Sent(sum(map(len, lanes)), executions, counted["sent"], messages, calls, max(ends), memory_bytes)
 
 
-def figures(burst: Burst, took_seconds: float) -> Iterator[Figure]:
-    """When the last one entered the queue, and that each was handed over once."""
-    workers = "1 worker" if burst.workers == 1 else f"{burst.workers} workers"
-    lanes = "1 lane" if burst.parallelization_factor == 1 else f"{burst.parallelization_factor} lanes"
-    case = f"{burst.shards} shards, {workers}, {lanes}"
+def figures(case: Case, swept: Swept, sent: Sent) -> Iterator[Figure]:
+    """Yield how soon the whole burst was in the queue, and whether each schedule was deleted and sent once."""
     predicted = handover_seconds(
-        SCHEDULES, _PAYLOAD_BYTES, burst.shards, burst.workers, parallelization_factor=burst.parallelization_factor
+        _SCHEDULES, _PAYLOAD_BYTES, case.shards, case.workers, parallelization_factor=case.lanes
     )
-    ticks = "1 tick" if burst.ticks == 1 else f"{burst.ticks} ticks"
+    note = (
+        f"swept in {swept.deletes[-1][-1] - _TICK:,.1f} s ({swept.ticks} tick{'s' if swept.ticks > 1 else ''});"
+        f" {sent.messages / sent.calls:.1f} messages per send call, {sent.records / sent.executions:,.0f} records per"
+        f" execution; make capacity predicts {predicted:,.1f} s, {predicted / sent.seconds:.2f} times as long"
+    )
+    yield at_most(_ITEM, f"{case}: all in the queue after, s", sent.seconds, _DUE_AFTER_TICK, form=",.1f", note=note)
     yield Figure(
         _ITEM,
-        f"{case}: the last entered the queue",
-        f"{DUE_AFTER_TICK - burst.last_entered:,.0f} s before its pointInTime",
-        "before it",
-        burst.last_entered < DUE_AFTER_TICK,
-        note=f"swept in {burst.deleted_at[-1]:,.1f} s and {ticks}, in the queue after {burst.last_entered:,.1f} s;"
-        f" {burst.sent / burst.send_calls:.1f} messages a send call,"
-        f" {burst.played / burst.executions:,.0f} records an execution; make capacity says {predicted:,.1f} s,"
-        f" {predicted / burst.last_entered:.2f} of that"
-        f" (played in {took_seconds:.0f} s)",
-    )
-    yield Figure(
-        _ITEM,
-        f"{case}: deleted once, and sent once",
-        f"{len(burst.deleted_at):,}; {burst.sent:,} of {burst.played:,} played",
+        f"{case}: deleted once, sent once",
+        f"{len(swept.deletes):,}; {sent.schedules:,} of {sent.records:,} played",
         "all",
-        len(burst.deleted_at) == SCHEDULES and burst.sent == burst.messages == burst.played,
+        len(swept.deletes) == _SCHEDULES and sent.schedules == sent.messages == sent.records,
     )

@@ -1,21 +1,26 @@
-"""A canned AWS in a process of its own, so that what it does is none of the handlers' work.
+"""A canned AWS in its own process, so that its work is not measured as the handlers'.
 
-It speaks DynamoDB's and SQS's JSON protocol on a free port of the loopback interface, as far as the delayer calls them,
-counts what it is asked, and holds what bounds a burst: the units that one DynamoDB partition writes in a second, where
-every partition key has a partition of its own. What it keeps of the stream is handed to whoever plays the mapping.
+It answers the delayer's calls in DynamoDB's and SQS's JSON protocol on a free loopback port, counts the requests, and
+enforces the limit that bounds a burst: the write units of one DynamoDB partition, one for each partition key. It keeps
+the table's stream for the benchmark to hand on.
 
-`python -m bench.canned_aws` prints its port and ends with its standard input. A POST without a target is the
-benchmark's: {"do": …}.
+`python -m bench.canned_aws` prints its endpoint. Then each line of standard input is a command of the benchmark,
+{"do": <method of Account>, ...}, answered by a line; the end of standard input ends it.
+
+tests/model/memory_aws.py can't replace it: that one stores messages for a consumer and checks every expression, in the
+process of the handler that is measured here, and has neither throttling nor latency.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
+import re
 import sys
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from functools import partial
@@ -26,15 +31,15 @@ __all__ = ["STREAM_ARN", "TABLE", "Account"]
 TABLE = "schedules"
 STREAM_ARN = f"arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE}/stream/2026-01-01T00:00:00.000"
 
-#: A page of a Query ends when it has read so much (Amazon DynamoDB API reference, Query).
+#: A page of a Query ends after this much was read (Amazon DynamoDB API reference, Query).
 _PAGE_BYTES = 1_048_576
-#: A write costs a unit for each begun KB (Amazon DynamoDB developer guide, "read and write operations").
+#: A write costs a unit for each started KB (Amazon DynamoDB developer guide, "read and write operations").
 _UNIT_BYTES = 1_024
-#: What the records that `load` makes are padded with.
-_PADDING = "x"
+#: Amazon DynamoDB API reference, BatchWriteItem; Amazon SQS API reference, SendMessageBatch.
+_MOST_WRITES, _MOST_MESSAGES, _MOST_MESSAGE_BYTES, _MOST_DELAY_SECONDS = 25, 10, 262_144, 900
 
 type Document = dict[str, Any]
-#: An answer's status and document.
+#: Status and document.
 type Answer = tuple[int, Document]
 
 _THROTTLED: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"})
@@ -42,33 +47,30 @@ _NOT_NEW: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#Conditiona
 _UNKNOWN: Answer = (400, {"__type": "com.amazon.coral.service#UnknownOperationException"})
 _INVALID: Answer = (400, {"__type": "com.amazon.coral.validate#ValidationException"})
 
-#: Amazon DynamoDB API reference, BatchWriteItem; Amazon SQS API reference, SendMessageBatch.
-_MOST_WRITES, _MOST_MESSAGES, _MOST_MESSAGE_BYTES, _MOST_DELAY_SECONDS = 25, 10, 262_144, 900
-
 
 class _Partition:
-    """The records of one partition key, in the order of their sort keys, and the write units that it has left."""
+    """The payloads of one partition key by their sort keys, and the write units that are left."""
 
     def __init__(self) -> None:
         self.items: dict[str, str] = {}
         self._order: list[str] = []
-        self._is_ordered = True
         self._units = 0.0
         self._units_at: float | None = None
 
     def put(self, due: str, payload: str) -> None:
-        self._is_ordered = self._is_ordered and due in self.items
         self.items[due] = payload
+        insort(self._order, due)
+
+    def delete(self, due: str) -> None:
+        del self.items[due]
+        del self._order[bisect_left(self._order, due)]
 
     def between(self, after: str, end: str) -> list[str]:
-        """The sort keys after `after` and before `end`."""
-        if not self._is_ordered:
-            self._order, self._is_ordered = sorted(self.items), True
-        keys = self._order[bisect_right(self._order, after) : bisect_left(self._order, end)]
-        return [due for due in keys if due in self.items]
+        """Return the sort keys after `after` and before `end`."""
+        return self._order[bisect_right(self._order, after) : bisect_left(self._order, end)]
 
     def take_units(self, units: int, per_second: float, now: float) -> bool:
-        """Whether there are so many now. Unused ones are kept for a second."""
+        """Take so many units if there are as many. Those of one second are kept."""
         elapsed = 1.0 if self._units_at is None else now - self._units_at
         self._units, self._units_at = min(per_second, self._units + elapsed * per_second), now
         if self._units < units:
@@ -78,7 +80,7 @@ class _Partition:
 
 
 class Account:
-    """One table with a stream, and one queue. What it answers is as little as the handlers read."""
+    """One table with a stream, and one queue. Answers hold only what the handlers read."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -91,12 +93,16 @@ class Account:
         }
         self.reset()
 
-    # The benchmark's.
+    # The benchmark's commands.
 
     def reset(
         self, *, now: float = 0.0, pace: float = 0.0, latency: float = 0.0, writes_per_second: float | None = None
     ) -> Document:
-        """Begin anew: it is `now`, and a second of the clock lasts `pace` seconds. Latency and limits are in these."""
+        """Empty the account, and set the clock to `now`.
+
+        In a second, the clock advances by `pace` seconds. `latency` and `writes_per_second` (of a partition; None for
+        no limit) are in the clock's seconds.
+        """
         self._partitions: dict[str, _Partition] = defaultdict(_Partition)
         self._stream: list[tuple[str, str, str, str | None, float]] = []
         self._requests: Counter[str] = Counter()
@@ -108,13 +114,13 @@ class Account:
         return self.set_time(now=now)
 
     def set_time(self, *, now: float) -> Document:
-        """It is that late now."""
+        """Set the clock."""
         self._now, self._begun = now, self._clock()
         return {}
 
     def load(self, *, count: int, shards: int, due: int, payload_bytes: int) -> Document:
-        """Put so many schedules into the table that are all due at once, with JSON strings as payloads."""
-        payload = json.dumps(_PADDING * (payload_bytes - 2))
+        """Put so many schedules, all due at once, into the table, with JSON strings as payloads."""
+        payload = json.dumps("x" * (payload_bytes - 2))
         chance = random.Random(count)
         for _ in range(count):
             unique = f"{chance.getrandbits(132):033x}"[:22]
@@ -122,12 +128,12 @@ class Account:
         return {}
 
     def records(self) -> Document:
-        """What the stream has got since it was last asked: event name, shard, due, the old payload, and when."""
+        """Return the stream since the last call: event name, shard, due, the old payload, and the time of each."""
         records, self._stream = self._stream, []
         return {"records": records}
 
     def counted(self) -> Document:
-        """The requests by operation, the entries of those that take several, and what was sent and is left."""
+        """Return the requests and their entries by operation, and how many schedules were sent and are left."""
         return {
             "requests": dict(self._requests),
             "entries": dict(self._entries),
@@ -135,10 +141,10 @@ class Account:
             "left": sum(len(partition.items) for partition in self._partitions.values()),
         }
 
-    # What the handlers call.
+    # The handlers' calls.
 
     def answer(self, operation: str, request: Document) -> Answer:
-        """Answer a request, and count it. Of another operation, too: it is not known here, and must not be made."""
+        """Count a request and answer it. An operation that the delayer must not call is refused."""
         self._requests[operation] += 1
         make = self._operations.get(operation)
         return _UNKNOWN if make is None else make(request)
@@ -156,7 +162,7 @@ class Account:
         return 200, {}
 
     def _query(self, request: Document) -> Answer:
-        # Of a filter, or without an end, it would read what is pending, whatever it answers.
+        # With a filter or without an end it would read the pending schedules, too.
         if "FilterExpression" in request or ":end" not in request.get("KeyConditionExpression", ""):
             return _INVALID
         values = request["ExpressionAttributeValues"]
@@ -177,19 +183,19 @@ class Account:
     def _batch_write_item(self, request: Document) -> Answer:
         [(table, requests)] = request["RequestItems"].items()
         self._entries["BatchWriteItem"] += len(requests)
-        keys = [each["DeleteRequest"]["Key"] for each in requests]
-        if len({(key["shard"]["N"], key["due"]["S"]) for key in keys}) < len(requests) or len(keys) > _MOST_WRITES:
+        deletes = [each["DeleteRequest"]["Key"] for each in requests]
+        keys = [(key["shard"]["N"], key["due"]["S"]) for key in deletes]
+        if len(set(keys)) < len(keys) or len(keys) > _MOST_WRITES:
             return _INVALID
         now = self._time()
         unprocessed = []
-        for each, key in zip(requests, keys, strict=True):
-            shard, due = key["shard"]["N"], key["due"]["S"]
+        for each, (shard, due) in zip(requests, keys, strict=True):
             partition = self._partitions[shard]
             payload = partition.items.get(due)
             if not self._may_write(partition, due, payload or ""):
                 unprocessed.append(each)
             elif payload is not None:
-                del partition.items[due]
+                partition.delete(due)
                 self._stream.append(("REMOVE", shard, due, payload, now))
         if len(unprocessed) == len(requests):
             return _THROTTLED
@@ -209,11 +215,8 @@ class Account:
         )
         if not is_valid:
             return _INVALID
-        successful = []
-        for entry in entries:
-            self._sent.add(entry["MessageAttributes"]["scheduleId"]["StringValue"])
-            successful.append({"Id": entry["Id"], "MessageId": entry["Id"]})
-        return 200, {"Successful": successful}
+        self._sent |= {entry["MessageAttributes"]["scheduleId"]["StringValue"] for entry in entries}
+        return 200, {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in entries]}
 
     def _may_write(self, partition: _Partition, due: str, payload: str) -> bool:
         if self._writes_per_second is None:
@@ -230,69 +233,33 @@ def _size(due: str, payload: str) -> int:
     return len("shard") + 3 + len("due") + len(due) + len("payload") + len(payload)
 
 
-class _Connection(asyncio.Protocol):
-    """HTTP/1.1 with kept connections: one request after the other, each with its length."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self._received = bytearray()
-        self._length = -1
-        self._target = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
+async def _answer_connection(account: Account, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer the requests of a kept HTTP/1.1 connection in turn, each after the account's latency."""
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
-            if self._length < 0:
-                head, end, rest = self._received.partition(b"\r\n\r\n")
-                if not end:
-                    return
-                headers = dict(line.lower().split(b":", 1) for line in bytes(head).split(b"\r\n")[1:])
-                self._length = int(headers.get(b"content-length", b"0"))
-                self._target = _header(bytes(head), b"x-amz-target")
-                self._received = rest
-            if len(self._received) < self._length:
-                return
-            body, self._received = bytes(self._received[: self._length]), self._received[self._length :]
-            self._length = -1
-            self._answer(json.loads(body or b"{}"))
-
-    def _answer(self, request: Document) -> None:
-        if not self._target:
-            does = getattr(self._account, request.pop("do"))
-            self._send(200, does(**request))
-            return
-        status, document = self._account.answer(self._target.decode().rpartition(".")[2], request)
-        if self._account.wait_seconds:
-            loop = asyncio.get_running_loop()
-            loop.call_later(self._account.wait_seconds, partial(self._send, status, document))
-        else:
-            self._send(status, document)
-
-    def _send(self, status: int, document: Document) -> None:
-        body = json.dumps(document).encode()
-        head = b"HTTP/1.1 %d .\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n"
-        self._transport.write(head % (status, len(body)) + body)
-
-
-def _header(head: bytes, name: bytes) -> bytes:
-    for line in head.split(b"\r\n")[1:]:
-        found, _, value = line.partition(b":")
-        if found.lower() == name:
-            return value.strip()
-    return b""
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            target = re.search(r"(?i)^x-amz-target: *\w+\.(\w+)", head, re.MULTILINE)
+            length = re.search(r"(?i)^content-length: *(\d+)", head, re.MULTILINE)
+            assert target
+            assert length
+            request = json.loads(await reader.readexactly(int(length[1])))
+            status, document = account.answer(target[1], request)
+            if account.wait_seconds:
+                await asyncio.sleep(account.wait_seconds)
+            body = json.dumps(document).encode()
+            kind = b"application/x-amz-json-1.0"
+            head_of_answer = b"HTTP/1.1 %d .\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+            writer.write(head_of_answer % (status, kind, len(body)) + body)
 
 
 async def _serve() -> None:
     account = Account()
+    server = await asyncio.start_server(partial(_answer_connection, account), "127.0.0.1", 0)
+    print(json.dumps({"endpoint": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}), flush=True)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(account), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    # The benchmark's end of the pipe is closed however the benchmark ends.
-    await loop.run_in_executor(None, sys.stdin.read)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        command = json.loads(line)
+        print(json.dumps(getattr(account, command.pop("do"))(**command)), flush=True)
 
 
 if __name__ == "__main__":

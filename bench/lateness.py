@@ -1,27 +1,27 @@
-"""6. How late a message is: the whole stack on the embedded AWS, as `make demo` has it, and so on this machine."""
+"""6. How late messages are on this machine: the whole stack on the embedded AWS, as `make demo` runs it."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bench.packages import ROOT, Function
-from bench.table import Figure, at_most, judged
+from bench.table import Figure, at_most, unbounded
 from tools.local.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS, Arrivals, Posted, consuming, post
 from tools.local.stack import stack_in
+from tools.project import ROOT
 
 __all__ = ["figures", "measure"]
 
 _ITEM = "6. Lateness, on the embedded AWS"
 _BURST, _SINGLES = 100, 10
-#: How far ahead the burst is, so that all is posted before anything is due.
+#: All schedules are posted before anything is due.
 _AHEAD_SECONDS = 20
 
 
-def measure(_folders: dict[Function, Path]) -> Iterator[Figure]:
-    """Apply the stack, post a burst and one for each second after it, and see them arrive."""
+def measure(_folders: Mapping[str, Path]) -> Iterator[Figure]:
+    """Apply the stack, post a burst and one schedule for each second after it, and receive them."""
     with stack_in(ROOT / "build" / "work" / f"bench-{os.getpid()}", lambda _step, _done, _total: None) as stack:
         arrivals = Arrivals()
         with consuming(stack, arrivals):
@@ -33,7 +33,7 @@ def measure(_folders: dict[Function, Path]) -> Iterator[Figure]:
 
 
 def _wait(posted: Sequence[Posted], arrivals: Arrivals) -> None:
-    """Until all are there, and what comes twice would have come."""
+    """Wait until all have arrived, and long enough for a second copy."""
     deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
     while time.time() < deadline and len(arrivals.times) < len(posted):
         time.sleep(0.25)
@@ -41,14 +41,14 @@ def _wait(posted: Sequence[Posted], arrivals: Arrivals) -> None:
 
 
 def figures(posted: Sequence[Posted], arrivals: Arrivals) -> Iterator[Figure]:
-    """How late each kind arrived; and that each arrived once, and none early."""
+    """Yield how late each kind arrived, and how many messages were early, missing or repeated."""
     lateness = [(schedule.name, arrivals.lateness_ms(schedule)) for schedule in posted]
     for name in dict.fromkeys(name for name, _ in lateness):
         late = [found for kind, found in lateness if kind == name and found is not None]
         if late:
-            note = "SQS delays by whole seconds, so up to 1,000 is in the second"
-            yield judged(_ITEM, f"{name}: late by, ms", late, form=",.0f", note=note)
+            note = "SQS delays by whole seconds: up to 1,000 ms is within the second"
+            yield unbounded(_ITEM, f"{name}: late by, ms", late, form=",.0f", note=note)
     arrived = [found for _, found in lateness if found is not None]
-    yield at_most(_ITEM, "early", sum(found < 0 for found in arrived), 0)
-    yield at_most(_ITEM, "missing", len(posted) - len(arrived), 0)
-    yield at_most(_ITEM, "a second time", sum(len(times) - 1 for times in arrivals.times.values()), 0)
+    yield at_most(_ITEM, "early messages", sum(found < 0 for found in arrived), 0)
+    yield at_most(_ITEM, "missing messages", len(posted) - len(arrived), 0)
+    yield at_most(_ITEM, "repeated messages", sum(len(times) - 1 for times in arrivals.times.values()), 0)

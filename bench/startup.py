@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
-from bench.packages import FAST_TRACK, FUNCTIONS, POST, PYTHON, ROOT, Function, environment
+from bench.deployed import FAST_TRACK, FUNCTIONS, POST, PYTHON, environment
 from bench.processes import BenchError
-from bench.table import Figure, at_most, judged
+from bench.table import Figure, at_most, unbounded
 from tools.processes import Done, run
+from tools.project import ROOT, functions
 
 __all__ = ["Start", "figures", "instructions_in", "make_plain_package", "measure"]
 
@@ -23,65 +25,61 @@ _STARTS = 9
 #: Instructions of a start. The fast track has a second client.
 _MOST = {FAST_TRACK: 1_050e6}
 _MOST_OF_ONE_CLIENT = 1_000e6
-#: Of what a plain package takes.
+#: Of the instructions of a plain package.
 _LARGEST_PART = 0.27
 
 
 class Start(NamedTuple):
-    """What a start took."""
+    """The cost of a start. `instructions` is None without valgrind."""
 
-    #: None where there is no valgrind.
     instructions: int | None
     seconds: Sequence[float]
     memory_bytes: int
 
 
-def measure(folders: dict[Function, Path]) -> Iterator[Figure]:
-    """Start each function from its unpacked zip, and one of each kind from a plain package."""
+def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
+    """Start each function from its unpacked zip, and two from a plain package: with one client and with two."""
     plain = folders[POST].parent / "plain"
     make_plain_package(plain)
-    # The longest first, so that both processors have something to do to the end.
+    # The longest first, so that both processors are busy to the end.
     jobs = [(POST, plain), (FAST_TRACK, plain)] + [(function, folders[function]) for function in FUNCTIONS]
-    with ThreadPoolExecutor(2) as pool:  # instructions are the same whatever else runs
+    with ThreadPoolExecutor(2) as pool:  # the load of the machine does not change instructions
         counts = list(pool.map(lambda job: _instructions(*job), jobs))
     starts = {job: Start(count, *_times_and_memory(*job)) for job, count in zip(jobs, counts, strict=True)}
     for function in FUNCTIONS:
-        like = FAST_TRACK if function is FAST_TRACK else POST
+        like = FAST_TRACK if function == FAST_TRACK else POST
         yield from figures(function, starts[function, folders[function]], starts[like, plain])
 
 
 def make_plain_package(folder: Path) -> None:
-    """What `pip install --target` makes of the same lock, with our sources: nothing left out, no bytecode."""
-    lock = ROOT / "requirements.txt"
+    """Install the same lock with `pip install --target`, and add our sources: nothing left out, no bytecode."""
     command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps", "--no-compile"]
-    command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(lock), "--target", str(folder)]
-    done = run(command)
+    command += ["--only-binary=:all:", "--require-hashes", "--requirement", "requirements.txt", "--target", str(folder)]
+    done = run(command, folder=ROOT)
     if done.status:
-        raise BenchError(f"pip could not make a plain package: {done.errors[-500:]}")
+        raise BenchError(f"pip install --target failed: {done.errors[-500:]}")
     shutil.copytree(ROOT / "src", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def figures(function: Function, start: Start, plain: Start) -> Iterator[Figure]:
-    """Compare with the bounds, and with the plain package."""
-    name = function.name
+def figures(function: str, start: Start, plain: Start) -> Iterator[Figure]:
+    """Yield a start's figures beside the plain package's."""
     if start.instructions is None or plain.instructions is None:
-        text = "not measured: valgrind is not installed"
-        yield Figure(_ITEM, f"{name}: instructions", text, "a figure", is_good=False)
+        text = "not measured: install valgrind"
+        yield Figure(_ITEM, f"{function}: million instructions", text, "a figure", is_good=False)
     else:
         most = _MOST.get(function, _MOST_OF_ONE_CLIENT)
-        yield at_most(_ITEM, f"{name}: million instructions", start.instructions / 1e6, most / 1e6)
+        yield at_most(_ITEM, f"{function}: million instructions", start.instructions / 1e6, most / 1e6)
         part = start.instructions / plain.instructions
-        note = f"plain: {plain.instructions / 1e6:,.0f} million"
-        yield at_most(_ITEM, f"{name}: part of a plain package's", part, _LARGEST_PART, form=".3f", note=note)
-    yield judged(
-        _ITEM, f"{name}: time", [seconds * 1000 for seconds in start.seconds], form=",.0f ms",
-        note=f"plain: {sorted(plain.seconds)[len(plain.seconds) // 2] * 1000:,.0f} ms",
-    )  # fmt: skip
-    memory = f"{start.memory_bytes / 2**20:,.0f} MiB"
-    yield Figure(_ITEM, f"{name}: memory", memory, note=f"plain: {plain.memory_bytes / 2**20:,.0f} MiB")
+        note = f"plain package: {plain.instructions / 1e6:,.0f} million"
+        yield at_most(_ITEM, f"{function}: part of a plain package's", part, _LARGEST_PART, form=".3f", note=note)
+    milliseconds = [seconds * 1000 for seconds in start.seconds]
+    note = f"plain package: {median(plain.seconds) * 1000:,.0f} ms"
+    yield unbounded(_ITEM, f"{function}: time, ms", milliseconds, form=",.0f", note=note)
+    note = f"plain package: {plain.memory_bytes / 2**20:,.0f} MiB"
+    yield Figure(_ITEM, f"{function}: memory, MiB", f"{start.memory_bytes / 2**20:,.0f}", note=note)
 
 
-def _instructions(function: Function, folder: Path) -> int | None:
+def _instructions(function: str, folder: Path) -> int | None:
     if shutil.which("valgrind") is None:
         return None
     done = _start(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], function, folder)
@@ -89,14 +87,14 @@ def _instructions(function: Function, folder: Path) -> int | None:
 
 
 def instructions_in(text: str) -> int:
-    """What callgrind says that it has counted. Raises BenchError if it says nothing of the kind."""
+    """Parse callgrind's count. Raises BenchError if there is none."""
     match = re.search(r"Collected *: *(\d+)", text)
     if match is None:
-        raise BenchError(f"callgrind counted nothing: {text[-500:]}")
+        raise BenchError(f"callgrind printed no count: {text[-500:]}")
     return int(match[1])
 
 
-def _times_and_memory(function: Function, folder: Path) -> tuple[list[float], int]:
+def _times_and_memory(function: str, folder: Path) -> tuple[list[float], int]:
     seconds = []
     for _ in range(_STARTS):
         begun = time.perf_counter()
@@ -105,13 +103,13 @@ def _times_and_memory(function: Function, folder: Path) -> tuple[list[float], in
     return seconds, int(done.output) * 1024
 
 
-def _start(before: Sequence[str], function: Function, folder: Path) -> Done:
+def _start(before: Sequence[str], function: str, folder: Path) -> Done:
     program = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); from {function.package}.main import handler;"
-        # ru_maxrss may be that of the process that started it.
+        f"import sys; sys.path.insert(0, {str(folder)!r}); from {functions()[function].package}.main import handler;"
+        # Not ru_maxrss: it may be the parent's.
         " print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')])"
     )
     done = run([*before, PYTHON, "-I", "-S", "-B", "-c", program], variables=environment())
     if done.status:
-        raise BenchError(f"{function.name} does not start from {folder}: {done.errors[-500:]}")
+        raise BenchError(f"{function} does not start from {folder}: {done.errors[-500:]}")
     return done

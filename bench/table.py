@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-__all__ = ["Figure", "at_least", "at_most", "judged", "spread", "table_of", "verdict"]
+__all__ = ["Figure", "at_least", "at_most", "table_of", "unbounded", "verdict"]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One row. What has a bound decides the exit status; times, and ratios of times, are a person's to judge."""
+    """One row. A figure with a bound decides the exit status; times and their ratios have at most a goal."""
 
     item: str
     name: str
@@ -24,33 +24,23 @@ class Figure:
 
 
 def at_most(item: str, name: str, value: float, bound: float, *, form: str = ",.0f", note: str = "") -> Figure:
-    """A figure that must not be over a bound. `form` is a format of numbers, and may end in a unit."""
-    return Figure(item, name, _text(value, form), f"at most {_text(bound, form)}", value <= bound, note)
+    """Return a figure that must not exceed its bound. `form` formats both numbers."""
+    return Figure(item, name, f"{value:{form}}", f"at most {bound:{form}}", value <= bound, note)
 
 
 def at_least(item: str, name: str, value: float, bound: float, *, form: str = ",.0f", note: str = "") -> Figure:
-    """A figure that must not be under a bound."""
-    return Figure(item, name, _text(value, form), f"at least {_text(bound, form)}", value >= bound, note)
+    """Return a figure that must not fall below its bound. `form` formats both numbers."""
+    return Figure(item, name, f"{value:{form}}", f"at least {bound:{form}}", value >= bound, note)
 
 
-def judged(item: str, name: str, values: Sequence[float], *, form: str, goal: str = "", note: str = "") -> Figure:
-    """A time or a ratio of times that was measured several times: its median and spread, and what is to be reached."""
-    return Figure(item, name, spread(values, form), f"(goal: {goal})" if goal else "", note=note)
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """The median, the least and the most."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{_text(middle, form)} ({_text(low, form)} to {_text(high, form)})"
-
-
-def _text(value: float, form: str) -> str:
-    number, _, unit = form.partition(" ")
-    return f"{value:{number}} {unit}".rstrip()
+def unbounded(item: str, name: str, values: Sequence[float], *, form: str, goal: str = "", note: str = "") -> Figure:
+    """Return a time or a ratio that was measured several times, as its median with the least and the most."""
+    middle, low, high = (f"{of(values):{form}}" for of in (statistics.median, min, max))
+    return Figure(item, name, f"{middle} ({low} to {high})", f"goal: {goal}" if goal else "", note=note)
 
 
 def table_of(figures: Iterable[Figure]) -> Table:
-    """All figures, those out of bounds marked."""
+    """Return a table of all figures by item. Those out of bounds are marked."""
     table = Table(title="What the delayer costs")
     for column in ("figure", "value", "bound", "note"):
         table.add_column(column, overflow="fold")
@@ -66,12 +56,9 @@ def table_of(figures: Iterable[Figure]) -> Table:
     return table
 
 
-def verdict(figures: Sequence[Figure]) -> tuple[bool, str]:
-    """Whether every figure is within its bounds, and what is to be said of that."""
-    bad = [figure for figure in figures if not figure.is_good]
+def verdict(figures: Iterable[Figure]) -> tuple[bool, str]:
+    """Return whether every figure is within its bounds, and the sentence that says so or names the others."""
+    bad = [f"{figure.item}, {figure.name}" for figure in figures if not figure.is_good]
     if bad:
-        return False, "Out of bounds: " + "; ".join(f"{figure.item}, {figure.name}" for figure in bad)
-    return (
-        True,
-        "Every count, size and instruction figure is within its bounds. Times and their ratios are yours to judge.",
-    )
+        return False, f"Out of bounds: {'; '.join(bad)}"
+    return True, "All bounds hold. Times and their ratios have no bounds: judge them yourself."

@@ -1,4 +1,4 @@
-"""Build the Lambda functions' zips, build/dist/<function>.zip. `make package` runs this; `project.py` does the work."""
+"""Build the Lambda functions' zips, build/dist/<function>.zip. `make package` runs this; see `checkout.py`."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ if __name__ == "__main__":
     # Last, so that no file that lies here stands in for a module of Python's or of the toolchain's.
     sys.path += [_folder, os.path.dirname(_folder)]  # noqa: PTH120
     try:
-        from project import main
+        from checkout import main
 
         sys.exit(main())
     except KeyboardInterrupt:

@@ -1,17 +1,16 @@
-# One environment: the delayer, from the packages that make package builds.
+# One environment of the delayer. Everything that it is made of is in modules/delayer.
 
-data "aws_partition" "current" {}
+module "delayer" {
+  source = "./modules/delayer"
 
-locals {
+  # What make package builds. The path is relative, so that a plan is the same on every machine.
+  package_folder = "${path.root}/../build/dist"
+
   permissions_boundary_arn = (
     var.permissions_boundary == null
     ? null
     : "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:policy/${var.permissions_boundary}"
   )
-}
-
-module "delayer" {
-  source = "./modules/delayer"
 
   alarm_topic_arn                 = var.alarm_topic_arn
   alarms                          = var.alarms
@@ -23,9 +22,7 @@ module "delayer" {
   log_retention_days              = var.log_retention_days
   mapping_metrics                 = var.mapping_metrics
   max_lateness_seconds            = var.max_lateness_seconds
-  package_folder                  = "${path.root}/../build/dist"
   parallelization_factor          = var.parallelization_factor
-  permissions_boundary_arn        = local.permissions_boundary_arn
   point_in_time_recovery          = var.point_in_time_recovery
   reserved_concurrency            = var.reserved_concurrency
   shard_count                     = var.shard_count
@@ -34,3 +31,5 @@ module "delayer" {
   sweep_workers                   = var.sweep_workers
   throttling                      = var.throttling
 }
+
+data "aws_partition" "current" {}

@@ -1,8 +1,8 @@
-# An environment's settings. modules/delayer/variables.tf describes and validates them, and holds their defaults: null here
-# means that default.
+# The variables of this root alone. settings.tf has the others: it is a link to the variables of modules/delayer, so that
+# both are declared and validated once, and Terraform reports a wrong value with its line in the environment's file.
 
 variable "account_id" {
-  description = "The AWS account that the environment lives in. Credentials for another are refused."
+  description = "The AWS account of the environment. Terraform refuses credentials for any other."
   type        = string
   nullable    = false
 
@@ -12,67 +12,8 @@ variable "account_id" {
   }
 }
 
-variable "alarm_topic_arn" {
-  type    = string
-  default = null
-}
-
-variable "alarms" {
-  type    = bool
-  default = null
-}
-
-variable "authorization" {
-  type = object({
-    type      = optional(string)
-    issuer    = optional(string)
-    audiences = optional(list(string))
-  })
-  default = null
-}
-
-variable "delayer_period_seconds" {
-  type    = number
-  default = null
-}
-
-variable "deletion_protection" {
-  type    = bool
-  default = null
-}
-
-variable "environment" {
-  type     = string
-  nullable = false
-}
-
-variable "horizon_days" {
-  type    = number
-  default = null
-}
-
-variable "log_retention_days" {
-  type    = number
-  default = null
-}
-
-variable "mapping_metrics" {
-  type    = bool
-  default = null
-}
-
-variable "max_lateness_seconds" {
-  type    = number
-  default = null
-}
-
-variable "parallelization_factor" {
-  type    = number
-  default = null
-}
-
 variable "permissions_boundary" {
-  description = "The IAM policy, by its name in the account, that bounds what the functions' roles may ever do; terraform/bootstrap makes one for each environment. Null bounds nothing."
+  description = "The name of the IAM policy that limits the roles of the functions; terraform/bootstrap creates one per environment. With null there is no limit."
   type        = string
   default     = null
 
@@ -82,11 +23,6 @@ variable "permissions_boundary" {
   }
 }
 
-variable "point_in_time_recovery" {
-  type    = bool
-  default = null
-}
-
 variable "region" {
   description = "The AWS region."
   type        = string
@@ -94,39 +30,11 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
-    error_message = "The region must be an AWS region's name, like eu-west-1."
+    error_message = "The region must be the name of an AWS region, like eu-west-1."
   }
 }
 
-variable "reserved_concurrency" {
-  type    = map(number)
-  default = null
-}
-
-variable "shard_count" {
-  type    = number
-  default = null
-}
-
-variable "shortest_delayer_period_seconds" {
-  type    = number
-  default = null
-}
-
-variable "sweep_paused" {
-  type    = bool
-  default = null
-}
-
-variable "sweep_workers" {
-  type    = number
-  default = null
-}
-
-variable "throttling" {
-  type = object({
-    rate_limit  = optional(number)
-    burst_limit = optional(number)
-  })
-  default = null
+locals {
+  # settings.tf checks the alarm topic against it.
+  region = var.region
 }

@@ -123,7 +123,7 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
     )
     if not _has_home(variables):
         # pip would make a folder called ~ where it stands, and Terraform would end.
-        home = Path(__file__).resolve().parents[1] / "build" / "cache" / "home"
+        home = Path(__file__).resolve().parents[1] / "build" / "work" / "cache" / "home"
         home.mkdir(parents=True, exist_ok=True)
         variables["HOME"] = str(home)
     return variables | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(added or {})

@@ -1,4 +1,4 @@
-"""The project's root, environments and functions: the one list of each."""
+"""The project's folders, environments and functions: the one list of each."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 __all__ = [
+    "CACHE",
     "CONFIGURATION",
     "DIST",
+    "FAST_TRACK",
+    "LOCAL",
+    "PLANS",
+    "POST",
     "ROOT",
+    "SWEEP",
+    "WORK",
+    "CommandError",
     "Function",
-    "ProjectError",
+    "check_environment",
     "deployed_environments",
     "environments",
     "functions",
@@ -24,15 +32,23 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The Terraform root module.
 CONFIGURATION = ROOT / "terraform"
 
-#: Where `make package` puts the functions' zips, and Terraform takes them from.
+#: The functions' zips: `make package` puts them here, and Terraform takes them from here.
 DIST = ROOT / "build" / "dist"
+PLANS = ROOT / "build" / "plans"
+#: Everything that only the commands themselves read.
+WORK = ROOT / "build" / "work"
+#: Downloads and prepared wheels: deleting it costs time and nothing else.
+CACHE = WORK / "cache"
+
+#: The functions by their roles, for whoever means one of them; pyproject.toml declares them by these names.
+FAST_TRACK, POST, SWEEP = "stream-dynamodb-fasttrack_enqueuer", "api-schedule-post", "task-1minute-enqueuer"
 
 #: The environment of the local stack. It has no state in AWS.
 LOCAL = "local"
 
 
-class ProjectError(Exception):
-    """pyproject.toml does not declare the project as it should. The message names the table, in one line."""
+class CommandError(Exception):
+    """A command can't do what it was asked. The message says in one sentence what is wrong and what to do."""
 
 
 class Function(NamedTuple):
@@ -47,35 +63,43 @@ def read_functions(pyproject: str) -> list[Function]:
     """Return the functions that the text of a pyproject.toml declares, sorted by name.
 
     Raises:
-        ProjectError: [tool.delayer.functions] is missing or malformed.
+        CommandError: [tool.delayer.functions] is missing or malformed.
     """
     try:
         table = tomllib.loads(pyproject)["tool"]["delayer"]["functions"]
         return [Function(name, table[name]["package"], sorted(table[name]["services"])) for name in sorted(table)]
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise ProjectError(
+        raise CommandError(
             f"pyproject.toml: [tool.delayer.functions.<function>] must name a package and services ({error!r})"
         ) from error
 
 
 @functools.cache
 def functions() -> dict[str, Function]:
-    """Return this checkout's functions by their plain names. Raises ProjectError."""
+    """Return this checkout's functions by their plain names. Raises CommandError."""
     return {function.name: function for function in read_functions(_pyproject())}
 
 
 @functools.cache
 def deployed_environments() -> tuple[str, ...]:
-    """Return the environments that live in AWS, in the order of promotion. Raises ProjectError."""
+    """Return the environments that live in AWS, in the order of promotion. Raises CommandError."""
     try:
         return tuple(tomllib.loads(_pyproject())["tool"]["delayer"]["environments"])
     except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise ProjectError(f"pyproject.toml: [tool.delayer] must list the environments ({error!r})") from error
+        raise CommandError(f"pyproject.toml: [tool.delayer] must list the environments ({error!r})") from error
 
 
 def environments() -> tuple[str, ...]:
-    """Return all environments, the local one last. Raises ProjectError."""
+    """Return all environments, the local one last. Raises CommandError."""
     return (*deployed_environments(), LOCAL)
+
+
+def check_environment(name: str, among: tuple[str, ...] | None = None) -> None:
+    """Raise CommandError if there is no environment of this name."""
+    known = environments() if among is None else among
+    if name not in known:
+        problem = f"there is no environment {name!r}" if name else "no environment is named"
+        raise CommandError(f"{problem}: give ENV= one of {', '.join(known)}")
 
 
 def _pyproject() -> str:

@@ -1,34 +1,123 @@
-"""What the commands show while they work, and how they end."""
+"""How every command parses its arguments, shows its progress, and ends.
+
+A bare Python can import this: rich is imported only by what draws.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import NoReturn, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NoReturn, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
-from rich.text import Text
-
-from tools.deploy.terraform import TerraformError
 from tools.processes import hear_interrupts
+from tools.project import CommandError
 
-__all__ = ["open_console", "run", "shown_progress"]
+if TYPE_CHECKING:
+    from rich.console import Console
 
-#: Where nobody looks at a terminal, lines are long enough not to be broken.
+__all__ = ["Progress", "end", "open_console", "parse", "run", "shown_progress"]
+
+#: Shows progress: the step, how much of it is done, and of how much (0 if that is not counted).
+type Progress = Callable[[str, int, int], None]
+
+#: The width of output that goes to no terminal: lines are not broken.
 _FILE_WIDTH = 220
 
-#: Where lines are printed, one comes at least so often.
+#: The longest time between two lines of progress where no terminal shows a bar.
 _LINE_SECONDS = 4.0
 
 
+def end(
+    command: str,
+    action: Callable[[], bool | None],
+    *,
+    failures: Sequence[type[Exception]] = (),
+    interrupted: str = "interrupted",
+) -> NoReturn:
+    """Run a command and exit: with 0 if it succeeded, 1 if it failed or returned False, 130 if it was interrupted.
+
+    Args:
+        command: as the user typed it, like `make plan`; every message begins with it.
+        action: does the work.
+        failures: exceptions, besides CommandError and OSError, whose message is all that a user needs.
+        interrupted: the message after Ctrl-C.
+    """
+    hear_interrupts()
+    expected: tuple[type[Exception], ...] = (CommandError, OSError, *failures)
+    try:
+        sys.exit(1 if action() is False else 0)
+    except expected as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"{command}: {interrupted}", file=sys.stderr)
+        sys.exit(130)
+
+
+def run(command: str, action: Callable[[Console], bool | None]) -> NoReturn:
+    """`end` a command that draws on a console and calls AWS."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- a bare Python has no botocore
+
+    end(
+        command,
+        lambda: action(open_console()),
+        failures=(BotoCoreError, ClientError),
+        interrupted="interrupted, and everything it started was ended",
+    )
+
+
+def parse(arguments: Sequence[str], *names: str, switches: Sequence[str] = ()) -> argparse.Namespace:
+    """Return a command's arguments by name; a missing one is empty, as an empty variable of make is."""
+    parser = argparse.ArgumentParser()
+    for name in names:
+        parser.add_argument(name, nargs="?", default="")
+    for switch in switches:
+        parser.add_argument(f"--{switch}", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def open_console() -> Console:
+    """Return the console on the standard output, a terminal only if its lines can be changed once they are printed."""
+    from rich.console import Console  # noqa: PLC0415 -- a bare Python has no rich
+
+    is_changeable = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
+    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else _FILE_WIDTH)
+
+
+@contextlib.contextmanager
+def shown_progress(console: Console) -> Iterator[Progress]:
+    """Show steps as they are reported: in a line that changes, or in lines if the console can't do that."""
+    if not console.is_terminal:
+        with _Lines(console) as lines:
+            yield lines
+        return
+    from rich import progress as bars  # noqa: PLC0415 -- a bare Python has no rich
+
+    columns = (
+        bars.SpinnerColumn(), bars.TextColumn("{task.description}"), bars.BarColumn(),
+        bars.TextColumn("{task.fields[counted]}"), bars.TimeElapsedColumn(),
+    )  # fmt: skip
+    with bars.Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=None, counted="")
+        steps: list[str] = []
+
+        def report(step: str, done: int, total: int) -> None:
+            if [step] != steps:
+                steps[:] = [step]
+                progress.reset(task, description=step)
+            counted = f"{done}/{total}" if total else ""
+            progress.update(task, completed=done, total=total or None, counted=counted)
+
+        yield report
+
+
 class _Lines:
-    """Progress as lines: one for each new step, and then one every few seconds."""
+    """Print progress: a line for each new step, and then one every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -63,51 +152,3 @@ class _Lines:
     def _print(self, line: str) -> None:
         self._printed = time.monotonic()
         self._console.print(line, highlight=False, soft_wrap=True)
-
-
-class _Counted(TextColumn):
-    """How much is done of how much, where that is counted."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.completed:.0f}/{task.total:.0f}" if task.total else "")
-
-
-@contextlib.contextmanager
-def shown_progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show steps as they are reported: a line that changes, or lines where the console is no terminal that can."""
-    if not console.is_terminal:
-        with _Lines(console) as lines:
-            yield lines
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Counted(""), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=None)
-        steps: list[str] = []
-
-        def report(step: str, done: int, total: int) -> None:
-            if [step] != steps:
-                steps[:] = [step]
-                progress.reset(task, description=step)
-            progress.update(task, completed=done, total=total or None)
-
-        yield report
-
-
-def open_console() -> Console:
-    """Return the console on the standard output: a terminal only if its lines can be changed once they are printed."""
-    is_changeable = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else _FILE_WIDTH)
-
-
-def run(command: str, action: Callable[[Console], bool]) -> NoReturn:
-    """Run a command to its exit status: 0 if it answers True, 1 if not or if it failed, 130 if it was interrupted."""
-    hear_interrupts()
-    try:
-        sys.exit(0 if action(open_console()) else 1)
-    except (TerraformError, OSError, BotoCoreError, ClientError) as error:
-        # The others: the embedded AWS was ended by someone else, the disk is full, build/ belongs to another user.
-        print(f"{command}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"{command}: interrupted, and everything it started was ended", file=sys.stderr)
-        sys.exit(130)

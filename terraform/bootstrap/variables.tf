@@ -1,7 +1,7 @@
-# make bootstrap sets all of these but the repository and its ids, from the account's files in terraform/environments/.
+# make bootstrap sets these from the account's files in terraform/environments/, except the repository and its ids.
 
 variable "account_id" {
-  description = "The account that is bootstrapped. Credentials for another are refused."
+  description = "The account to bootstrap. Terraform refuses credentials for any other."
   type        = string
   nullable    = false
 
@@ -12,22 +12,23 @@ variable "account_id" {
 }
 
 variable "environments" {
-  description = "The environments that live in this account, each with its region."
+  description = "The environments of this account, each with its region."
   type        = map(string)
   nullable    = false
 
-  # More would not fit the plan role: all policies of a role have 10,240 characters together.
+  # The inline policies of a role have at most 10,240 characters together. Those of the plan role would exceed them with
+  # more environments.
   validation {
     condition     = length(var.environments) <= 4
-    error_message = "An account can have up to four environments: move the others to an account of their own."
+    error_message = "An account can have up to four environments: move the others to another account."
   }
   validation {
     condition     = length(var.environments) > 0 && alltrue([for name in keys(var.environments) : can(regex("^[a-z][a-z0-9]{1,11}$", name))])
-    error_message = "There must be at least one environment, each named by 2 to 12 lower-case letters and digits, the first a letter."
+    error_message = "There must be at least one environment, and each name must have 2 to 12 lower-case letters and digits and start with a letter."
   }
   validation {
     condition     = alltrue([for region in values(var.environments) : can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", region))])
-    error_message = "Each environment's region must be an AWS region's name, like eu-west-1."
+    error_message = "The region of each environment must be the name of an AWS region, like eu-west-1."
   }
 }
 
@@ -38,7 +39,7 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
-    error_message = "The region must be an AWS region's name, like eu-west-1."
+    error_message = "The region must be the name of an AWS region, like eu-west-1."
   }
 }
 
@@ -47,15 +48,15 @@ variable "repository" {
   type        = string
   nullable    = false
 
-  # No star or question mark among them: IAM would read those as wildcards.
+  # IAM would read a star or a question mark as a wildcard.
   validation {
     condition     = can(regex("^[A-Za-z0-9]([A-Za-z0-9-]{0,37}[A-Za-z0-9])?/[A-Za-z0-9._-]{1,100}$", var.repository))
-    error_message = "The repository must be owner/name, as in its address on GitHub: put yours into terraform/bootstrap/terraform.tfvars."
+    error_message = "The repository must be owner/name, as in its address on GitHub: set yours in terraform/bootstrap/terraform.tfvars."
   }
 }
 
 variable "repository_id" {
-  description = "The repository's number on GitHub, with which tokens of a newer repository name it. Null for a repository that has kept its name since before 15 July 2026."
+  description = "The repository's number on GitHub, which the tokens of newer repositories contain. Null for a repository that has had its name since before 15 July 2026."
   type        = string
   default     = null
 
@@ -65,12 +66,12 @@ variable "repository_id" {
   }
   validation {
     condition     = (var.repository_id == null) == (var.repository_owner_id == null)
-    error_message = "A token names both ids or none: set repository_id and repository_owner_id, or neither."
+    error_message = "A token has both ids or none: set both repository_id and repository_owner_id, or neither."
   }
 }
 
 variable "repository_owner_id" {
-  description = "The number on GitHub of the user or organization that owns the repository; set it if and only if repository_id is set."
+  description = "The number on GitHub of the user or organization that owns the repository. Set it together with repository_id."
   type        = string
   default     = null
 
@@ -81,13 +82,13 @@ variable "repository_owner_id" {
 }
 
 variable "state_bucket" {
-  description = "The name of the bucket for Terraform's states. Bucket names are shared by all accounts."
+  description = "The name of the bucket for Terraform's states. Bucket names are unique across all AWS accounts."
   type        = string
   nullable    = false
 
-  # A dot would break TLS to the bucket's own host name.
+  # With a dot, TLS to the bucket's host name would fail.
   validation {
     condition     = can(regex("^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$", var.state_bucket))
-    error_message = "The state bucket's name must be 3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end."
+    error_message = "The name of the state bucket must have 3 to 63 lower-case letters, digits and hyphens, with no hyphen at either end."
   }
 }

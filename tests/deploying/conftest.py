@@ -138,7 +138,8 @@ def make_clone(root: Path, *, is_older: bool = False) -> Path:
     (root / "build").mkdir()
     for path in [*(ROOT / "build").glob("*.*"), ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / "requirements.txt"]:
         shutil.copy2(path, root / path.relative_to(ROOT))
-    for name in (".venv", "build/cache"):
+    for name in (".venv", "build/work/cache"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).symlink_to(ROOT / name)
     tfvars = root / "terraform" / "bootstrap" / "terraform.tfvars"
     ids = {} if is_older else {"repository_owner_id": OWNER_ID, "repository_id": REPOSITORY_ID}
@@ -154,11 +155,11 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     embedded_aws = folder / "embedded-aws"
     embedded_aws.mkdir()
     (folder / "tokens").mkdir()
-    stack = start_embedded_aws(embedded_aws, {})
+    stack = start_embedded_aws(embedded_aws, {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_iam"})
     try:
         yield Account(stack.endpoint, make_clone(folder / "clone"), folder / "tokens")
     finally:
-        stop(stack)
+        stop(stack.folder)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import time
 
 from tests.deploying.conftest import BUCKET, History
 from tests.support.http_events import body_text, http_event, iam_caller
-from tools.deploy.terraform import terraform_command
+from tools.terraform import terraform_command
 
 ROLE = "delayer-dev-api-schedule-post"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FUNCTIONS", "ROOT", "Checkout", "Result", "make_checkout"]
+__all__ = ["FUNCTIONS", "ROOT", "Checkout", "Result", "assert_refused", "make_checkout", "own_wheels"]
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +39,7 @@ class Checkout(NamedTuple):
     @property
     def cache(self) -> Path:
         """What builds keep for the next one."""
-        return self.root / "build" / "cache"
+        return self.root / "build" / "work" / "cache"
 
     @property
     def lock(self) -> Path:
@@ -104,7 +104,7 @@ class Checkout(NamedTuple):
 
 def make_checkout(root: Path) -> Checkout:
     """A checkout of what is here now, with nothing built. Wheels are shared: they are fetched once."""
-    wheels = ROOT / "build" / "cache" / "wheels"
+    wheels = ROOT / "build" / "work" / "cache" / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     checkout = Checkout(root)
     checkout.cache.mkdir(parents=True)
@@ -113,6 +113,26 @@ def make_checkout(root: Path) -> Checkout:
     (root / "tools").mkdir()
     toolchain = [path.relative_to(ROOT).as_posix() for path in (ROOT / "build").glob("*.py")]
     files = ("pyproject.toml", "requirements.txt", "build/requirements.txt", ".gitattributes", ".gitignore")
-    for name in (*toolchain, *files, "tools/package_inputs.py", "tools/processes.py", "tools/project.py"):
+    for name in (*toolchain, *files, "tools/processes.py", "tools/project.py"):
         shutil.copy2(ROOT / name, root / name)
     return checkout
+
+
+def assert_refused(result: Result, *words: str) -> None:
+    """The build has ended with one line for people that has these words in it."""
+    assert result.status == 1
+    assert len(result.errors.splitlines()) == 1, result.errors
+    for word in words:
+        assert word in result.errors
+
+
+def own_wheels(checkout: Checkout) -> Path:
+    """Give the checkout a folder of wheels that a test may change, and have it build from them."""
+    wheels = checkout.cache / "wheels"
+    shared = wheels.resolve()
+    wheels.unlink()
+    shutil.rmtree(checkout.root / "build" / "dist")
+    wheels.mkdir()
+    for wheel in shared.glob("*.whl"):
+        (wheels / wheel.name).symlink_to(wheel)
+    return wheels

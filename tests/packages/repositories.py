@@ -1,18 +1,13 @@
-"""Repositories around small checkouts, and the notes in them."""
+"""Repositories around small checkouts."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout
-from tools.deploy import package_commits
-from tools.deploy.package_commits import NOTES
 
 __all__ = ["Repository", "make_repository"]
 
@@ -47,32 +42,10 @@ class Repository(NamedTuple):
         with (self.checkout.root / path).open("a", encoding="utf-8") as file:
             file.write(text)
 
-    def noted(self) -> set[str]:
-        """Note the zips as `make plan` does; return the functions whose zips git now knows to be HEAD's."""
-        root = self.checkout.root
-        package_commits.note_checkout(package_commits.Checkout(root), root / "build" / "dist")
-        head = self.git("rev-parse", "HEAD").strip()
-        return {name for name, content in self.checkout.zips().items() if self.commit_of(name, content) == head}
-
-    def commit_of(self, function: str, content: bytes) -> str | None:
-        """Return the commit that a zip is noted of."""
-        sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        return package_commits.commit_of(package_commits.Checkout(self.checkout.root), function, sha256)
-
-    def built_and_noted(self) -> set[str]:
-        """Forget all notes, build, and note."""
-        if self.git("for-each-ref", NOTES):
-            self.git("update-ref", "-d", NOTES)
-        result = self.checkout.build()
-        assert result.status == 0, result.errors
-        return self.noted()
-
 
 def make_repository(built: Checkout, root: Path, folder: str = ".") -> Repository:
     """Copy a built checkout into a folder of a new repository, with the installed tools, and commit it."""
     checkout = built.copy(root / folder)
-    for name in ("packages.py", "package_commits.py"):
-        shutil.copy2(ROOT / "tools" / name, checkout.root / "tools")
     (checkout.root / ".venv").mkdir()
     (checkout.root / ".venv" / "build").symlink_to(ROOT / ".venv" / "build")
     repository = Repository(root, checkout)

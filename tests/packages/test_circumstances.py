@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS, Checkout
-from tests.packages.test_package_command import assert_refused, own_wheels
+from tests.packages.checkouts import FUNCTIONS, Checkout, assert_refused, own_wheels
 
 #: Modules that a folder on PYTHONPATH may hold in the place of Python's and of the toolchain's.
 _STAND_INS = ("boto3", "deflate", "errors", "hashlib", "json", "pathlib", "pip", "tools", "wheels", "zipfile")

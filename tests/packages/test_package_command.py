@@ -12,30 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result
+from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result, assert_refused, own_wheels
 
 _IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
-
-
-def assert_refused(result: Result, *words: str) -> None:
-    """The build has ended with one line for people that has these words in it."""
-    assert result.status == 1
-    assert len(result.errors.splitlines()) == 1, result.errors
-    for word in words:
-        assert word in result.errors
-
-
-def own_wheels(checkout: Checkout) -> Path:
-    """Give the checkout a folder of wheels that a test may change, and have it build from them."""
-    wheels = checkout.cache / "wheels"
-    shared = wheels.resolve()
-    wheels.unlink()
-    shutil.rmtree(checkout.root / "build" / "dist")
-    wheels.mkdir()
-    for wheel in shared.glob("*.whl"):
-        (wheels / wheel.name).symlink_to(wheel)
-    return wheels
 
 
 def edit(path: Path, pattern: str, replacement: str) -> None:
@@ -188,7 +168,7 @@ class TestInterruptions:
         working = checkout.cache / f".unfinished-{os.getpid()}-wheels"
         working.mkdir()
         # A container's processes may have the same number every time.
-        same_number = "import os; os.mkdir(f'build/cache/.unfinished-{os.getpid()}-wheels')"
+        same_number = "import os; os.mkdir(f'build/work/cache/.unfinished-{os.getpid()}-wheels')"
         assert checkout.build(before=same_number).status == 0
         assert list(checkout.root.rglob(".unfinished-*")) == [working]
 

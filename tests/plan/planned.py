@@ -1,6 +1,6 @@
-"""Read a plan: values by address, and what an expression refers to where its value is known only after apply.
+"""Read a plan: values by address, and the references of expressions whose value is known only after the apply.
 
-Addresses are those within the module delayer, which holds all that the root declares.
+Addresses are relative to modules/delayer, whatever the root is.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from typing import Any
 
 from tools.project import functions
 
-#: The functions' plain names by their packages.
+#: The functions' plain names by package, after which their modules are named.
 FUNCTIONS = {function.package: name for name, function in functions().items()}
 
-_MODULE = "module.delayer."
+_DELAYER = "module.delayer."
 
-#: Actions that know no resource, so that a policy can only give them a star, and why none reads or changes a schedule.
+#: Actions that take no resource, so that a policy can only allow them on a star, each with the reason why it reads and
+#: changes no schedule.
 WITHOUT_RESOURCE = {
     "dynamodb:ListStreams": "Lambda finds the table's stream: names of streams, and no record",
     "lambda:CreateEventSourceMapping": "bound to the environment's functions by the condition on lambda:FunctionArn",
@@ -29,29 +30,29 @@ WITHOUT_RESOURCE = {
 }
 
 
-def delayer(plan: Any) -> dict[str, Any]:
-    """The configuration of the module delayer."""
-    return dict(plan.configuration["root_module"]["module_calls"]["delayer"]["module"])
-
-
 def values(plan: Any, address: str) -> dict[str, Any]:
-    """The planned values of the resource at `address`; what is known only after apply is absent or None."""
-    change = plan.resource_changes[_MODULE + address]["change"]
+    """Return the planned values of the resource at `address`. A value known only after the apply is absent or None."""
+    change = plan.resource_changes[_DELAYER + address]["change"]
     assert change["actions"] in (["create"], ["read"]), f"{address}: {change['actions']}"
     return dict(change["after"])
 
 
 def of_type(plan: Any, resource_type: str) -> dict[str, dict[str, Any]]:
-    """The planned values of every resource of a type, by address."""
+    """Return the planned values of every resource of a type, by address."""
     return {
-        address.removeprefix(_MODULE): change["change"]["after"]
+        address.removeprefix(_DELAYER): change["change"]["after"]
         for address, change in plan.resource_changes.items()
         if change["type"] == resource_type
     }
 
 
+def delayer(plan: Any) -> dict[str, Any]:
+    """Return the configuration of modules/delayer."""
+    return dict(plan.configuration["root_module"]["module_calls"]["delayer"]["module"])
+
+
 def expressions(plan: Any, address: str) -> dict[str, Any]:
-    """The configuration of the resource at `address`, with what each argument refers to."""
+    """Return the configuration of the resource at `address`, with the references of each argument."""
     module = delayer(plan)
     *calls, resource = _split(address)
     for call in calls:
@@ -60,17 +61,17 @@ def expressions(plan: Any, address: str) -> dict[str, Any]:
 
 
 def call(plan: Any, module: str) -> dict[str, Any]:
-    """The arguments of a module call, with what each refers to."""
+    """Return the arguments of a module call, with the references of each."""
     return dict(delayer(plan)["module_calls"][module]["expressions"])
 
 
 def references(expression: Any) -> list[str]:
-    """What an expression refers to, most exact first; nothing if it is a constant."""
+    """Return the references of an expression, the most exact first; a constant has none."""
     return list(expression.get("references", []))
 
 
 def statements(plan: Any, address: str) -> list[dict[str, Any]]:
-    """The statements of a policy document: sid, effect, actions, conditions, and what its resources refer to."""
+    """Return the statements of a policy document: sid, effect, actions, conditions, resources and their references."""
     planned = values(plan, address)["statement"]
     configured = expressions(plan, address)["statement"]
     assert len(planned) == len(configured)
@@ -92,5 +93,5 @@ def _split(address: str) -> list[str]:
     rest = address
     while rest.startswith("module."):
         _, name, rest = rest.split(".", 2)
-        calls.append(name.split("[")[0])
+        calls.append(name)
     return [*calls, rest.split("[")[0]]

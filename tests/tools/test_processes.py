@@ -78,7 +78,7 @@ class TestEnvironment:
         else:
             monkeypatch.setenv("HOME", home)
         made = Path(environment()["HOME"])
-        assert made == ROOT / "build" / "cache" / "home"
+        assert made == ROOT / "build" / "work" / "cache" / "home"
         assert made.is_dir()
 
     def test_bare_environment_keeps_the_loaders_path(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""make capacity RATE=1M PEAK=100k SIZE=300: what that many schedules a day need, and what they cost."""
+"""make capacity RATE=1M PEAK=100k SIZE=300: show what that many schedules a day need and cost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rich.console import Console
-
-from tools.capacity.model import CapacityError, Workload, workload
+from tools.capacity.model import CapacityError, workload
 from tools.capacity.report import markdown, tables
-from tools.processes import hear_interrupts
+from tools.terminal import end, open_console, parse
 
 __all__ = ["main", "parse_number"]
 
@@ -19,51 +17,37 @@ _EXAMPLE = "make capacity RATE=1M PEAK=100k SIZE=300"
 _NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([kKmMgG]?)")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
-#: More than anyone has, and still a number that is shown in a line.
+#: Far more than any workload, and still readable in a table.
 _LARGEST = 10**15
 
 
 def parse_number(name: str, text: str) -> Decimal:
-    """A number with or without k, M or G: `100k`, `1.5M`. Raises CapacityError."""
+    """Parse a number with or without k, M or G, such as 100k or 1.5M. Raises CapacityError."""
     match = _NUMBER.fullmatch(text.replace("_", ""))
     number = Decimal(match[1]) * _FACTORS[match[2].lower()] if match else None
     if number is None or number > _LARGEST:
-        said = f"not {text[:40]!r}" if text else "and none is given"
-        raise CapacityError(f"{name} has to be a number like 300, 100k, 1.5M or 2G, {said} ({_EXAMPLE})")
+        problem = f"not {text[:40]!r}" if text else "and is missing"
+        raise CapacityError(f"{name} must be a number like 300, 100k, 1.5M or 2G, {problem} (example: {_EXAMPLE})")
     return number
 
 
 def _whole(name: str, text: str) -> int:
     number = parse_number(name, text)
     if number != int(number):
-        raise CapacityError(f"{name} has to be a whole number, not {text[:40]!r} ({_EXAMPLE})")
+        raise CapacityError(f"{name} must be a whole number, not {text[:40]!r} (example: {_EXAMPLE})")
     return int(number)
 
 
-def _workload(rate: str, peak: str, size: str, ahead: str) -> Workload:
-    return workload(
-        _whole("RATE", rate), _whole("PEAK", peak), _whole("SIZE", size), float(parse_number("AHEAD", ahead or "7"))
-    )
-
-
-def main(arguments: Sequence[str]) -> int:
-    """RATE, PEAK, SIZE and AHEAD, or `--table` for docs/scaling.md's; the exit status."""
-    hear_interrupts()
-    if list(arguments) == ["--table"]:
+def main(arguments: Sequence[str]) -> None:
+    """Print the tables for RATE, PEAK, SIZE and AHEAD, or docs/scaling.md's with --table. Raises CapacityError."""
+    given = parse(arguments, "rate", "peak", "size", "ahead", switches=["table"])
+    if given.table:
         print(markdown(), end="")
-        return 0
-    try:
-        # One that is missing is told like one that is empty.
-        rate, peak, size, ahead = [*arguments, "", "", "", ""][:4]
-        load = _workload(rate, peak, size, ahead)
-    except CapacityError as error:
-        print(f"make capacity: {error}", file=sys.stderr)
-        return 1
-    console = Console()
-    for table in tables(load):
-        console.print(table)
-    return 0
+        return
+    days_ahead = float(parse_number("AHEAD", given.ahead or "7"))
+    load = workload(_whole("RATE", given.rate), _whole("PEAK", given.peak), _whole("SIZE", given.size), days_ahead)
+    open_console().print(*tables(load), sep="\n")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end("make capacity", lambda: main(sys.argv[1:]))

@@ -1,32 +1,30 @@
-"""The prices and limits, each with where it was read: prices.toml and limits.toml beside this file."""
+"""The prices and limits of prices.toml and limits.toml, each with its source."""
 
 from __future__ import annotations
 
-import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Limit", "Price", "Prices", "limits", "prices"]
-
-_HERE = Path(__file__).parent
+__all__ = ["LIMITS", "LOOKED_UP", "PRICES", "REGION", "Limit", "Price"]
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a unit costs in a month: nothing up to `free`, then by `tiers` of units up to which, and dollars each."""
+    """What a unit costs in a month."""
 
     unit: str
-    tiers: tuple[tuple[float, float], ...]
-    #: The page to check it against, and where it was read.
+    #: Up to how many units a month, and the dollars of each. The first tier begins after the `free` units.
+    tiers: Sequence[tuple[float, float]]
+    #: The page to check the price against, and the text it was read in.
     page: str
     read_in: str
     free: float = 0
 
     def dollars(self, units: float) -> float:
-        """What so many units of one month cost."""
+        """Return the dollars that so many units cost in one month."""
         dollars, below = 0.0, self.free
         for up_to, each in self.tiers:
             dollars += max(0.0, min(units, up_to) - below) * each
@@ -35,38 +33,20 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
-class Prices:
-    """All prices, by their names in prices.toml."""
-
-    region: str
-    looked_up: date
-    by_name: Mapping[str, Price]
-
-
-@dataclass(frozen=True, slots=True)
 class Limit:
-    """What AWS allows."""
+    """What AWS allows. `adjustable`: AWS raises it on request."""
 
     value: int
     what: str
-    #: Whether AWS raises it when asked.
     adjustable: bool
     source: str
 
 
-@functools.cache
-def prices() -> Prices:
-    """What prices.toml says."""
-    book = tomllib.loads((_HERE / "prices.toml").read_text(encoding="utf-8"))
-    by_name = {
-        name: Price(**entry | {"tiers": tuple((float(up_to), float(each)) for up_to, each in entry["tiers"])})
-        for name, entry in book["price"].items()
-    }
-    return Prices(book["region"], book["looked_up"], by_name)
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
 
 
-@functools.cache
-def limits() -> Mapping[str, Limit]:
-    """What limits.toml says."""
-    book = tomllib.loads((_HERE / "limits.toml").read_text(encoding="utf-8"))
-    return {name: Limit(**entry) for name, entry in book["limit"].items()}
+_PRICE_BOOK = _read("prices.toml")
+REGION, LOOKED_UP = _PRICE_BOOK["region"], _PRICE_BOOK["looked_up"]
+PRICES = {name: Price(**entry) for name, entry in _PRICE_BOOK["price"].items()}
+LIMITS = {name: Limit(**entry) for name, entry in _read("limits.toml")["limit"].items()}

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from delayer.schedule_table import DELETES_PER_CALL
-from tools.capacity.book import limits, prices
-from tools.capacity.model import (
+from tools.capacity.book import LIMITS, PRICES
+from tools.capacity.declared import (
     BATCH_RECORDS,
     FAST_TRACK_MEMORY_MB,
+    PARALLELIZATION_FACTOR,
+    POST_MEMORY_MB,
+    SWEEP_MEMORY_MB,
+)
+from tools.capacity.model import (
+    CALL_SECONDS,
     ITEM_OVERHEAD_BYTES,
     MINUTE_SECONDS,
     PAGE_BYTES,
-    PARALLELIZATION_FACTOR,
     PEAK_SECONDS,
+    POLL_SECONDS,
     POST_SECONDS,
-    SWEEP_MEMORY_MB,
-    TIMING,
+    SEND_COMPUTING_SECONDS,
     Plan,
     Workload,
     item_bytes,
@@ -29,55 +34,41 @@ from tools.capacity.model import (
     write_units,
 )
 
-__all__ = ["Bill", "Line", "SchedulerBill", "bill", "scheduler_bill"]
+__all__ = ["ALARM_METRICS", "METRICS", "Bill", "Line", "bill", "scheduler_bill", "scheduler_peak_seconds", "total"]
 
 #: A month as AWS's own calculator counts it.
-HOURS_PER_MONTH = 730
-SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
-MINUTES_PER_MONTH = HOURS_PER_MONTH * 60
-DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+_HOURS = 730
+_SECONDS = _HOURS * 3_600
+_MINUTES = _HOURS * 60
+_DAYS = _HOURS / 24
 
-_GB = 2**30
-_KB = 1_024
+_KB, _GB = 1_024, 2**30
+_MB_PER_GB = 1_024
 
 #: An eventually consistent read is half a unit for 4 KB (Amazon DynamoDB developer guide, "Read consistency").
-_READ_BYTES = 4 * _KB
-_READ_UNITS = 0.5
-
-#: SQS counts each begun 64 KB of a request as one (Amazon SQS pricing).
+_READ_BYTES, _READ_UNITS = 4 * _KB, 0.5
+#: SQS counts each started 64 KB of a request as one (Amazon SQS pricing).
 _REQUEST_BYTES = 64 * _KB
-
 #: A consumer's long poll of an empty queue (README, "Consume the queue").
 _LONG_POLL_SECONDS = 20
-
-#: Provisioned capacity is planned to be used by so much, auto scaling's default target.
+#: Provisioned capacity is planned to be used by this share, auto scaling's default target.
 _PROVISIONED_SHARE = 0.7
-
-#: terraform/api_schedule_post.tf, memory_mb.
-POST_MEMORY_MB = 512
-_MB = 1_024  # in a GB
-
 #: Assumed: what the fast track computes for one batch, beside its calls and its records.
 _BATCH_SECONDS = 0.005
 
-#: Bytes that the functions print, measured with prod's names: for a schedule accepted; for a batch of the stream, each
-#: of its send calls and each schedule in them; for a sweep, each of its delete calls and each schedule in them.
+#: Logged bytes, measured with prod's names: for an accepted schedule; for a batch of the stream, each of its send calls
+#: and each schedule in them; for a sweep, each of its delete calls and each schedule in them.
 _POST_LOG = 420
 _BATCH_LOG, _SEND_LOG, _SENT_LOG = 250, 360, 49
 _SWEEP_LOG, _DELETE_LOG, _DELETED_LOG = 550, 160, 42
-
 #: Assumed: Lambda's own two lines for each execution, and a line of the API's access log.
-_PLATFORM_LOG = 600
-_ACCESS_LOG = 400
+_PLATFORM_LOG, _ACCESS_LOG = 600, 400
 
-#: The functions' metrics (README, "What it promises"), and the metrics that alarms watch
-#: (terraform/modules/monitoring/alarms.tf).
-METRICS = 14
-ALARM_METRICS = 22
+#: The metrics that the functions write, and those that alarms watch (terraform/modules/monitoring/alarms.tf).
+METRICS, ALARM_METRICS = 14, 22
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a bill."""
 
     what: str
@@ -86,61 +77,45 @@ class Line:
     dollars: float
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """The delayer's month. The table's reads and writes are paid in one of two ways, the rest in either."""
+class Bill(NamedTuple):
+    """The delayer's month. The table's reads and writes are paid in one of two ways, everything else in either."""
 
-    common: tuple[Line, ...]
-    on_demand: tuple[Line, ...]
-    provisioned: tuple[Line, ...]
+    common: list[Line]
+    on_demand: list[Line]
+    provisioned: list[Line]
 
     @property
     def on_demand_dollars(self) -> float:
-        """All of it, as Terraform declares the table."""
-        return _sum([*self.common, *self.on_demand])
+        """Return the month's sum with the table as Terraform declares it."""
+        return total([*self.common, *self.on_demand])
 
     @property
     def provisioned_dollars(self) -> float:
-        """All of it, if the table were provisioned for its peak all day."""
-        return _sum([*self.common, *self.provisioned])
+        """Return the month's sum if the table were provisioned for its peak all day."""
+        return total([*self.common, *self.provisioned])
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulerBill:
-    """EventBridge Scheduler's month, with a queue as its target and the same consumer."""
-
-    lines: tuple[Line, ...]
-
-    @property
-    def dollars(self) -> float:
-        """All of it."""
-        return _sum(self.lines)
-
-
-def _sum(lines: Iterable[Line]) -> float:
+def total(lines: Iterable[Line]) -> float:
+    """Return the sum of the lines in dollars."""
     return sum(line.dollars for line in lines)
 
 
 def _line(what: str, quantity: float, price: str) -> Line:
-    entry = prices().by_name[price]
-    return Line(what, quantity, entry.unit, entry.dollars(quantity))
+    return Line(what, quantity, PRICES[price].unit, PRICES[price].dollars(quantity))
 
 
-@dataclass(frozen=True, slots=True)
-class _FastTrack:
-    """What the fast track does in a month."""
+class _FastTrack(NamedTuple):
+    """A month of the fast track: batches of the stream, send calls, and messages in a call."""
 
-    inserting: float
-    removing: float
+    batches: float
     sends: float
-    #: Messages of one send.
-    entries: float
+    messages_per_send: float
 
 
 def _batches(records: float, polls: float, stream_shards: int) -> float:
-    """Batches with a record in them, where so many records come in so many polls of each stream shard.
+    """Return the batches that have a record in them, where so many polls of each stream shard find so many records.
 
-    Each poll's records are spread over the lanes by chance; a lane that has got none is not called.
+    Each poll's records are spread over the lanes by chance. A lane without a record is not called.
     """
     in_poll = records / (polls * stream_shards)
     filled = PARALLELIZATION_FACTOR * -math.expm1(-in_poll / PARALLELIZATION_FACTOR)
@@ -150,120 +125,117 @@ def _batches(records: float, polls: float, stream_shards: int) -> float:
 def _fast_track(load: Workload, planned: Plan) -> _FastTrack:
     stream_shards = min(planned.partitions, planned.shards)
     due = MINUTE_SECONDS * load.rate / planned.environments
-    minutes = MINUTES_PER_MONTH * planned.environments
-    # Inserts come all the time, removals for as long as a minute's sweep works.
-    inserting = _batches(due, MINUTE_SECONDS / TIMING.poll_seconds, stream_shards) * minutes
-    polls = max(1, math.ceil(planned.minute_seconds / TIMING.poll_seconds))
+    minutes = _MINUTES * planned.environments
+    # Inserts come all the time, removals only while the minute's sweep works.
+    inserting = _batches(due, MINUTE_SECONDS / POLL_SECONDS, stream_shards) * minutes
+    polls = max(1, math.ceil(planned.minute_seconds / POLL_SECONDS))
     removing = _batches(due, polls, stream_shards) * minutes
     full = messages_per_call(load.size_bytes)
     in_batch = due * minutes / removing
-    # Over full calls, the last call of a batch is on average half full.
+    # The last call of a batch is half full on average.
     sends = removing * max(1.0, in_batch / full + (full - 1) / (2 * full))
-    return _FastTrack(inserting, removing, sends, due * minutes / sends)
+    return _FastTrack(inserting + removing, sends, due * minutes / sends)
 
 
 def _requests(payload_bytes: float) -> int:
     return max(1, math.ceil(payload_bytes / _REQUEST_BYTES))
 
 
-def _consuming(load: Workload, schedules: float) -> float:
-    """The consumer's requests: messages in full tens or what a long poll waits for, deleted one by one."""
+def _queue_lines(load: Workload, schedules: float, sends: float) -> list[Line]:
+    """Return the lines of the send requests and of the consumer's: it receives full batches and deletes one by one.
+
+    They share the free million and the tiers.
+    """
     full = messages_per_call(load.size_bytes)
     received = schedules / full * _requests(full * message_bytes(load.size_bytes))
-    return received + schedules + SECONDS_PER_MONTH / _LONG_POLL_SECONDS
+    consuming = received + schedules + _SECONDS / _LONG_POLL_SECONDS
+    sending = _line("queue: sends", sends, "sqs_request")
+    both = _line("queue: the consumer's receives and deletes", sends + consuming, "sqs_request")
+    return [sending, both._replace(quantity=consuming, dollars=both.dollars - sending.dollars)]
 
 
 def _read_units(load: Workload, planned: Plan) -> float:
-    """Of a minute's queries in one environment."""
+    """Return the read units of a minute's queries in one environment."""
     in_shard = MINUTE_SECONDS * load.rate / planned.environments / planned.shards * item_bytes(load.size_bytes)
     pages = max(1, math.ceil(in_shard / PAGE_BYTES))
     return planned.shards * max(pages, math.ceil(in_shard / _READ_BYTES)) * _READ_UNITS
 
 
-def bill(load: Workload, planned: Plan) -> Bill:
-    """What a month of the delayer costs, with what AWS gives for nothing taken off."""
-    schedules = load.schedules_per_day * DAYS_PER_MONTH
-    units = write_units(load.size_bytes)
-    environments = planned.environments
-    fast = _fast_track(load, planned)
-    sweeps = MINUTES_PER_MONTH * planned.workers * environments
-    deletes = max(schedules / DELETES_PER_CALL, min(schedules, sweeps))
-    executions = schedules + fast.inserting + fast.removing + sweeps
-    sweeping = sweep_seconds(
-        MINUTE_SECONDS * load.rate / environments, load.size_bytes, planned.shards, planned.workers
-    )  # fmt: skip
-    fast_seconds = (
-        (fast.inserting + fast.removing) * _BATCH_SECONDS
-        + fast.sends * TIMING.call_seconds
-        + schedules * TIMING.send_computing_seconds / processors(FAST_TRACK_MEMORY_MB)
+def _function_lines(load: Workload, planned: Plan, schedules: float, fast: _FastTrack) -> list[Line]:
+    due_in_minute = MINUTE_SECONDS * load.rate / planned.environments
+    sweeps = _MINUTES * planned.workers * planned.environments
+    sweeping = sweeps * sweep_seconds(due_in_minute, load.size_bytes, planned.shards, planned.workers)
+    sending = (
+        fast.batches * _BATCH_SECONDS
+        + fast.sends * CALL_SECONDS
+        + schedules * SEND_COMPUTING_SECONDS / processors(FAST_TRACK_MEMORY_MB)
     )
-    gb_seconds = (
-        schedules * POST_SECONDS * POST_MEMORY_MB + sweeps * sweeping * SWEEP_MEMORY_MB
-        + fast_seconds * FAST_TRACK_MEMORY_MB
-    ) / _MB  # fmt: skip
+    mb_seconds = schedules * POST_SECONDS * POST_MEMORY_MB + sweeping * SWEEP_MEMORY_MB + sending * FAST_TRACK_MEMORY_MB
+    executions = schedules + fast.batches + sweeps
+    deletes = max(schedules / DELETES_PER_CALL, min(schedules, sweeps))
     logged = (
         schedules * (_POST_LOG + _SENT_LOG + _DELETED_LOG)
-        + (fast.inserting + fast.removing) * _BATCH_LOG
+        + fast.batches * _BATCH_LOG
         + fast.sends * _SEND_LOG
         + sweeps * _SWEEP_LOG
         + deletes * _DELETE_LOG
         + executions * _PLATFORM_LOG
     )
-    waiting = load.pending * (item_bytes(load.size_bytes) + ITEM_OVERHEAD_BYTES) / _GB
-    read_units = _read_units(load, planned) * environments
-    sends = fast.sends * _requests(fast.entries * message_bytes(load.size_bytes))
-    # What has to be there all day: the even rate, and the peak handed over in its planned time.
-    written = planned.even_write_units * environments + load.peak * units / PEAK_SECONDS
+    return [
+        _line("functions: invocations", executions, "lambda_request"),
+        _line("functions: time", mb_seconds / _MB_PER_GB, "lambda_duration"),
+        _line("functions: logs", logged / _GB, "lambda_logs"),
+        _line("minute's rule", sweeps, "rule_tick"),
+    ]
+
+
+def bill(load: Workload, planned: Plan) -> Bill:
+    """Return what a month of the delayer costs, after AWS's free tier."""
+    schedules = load.schedules_per_day * _DAYS
+    units = write_units(load.size_bytes)
+    environments = planned.environments
+    fast = _fast_track(load, planned)
+    sends = fast.sends * _requests(fast.messages_per_send * message_bytes(load.size_bytes))
+    stored = load.pending * (item_bytes(load.size_bytes) + ITEM_OVERHEAD_BYTES) / _GB
+    polls = _SECONDS / POLL_SECONDS * planned.partitions * environments
+    read = _read_units(load, planned) * environments
+    # Provisioned all day: the even rate, and the peak handed over in its planned time.
+    write_capacity = planned.even_write_units * environments + load.peak * units / PEAK_SECONDS
+    read_capacity = read / MINUTE_SECONDS
     return Bill(
-        common=(
+        common=[
             _line("HTTP API", schedules, "api_request"),
             _line("access log", schedules * _ACCESS_LOG / _GB, "api_logs"),
-            _line("functions: invocations", executions, "lambda_request"),
-            _line("functions: time", gb_seconds, "lambda_duration"),
-            _line("functions: logs", logged / _GB, "lambda_logs"),
-            _line("queue: sends", sends, "sqs_request"),
-            _consumer_line(sends, _consuming(load, schedules)),
-            _line("table: storage", waiting, "dynamodb_storage"),
-            _line("table: recovery", waiting, "dynamodb_recovery"),
-            _line("stream", SECONDS_PER_MONTH / TIMING.poll_seconds * planned.partitions * environments,
-                  "dynamodb_stream_read"),
-            _line("minute's rule", sweeps, "rule_tick"),
+            *_function_lines(load, planned, schedules, fast),
+            *_queue_lines(load, schedules, sends),
+            _line("table: storage", stored, "dynamodb_storage"),
+            _line("table: recovery", stored, "dynamodb_recovery"),
+            _line("stream", polls, "dynamodb_stream_read"),
             _line("metrics", METRICS * environments, "metric"),
             _line("alarms", ALARM_METRICS * environments, "alarm_metric"),
-        ),
-        on_demand=(
+        ],
+        on_demand=[
             _line("table: a put and a delete each", 2 * schedules * units, "dynamodb_write_request"),
-            _line("table: the sweeps' queries", read_units * MINUTES_PER_MONTH, "dynamodb_read_request"),
-        ),
-        provisioned=(
-            _line("table: write capacity", math.ceil(written / _PROVISIONED_SHARE) * HOURS_PER_MONTH,
-                  "dynamodb_write_capacity"),
-            _line("table: read capacity", math.ceil(read_units / MINUTE_SECONDS / _PROVISIONED_SHARE)
-                  * HOURS_PER_MONTH, "dynamodb_read_capacity"),
-        ),
-    )  # fmt: skip
-
-
-def _consumer_line(sends: float, consuming: float) -> Line:
-    """The consumer's part of the queue's requests, whose free million and tiers are those of all of them."""
-    price = prices().by_name["sqs_request"]
-    dollars = price.dollars(sends + consuming) - price.dollars(sends)
-    return Line("queue: the consumer's receives and deletes", consuming, price.unit, dollars)
-
-
-def scheduler_bill(load: Workload) -> SchedulerBill:
-    """What a month of EventBridge Scheduler costs, if it sends to a queue, one message a request."""
-    schedules = load.schedules_per_day * DAYS_PER_MONTH
-    sends = schedules * _requests(message_bytes(load.size_bytes))
-    return SchedulerBill(
-        (
-            _line("invocations", schedules, "scheduler_invocation"),
-            _line("queue: sends", sends, "sqs_request"),
-            _consumer_line(sends, _consuming(load, schedules)),
-        )
+            _line("table: the sweeps' queries", read * _MINUTES, "dynamodb_read_request"),
+        ],
+        provisioned=[
+            _line("table: write capacity", _provisioned(write_capacity) * _HOURS, "dynamodb_write_capacity"),
+            _line("table: read capacity", _provisioned(read_capacity) * _HOURS, "dynamodb_read_capacity"),
+        ],
     )
 
 
+def _provisioned(units_per_second: float) -> int:
+    return math.ceil(units_per_second / _PROVISIONED_SHARE)
+
+
+def scheduler_bill(load: Workload) -> list[Line]:
+    """Return a month of EventBridge Scheduler that sends to a queue, one message a request, with the same consumer."""
+    schedules = load.schedules_per_day * _DAYS
+    sends = schedules * _requests(message_bytes(load.size_bytes))
+    return [_line("invocations", schedules, "scheduler_invocation"), *_queue_lines(load, schedules, sends)]
+
+
 def scheduler_peak_seconds(load: Workload) -> float:
-    """How long Scheduler takes over a peak, by its default quota."""
-    return load.peak / limits()["scheduler_invocations"].value
+    """Return how long Scheduler takes for the peak at its default quota."""
+    return load.peak / LIMITS["scheduler_invocations"].value

@@ -1,19 +1,20 @@
-"""What the calculator shows: one workload as a table for the terminal, and docs/scaling.md's table of many."""
+"""The calculator's output: one workload's tables for the terminal, and docs/scaling.md's table of many workloads."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from typing import NamedTuple
 
 from rich.table import Table
 
-from tools.capacity.book import limits, prices
-from tools.capacity.cost import Line, bill, scheduler_bill, scheduler_peak_seconds
+from tools.capacity.book import LIMITS, LOOKED_UP, REGION
+from tools.capacity.cost import bill, scheduler_bill, scheduler_peak_seconds, total
 from tools.capacity.model import BUDGET_SECONDS, Plan, Use, Workload, plan, uses, workload
 
-__all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "dollars", "markdown", "tables"]
+__all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "MonthlyDollars", "dollars", "markdown", "monthly_dollars", "tables"]
 
-#: docs/scaling.md: schedules a day, due at one instant. The last is a million a second.
+#: docs/scaling.md's workloads: schedules a day, and how many of them are due at one instant. The last is a million a
+#: second.
 DOCUMENTED = (
     (1e3, 100),
     (1e5, 10e3),
@@ -26,14 +27,25 @@ DOCUMENTED = (
 )
 DOCUMENTED_BYTES = 300
 
-_HEADINGS = (
-    "a day", "a second", "peak", "environments", "shards", "workers", "stream shards", "executions", "hit first",
-    "peak in the queue after, s", "on demand, $", "provisioned, $", "Scheduler, $", "Scheduler's peak takes, s",
-)  # fmt: skip
+
+class MonthlyDollars(NamedTuple):
+    """The dollars that the same schedules cost in a month, on either service."""
+
+    delayer: float
+    scheduler: float
+
+
+def monthly_dollars(schedules_per_day: int) -> MonthlyDollars:
+    """Return the month's dollars of the delayer (on demand) and of EventBridge Scheduler, consumers included.
+
+    Both carry the same load, docs/scaling.md's: payloads of 300 bytes, a tenth of the day's schedules due at once.
+    """
+    load = workload(schedules_per_day, max(1, schedules_per_day / 10), DOCUMENTED_BYTES)
+    return MonthlyDollars(bill(load, plan(load)).on_demand_dollars, total(scheduler_bill(load)))
 
 
 def dollars(amount: float) -> str:
-    """For people: cents only where they matter."""
+    """Return an amount for people: cents only where they matter."""
     return f"{amount:,.2f}" if amount < 100 else f"{amount:,.0f}"  # noqa: PLR2004
 
 
@@ -43,126 +55,119 @@ def _number(amount: float) -> str:
 
 def _share(use: Use) -> str:
     if use.share > 1:
-        return f"{use.share:,.1f} times"
+        return f"{use.share:,.1f} times the limit"
     return f"{use.share:.0%}" if use.share >= 0.01 else "under 1%"  # noqa: PLR2004
 
 
 def markdown() -> str:
-    """docs/scaling.md's table."""
+    """Return docs/scaling.md's table."""
     rows = [_row(workload(a_day, peak, DOCUMENTED_BYTES)) for a_day, peak in DOCUMENTED]
-    lines = [_HEADINGS, tuple("---:" for _ in _HEADINGS), *rows]
+    lines = [tuple(rows[0]), tuple("---:" for _ in rows[0]), *(tuple(row.values()) for row in rows)]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def _row(load: Workload) -> tuple[str, ...]:
+def _row(load: Workload) -> dict[str, str]:
     planned = plan(load)
     first = uses(load, planned)[0]
     cost = bill(load, planned)
-    return (
-        _number(load.schedules_per_day),
-        _number(load.rate),
-        _number(load.peak),
-        f"{planned.environments}",
-        f"{planned.shards}",
-        f"{planned.workers}",
-        f"{planned.partitions:,}",
-        f"{planned.concurrency.total:,}",
-        f"{first.what}: {_share(first)}",
-        _number(planned.handover_seconds),
-        dollars(cost.on_demand_dollars),
-        dollars(cost.provisioned_dollars),
-        dollars(scheduler_bill(load).dollars),
-        _number(scheduler_peak_seconds(load)),
-    )
+    return {
+        "schedules per day": _number(load.schedules_per_day),
+        "per second": _number(load.rate),
+        "due at once": _number(load.peak),
+        "environments": f"{planned.environments}",
+        "shards": f"{planned.shards}",
+        "workers": f"{planned.workers}",
+        "stream shards": f"{planned.partitions:,}",
+        "executions": f"{planned.concurrency.total:,}",
+        "first AWS limit (used)": f"{first.what} ({_share(first)})",
+        f"peak handed over in, s (of {BUDGET_SECONDS})": _number(planned.handover_seconds),
+        "on demand, $": dollars(cost.on_demand_dollars),
+        "provisioned, $": dollars(cost.provisioned_dollars),
+        "Scheduler, $": dollars(total(scheduler_bill(load))),
+        "Scheduler's peak takes, s": _number(scheduler_peak_seconds(load)),
+    }
 
 
 def tables(load: Workload) -> list[Table]:
-    """What a workload needs, which limits it meets, and what it costs."""
+    """Return three tables: what a workload needs, how much of each limit it uses, and what it costs."""
     planned = plan(load)
     return [_needs(load, planned), _limits(load, planned), _costs(load, planned)]
 
 
 def _needs(load: Workload, planned: Plan) -> Table:
-    each = "" if planned.environments == 1 else " in each environment"
+    each = "" if planned.environments == 1 else ", in each environment"
     most = planned.concurrency
+    budget = f"of the {BUDGET_SECONDS} s available"
     table = Table(
         title=f"{_number(load.schedules_per_day)} schedules a day, {_number(load.peak)} due at one instant, "
         f"{load.size_bytes:,} bytes each",
         show_header=False,
     )
-    rows = [
-        ("environments", f"{planned.environments:,}"),
-        (f"shard_count{each}", f"{planned.shards:,}"),
-        (f"sweep_workers{each}", f"{planned.workers:,}"),
-        (f"partitions, and so stream shards{each}", f"{planned.partitions:,}, once the table has grown to the load"),
-        (f"executions at once{each}",
-         f"{most.post:,} post, {most.sweep:,} sweep, {most.fast_track:,} stream"),
-        (f"write units a second{each}",
-         f"{_number(planned.even_write_units)} on average, {_number(planned.peak_write_units)} while a sweep deletes"),
-        ("an ordinary minute's sweep takes", f"{planned.minute_seconds:,.1f} s"),
-        ("the peak is in the queue after",
-         f"{planned.handover_seconds:,.1f} s, at least {planned.spare_seconds:,.0f} s before its pointInTime"),
-        ("the same on a new on-demand table",
-         f"{planned.new_table_handover_seconds:,.1f} s of the {BUDGET_SECONDS} there are"),
-    ]  # fmt: skip
-    for row in rows:
-        table.add_row(*row)
+    table.add_row("environments", f"{planned.environments:,}")
+    table.add_row(f"shard_count{each}", f"{planned.shards:,}")
+    table.add_row(f"sweep_workers{each}", f"{planned.workers:,}")
+    table.add_row(f"stream shards{each}", f"{planned.partitions:,} once the table has grown to the load")
+    table.add_row(
+        f"concurrent executions{each}",
+        f"{most.total:,} at most: {most.post:,} post, {most.sweep:,} sweep, {most.fast_track:,} fast track",
+    )
+    table.add_row(
+        f"write units per second{each}",
+        f"{_number(planned.even_write_units)} on average, {_number(planned.peak_write_units)} while a sweep deletes",
+    )
+    table.add_row("sweep of an ordinary minute", f"{planned.minute_seconds:,.1f} s")
+    table.add_row("peak handed to the queue in", f"{planned.handover_seconds:,.1f} s {budget}: none late")
+    new_table_seconds = planned.new_table_handover_seconds
+    verdict = "none late" if new_table_seconds <= BUDGET_SECONDS else "SOME LATE"
+    table.add_row("the same on a new table", f"{new_table_seconds:,.1f} s {budget}: {verdict}")
     return table
 
 
 def _limits(load: Workload, planned: Plan) -> Table:
     table = Table("AWS limit, the first one hit at the top", title="Limits")
-    for heading in ("needed", "allowed", "taken"):
+    for heading in ("needed", "allowed", "used"):
         table.add_column(heading, justify="right")
-    table.add_column("what helps")
-    for is_aside, some in itertools.groupby(uses(load, planned), lambda use: use.is_aside):
+    table.add_column("remedy")
+    for is_aside, group in itertools.groupby(uses(load, planned), lambda use: use.is_aside):
         if is_aside:
             table.add_section()
             table.add_row("aside (see docs/scaling.md)", style="italic")
-        for use in some:
-            style = "bold" if use.share > 1 else None
-            row = (use.what, _number(use.needed), _number(use.limit), _share(use), use.remedy if use.share > 1 else "")
-            table.add_row(*row, style=style)
+        for use in group:
+            is_over = use.share > 1
+            row = (use.what, _number(use.needed), _number(use.limit), _share(use), use.remedy if is_over else "")
+            table.add_row(*row, style="bold" if is_over else None)
     return table
 
 
 def _costs(load: Workload, planned: Plan) -> Table:
     cost, scheduler = bill(load, planned), scheduler_bill(load)
-    book = prices()
-    table = Table("", title=f"Dollars a month, {book.region}, prices of {book.looked_up}")
+    table = Table("", title=f"Dollars a month, {REGION}, prices of {LOOKED_UP}", caption=_beside_scheduler(load))
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     table.add_column("dollars", justify="right")
-
-    def add(lines: Iterable[Line]) -> None:
+    for lines, name, amount in (
+        (cost.common, "", 0.0),
+        (cost.on_demand, "the delayer, on demand", cost.on_demand_dollars),
+        (cost.provisioned, "the delayer, provisioned", cost.provisioned_dollars),
+        (scheduler, "EventBridge Scheduler", total(scheduler)),
+    ):
         for line in lines:
             table.add_row(line.what, _number(line.quantity), line.unit, dollars(line.dollars))
         table.add_section()
-
-    def total(what: str, amount: float) -> None:
-        table.add_row(what, "", "", dollars(amount), style="bold")
-        table.add_section()
-
-    add(cost.common)
-    add(cost.on_demand)
-    total("the delayer, on demand", cost.on_demand_dollars)
-    add(cost.provisioned)
-    total("the delayer, provisioned", cost.provisioned_dollars)
-    add(scheduler.lines)
-    total("EventBridge Scheduler", scheduler.dollars)
-    table.caption = _beside_scheduler(load)
+        if name:
+            table.add_row(name, "", "", dollars(amount), style="bold")
+            table.add_section()
     return table
 
 
 def _beside_scheduler(load: Workload) -> str:
-    book = limits()
-    caps = {
-        "invocations a second": (load.rate, book["scheduler_invocations"].value),
-        "CreateSchedule calls a second": (load.rate, book["scheduler_creations"].value),
-        "schedules waiting": (load.pending, book["scheduler_schedules"].value),
+    needed = {
+        "invocations a second": (load.rate, LIMITS["scheduler_invocations"].value),
+        "CreateSchedule calls a second": (load.rate, LIMITS["scheduler_creations"].value),
+        "waiting schedules": (load.pending, LIMITS["scheduler_schedules"].value),
     }
-    over = [f"{_number(needed)} {what} of {_number(cap)}" for what, (needed, cap) in caps.items() if needed > cap]
-    text = (
-        f"Scheduler promises the minute, and by its quota takes {_number(scheduler_peak_seconds(load))} s over the peak"
+    over = [f"{_number(need)} {what} of {_number(cap)}" for what, (need, cap) in needed.items() if need > cap]
+    return (
+        "Scheduler is accurate to the minute. At its default quota the peak takes "
+        f"{_number(scheduler_peak_seconds(load))} s. Over its quotas: {', '.join(over) or 'nothing'}."
     )
-    return f"{text}; over its quotas: {', '.join(over)}." if over else f"{text}; the rest is within its quotas."

@@ -1,4 +1,4 @@
-"""make ci-drift: plan what is deployed, and keep what that would do. With no change of code it has to be nothing."""
+"""make ci-drift: plan the deployed commit, and keep the changes that the plan would make. There must be none."""
 
 from __future__ import annotations
 
@@ -7,48 +7,43 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tools.deploy import plan as deploy
-from tools.deploy.terraform import TerraformError
-from tools.processes import hear_interrupts
-from tools.project import ROOT
+from tools.deploy.plan import plan, read_plan
+from tools.deploy.tfvars import check_environment
+from tools.project import PLANS
+from tools.terminal import end
 
 __all__ = ["drift_of", "write_drift"]
 
 
-def drift_of(plan: Mapping[str, Any]) -> list[str]:
-    """What a plan (`terraform show -json`) would do, a line for each resource and output, in Markdown."""
+def drift_of(planned: Mapping[str, Any]) -> list[str]:
+    """Return a line of Markdown for each resource and output that a plan (`terraform show -json`) would change."""
     changes = [
         (change["address"], change["change"]["actions"])
-        for change in plan.get("resource_changes", [])
+        for change in planned.get("resource_changes", [])
         if change["mode"] == "managed"
     ]
-    changes += [(f"output.{name}", change["actions"]) for name, change in plan.get("output_changes", {}).items()]
+    changes += [(f"output.{name}", change["actions"]) for name, change in planned.get("output_changes", {}).items()]
     return [f"{' and '.join(actions)} `{address}`" for address, actions in changes if actions != ["no-op"]]
 
 
 def write_drift(environment: str) -> None:
-    """Plan an environment and write its drift as JSON to build/plans/drift/. Raises TerraformError, and writes none."""
-    path = ROOT / "build" / "plans" / "drift" / f"{environment}.json"
+    """Plan an environment and write its drift as JSON to build/plans/drift/. Raises CommandError, and writes none."""
+    path = PLANS / "drift" / f"{environment}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    deploy.plan(environment, is_offline=False)
-    path.write_text(json.dumps(drift_of(deploy.read_plan(environment, is_offline=False))), encoding="utf-8")
+    plan(environment)
+    path.write_text(json.dumps(drift_of(read_plan(environment))), encoding="utf-8")
 
 
-def main(environment: str) -> int:
-    """The command line: an environment; returns the exit status."""
-    hear_interrupts()
-    try:
-        deploy.check_environment(environment)
+def main(environment: str) -> None:
+    """Run `make ci-drift`: an environment. Exits."""
+
+    def action() -> None:
+        check_environment(environment)
         write_drift(environment)
-    except (TerraformError, OSError) as error:
-        print(f"make ci-drift: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make ci-drift: interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    end("make ci-drift", action)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.processes import hear_interrupts, run
-from tools.project import ROOT, deployed_environments
+from tools.processes import run
+from tools.project import PLANS, CommandError, deployed_environments
+from tools.terminal import end
 
 __all__ = [
-    "GitHubError",
     "Run",
     "deployed_commit",
     "download",
@@ -27,7 +27,6 @@ __all__ = [
     "reviewed_run",
 ]
 
-PLANS = ROOT / "build" / "plans"
 _REVIEWED = PLANS / "reviewed"
 
 #: What comments and issues of the workflows begin with, so that there is one of each, which is found again.
@@ -37,10 +36,6 @@ _AUTHOR = "github-actions[bot]"
 
 #: GitHub takes 65,536 characters; what is around the reviews is far less than the rest.
 _MAX_BODY = 60_000
-
-
-class GitHubError(Exception):
-    """GitHub could not be asked, or said no. The message is for the person who reads the job's log."""
 
 
 class Run(NamedTuple):
@@ -53,13 +48,13 @@ class Run(NamedTuple):
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Run:
-        """The run that GitHub says this job is in. Raises GitHubError."""
+        """The run that GitHub says this job is in. Raises CommandError."""
         try:
             repository, number = variables["GITHUB_REPOSITORY"], variables["GITHUB_RUN_ID"]
             url = f"{variables['GITHUB_SERVER_URL']}/{repository}/actions/runs/{number}"
             return cls(repository, number, variables["GITHUB_SHA"], url)
         except KeyError as error:
-            raise GitHubError(f"this is for the workflows: {error} is not set") from error
+            raise CommandError(f"this is for the workflows: {error} is not set") from error
 
 
 # The review of a pull request.
@@ -81,7 +76,7 @@ def review_body(reviews: Mapping[str, str | None], run: Run) -> str:
 
 
 def put_comment(run: Run, pull_request: str, body: str) -> None:
-    """Write the one comment of the reviews, or write it anew. Raises GitHubError."""
+    """Write the one comment of the reviews, or write it anew. Raises CommandError."""
     comments = _pages(f"repos/{run.repository}/issues/{pull_request}/comments")
     for comment in comments:
         if _is_ours(comment, _REVIEW_MARK):
@@ -94,14 +89,14 @@ def put_comment(run: Run, pull_request: str, body: str) -> None:
 
 
 def reviewed_run(run: Run) -> int:
-    """The run of plan.yml that planned what was merged as this run's commit. Raises GitHubError if there is none.
+    """The run of plan.yml that planned what was merged as this run's commit. Raises CommandError if there is none.
 
     It is a run for the merged pull request's last commit: what made its plan is what was reviewed.
     """
     pulls = _gh_api("GET", f"repos/{run.repository}/commits/{run.commit}/pulls")
     merged = [pull for pull in pulls if pull["merged_at"] and pull["merge_commit_sha"] == run.commit]
     if not merged:
-        raise GitHubError(
+        raise CommandError(
             f"{run.commit[:12]} was not merged by a pull request, so nobody has reviewed its plan: plan, review and "
             "apply it from a shell, or revert it and open one"
         )
@@ -112,12 +107,12 @@ def reviewed_run(run: Run) -> int:
     last = max(of_ours, key=lambda each: int(each["id"]), default=None)
     if last is None or last["conclusion"] != "success":
         said = "was never planned" if last is None else f"has a plan whose check ended as {last['conclusion']}"
-        raise GitHubError(f"pull request {number} {said}: nothing is applied that was not reviewed and found harmless")
+        raise CommandError(f"pull request {number} {said}: nothing is applied that was not reviewed and found harmless")
     return int(last["id"])
 
 
 def deployed_commit(run: Run, environment: str) -> str | None:
-    """The commit that the workflow applied last, and with success; None if there was none. Raises GitHubError."""
+    """The commit that the workflow applied last, and with success; None if there was none. Raises CommandError."""
     query = {"environment": environment, "per_page": "100"}
     for deployment in _gh_api("GET", f"repos/{run.repository}/deployments", query):
         statuses = _gh_api(
@@ -132,7 +127,7 @@ def deployed_commit(run: Run, environment: str) -> str | None:
 def download(run: Run, from_run: int | str, folders: Mapping[str, Path]) -> list[str]:
     """Get a run's artifacts, each by its name into a folder; answers the names of those that there are.
 
-    Raises GitHubError.
+    Raises CommandError.
     """
     listed = _gh_api("GET", f"repos/{run.repository}/actions/runs/{from_run}/artifacts", {"per_page": "100"})
     there = [artifact["name"] for artifact in listed["artifacts"] if not artifact["expired"]]
@@ -167,7 +162,7 @@ def drift_body(drift: Mapping[str, Sequence[str] | None], run: Run) -> str:
 
 
 def put_drift_issue(run: Run, drift: Mapping[str, Sequence[str] | None]) -> bool:
-    """Open, update or close the one issue of drift; answers whether there is any. Raises GitHubError."""
+    """Open, update or close the one issue of drift; answers whether there is any. Raises CommandError."""
     issues = _pages(f"repos/{run.repository}/issues", {"state": "open", "creator": _AUTHOR})
     issue = next((each for each in issues if "pull_request" not in each and _is_ours(each, _DRIFT_MARK)), None)
     path = f"repos/{run.repository}/issues"
@@ -209,9 +204,9 @@ def _gh(*arguments: str, said: str | None = None) -> str:
     try:
         done = run(["gh", *arguments], said=said)
     except FileNotFoundError as error:
-        raise GitHubError("there is no gh program on PATH: the workflows' machines have one") from error
+        raise CommandError("there is no gh program on PATH: the workflows' machines have one") from error
     if done.status:
-        raise GitHubError(f"gh {' '.join(arguments[:4])} failed: {done.errors.strip()}")
+        raise CommandError(f"gh {' '.join(arguments[:4])} failed: {done.errors.strip()}")
     return done.output
 
 
@@ -231,7 +226,7 @@ def fetch(run: Run, environment: str) -> bool:
     """Get the reviewed plan of what was merged."""
     planned_by = reviewed_run(run)
     if not download(run, planned_by, {f"plan-{environment}": _REVIEWED / environment}):
-        raise GitHubError(
+        raise CommandError(
             f"the reviewed plan of {environment} is gone from run {planned_by}, for artifacts are kept for some weeks: "
             "open a pull request, so that it is planned and reviewed anew"
         )
@@ -262,19 +257,14 @@ def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def main(arguments: list[str]) -> int:
-    """The command line: a command, and for some an environment; returns the exit status."""
-    hear_interrupts()
+def main(arguments: list[str]) -> None:
+    """Run `make ci-<command>`: a command, and for some an environment. Exits."""
     command, *rest = arguments
     commands: dict[str, Callable[..., bool]] = {
         "comment": comment, "deployed": deployed, "fetch": fetch, "issue": issue,
     }  # fmt: skip
-    try:
-        return 0 if commands[command](Run.from_environment(os.environ), *rest) else 1
-    except (GitHubError, OSError) as error:
-        print(f"make ci-{command}: {error}", file=sys.stderr)
-        return 1
+    end(f"make ci-{command}", lambda: commands[command](Run.from_environment(os.environ), *rest))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

@@ -16,23 +16,20 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import BadZipFile, ZipFile
 
-from tools.deploy import plan as deploy
-from tools.deploy.package_commits import Checkout, note_checkout
-from tools.deploy.terraform import TerraformError
-from tools.processes import git, hear_interrupts
-from tools.project import ROOT
-from tools.review.__main__ import accepted_file
-from tools.review.__main__ import main as review
-from tools.review.accepted import judge, read_accepted
-from tools.review.dangers import find_dangers
+from tools.deploy.apply import apply as apply_plan
+from tools.deploy.plan import digest_path, plan, plan_path, read_plan, read_state, review_path
+from tools.deploy.tfvars import check_environment
+from tools.processes import git
+from tools.project import DIST, PLANS, ROOT, CommandError
 from tools.review.plan import PlanError, plan_from
+from tools.review.review import accepted_file, judge_plan, print_page, review_environment
+from tools.terminal import end
 
 __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
 
-#: Here the workflows find a folder for each environment: the plan, the review, the packages and the commit.
-FOLDER = ROOT / "build" / "plans" / "reviewed"
+#: The workflows' folders, one for each environment: the plan, its review, the packages and the commit.
+FOLDER = PLANS / "reviewed"
 
-_DIST = ROOT / "build" / "dist"
 #: git's name for the project's own folder as HEAD has it, wherever in the repository it is.
 _TREE = "HEAD:./"
 
@@ -47,43 +44,41 @@ class State(NamedTuple):
 
 
 def pack(environment: str) -> None:
-    """Put an environment's plan, its review, the packages and the commit into one folder. Raises TerraformError."""
-    plan, review, changes = _paths(environment)
-    for path, command in ((plan, "plan"), (review, "review"), (changes, "review")):
+    """Put an environment's plan, its review, the packages and the commit into one folder. Raises CommandError."""
+    planned, review, changes = _paths(environment)
+    for path, command in ((planned, "plan"), (review, "review"), (changes, "review")):
         if not path.exists():
-            raise TerraformError(f"there is no {path.relative_to(ROOT)}: make {command} ENV={environment} has failed")
+            raise CommandError(f"there is no {path.relative_to(ROOT)}: make {command} ENV={environment} has failed")
     folder = FOLDER / environment
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    shutil.copyfile(plan, folder / _PLAN)
+    shutil.copyfile(planned, folder / _PLAN)
     shutil.copyfile(review, folder / _REVIEW)
     shutil.copyfile(changes, folder / _CHANGES)
-    for package in _DIST.glob("*.zip"):
+    for package in DIST.glob("*.zip"):
         shutil.copyfile(package, folder / package.name)
     names = {"commit": _git("HEAD"), "tree": _git(_TREE)}
     (folder / _COMMIT).write_text(json.dumps(names), encoding="utf-8")
 
 
 def apply(environment: str) -> None:
-    """Apply the reviewed plan, or one whose review says the same. Raises TerraformError, and applies nothing then."""
+    """Apply the reviewed plan, or one whose review says the same. Raises CommandError, and applies nothing then."""
     folder = FOLDER / environment
     if not (folder / _PLAN).exists():
-        raise TerraformError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
-    reason = reason_to_plan_again(folder, _git(_TREE), _DIST, current_state(environment))
-    plan = deploy.plan_path(environment, is_offline=False)
+        raise CommandError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
+    reason = reason_to_plan_again(folder, _git(_TREE), DIST, current_state(environment))
+    path = plan_path(environment)
     if reason is None:
         print(f"The reviewed plan of {environment} is still true.", flush=True)
-        plan.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / _PLAN, plan)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / _PLAN, path)
         _check_acceptances(environment)
     else:
         reviewed = [(folder / name).read_text(encoding="utf-8") for name in (_REVIEW, _CHANGES)]
         print(f"{environment} is planned again, for {reason}.", flush=True)
-        # As make plan does: else the page would compare the files of this checkout, and say so.
-        note_checkout(Checkout(ROOT), _DIST)
-        deploy.plan(environment, is_offline=False)
+        plan(environment)
         _compare_reviews(environment, *reviewed)
-    deploy.apply(environment, is_offline=False)
+    apply_plan(environment)
 
 
 def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) -> str | None:
@@ -114,86 +109,74 @@ def planned_state(plan: Path) -> State:
 
 
 def current_state(environment: str) -> State:
-    """The state that an environment has now. Raises TerraformError."""
-    state = deploy.read_state(environment)
+    """The state that an environment has now. Raises CommandError."""
+    state = read_state(environment)
     return State("", 0) if state is None else State(state["lineage"], state["serial"])
 
 
 def _check_acceptances(environment: str) -> None:
-    """Raise TerraformError if a danger of the plan was accepted until a day that is over."""
-    plan = plan_from(deploy.read_plan(environment, is_offline=False), "the reviewed plan")
-    shown, today = accepted_file(environment), datetime.now(UTC).date()
-    judgement = judge(find_dangers(plan), read_accepted(ROOT / shown, shown, today), today)
+    """Raise CommandError if a danger of the plan was accepted until a day that is over."""
+    reviewed = plan_from(read_plan(environment), "the reviewed plan")
+    judgement = judge_plan(reviewed, ROOT, datetime.now(UTC).date())
     stopping = {(danger.id, danger.address) for danger in judgement.dangers}
     for entry in judgement.expired:
         if (entry.danger, entry.address) in stopping:
-            deploy.plan_path(environment, is_offline=False).unlink()
-            raise TerraformError(
+            plan_path(environment).unlink()
+            raise CommandError(
                 f"{entry.danger} at {entry.address} was accepted until {entry.expires}, which is over, and nothing was "
-                f"applied: renew its entry in {shown} by a pull request, if the danger is still meant"
+                f"applied: if the danger is still meant, renew its entry in {accepted_file(environment)} by a pull "
+                "request"
             )
 
 
 def _compare_reviews(environment: str, page: str, changes: str) -> None:
-    plan, *now = _paths(environment)
-    for path in now:
-        path.unlink(missing_ok=True)
-    # Its exit status says whether there is danger, and so does its text.
-    review(["--environment", environment])
-    new_page, new_changes = (path.read_text(encoding="utf-8") if path.exists() else "" for path in now)
+    planned, _, digest = _paths(environment)
+    try:
+        new_page, _ = review_environment(environment, datetime.now(UTC).date())
+    except (OSError, PlanError, CommandError):
+        planned.unlink(missing_ok=True)
+        raise
+    print_page(new_page)
+    new_changes = digest.read_text(encoding="utf-8")
     if (new_page, new_changes) == (page, changes):
         print("It says what was reviewed.", flush=True)
         return
-    plan.unlink(missing_ok=True)
+    planned.unlink(missing_ok=True)
     if new_page == page:
         difference = "Its page is the same, but values that the page cuts or hides are not."
     else:
         difference = "\n".join(
             difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
         )
-    raise TerraformError(
+    raise CommandError(
         f"the plan of {environment} is not what was reviewed, and nothing was applied. Open a pull request, so that it "
         f"is reviewed anew.\n{difference}"
     )
 
 
 def _paths(environment: str) -> tuple[Path, Path, Path]:
-    """Where an environment's plan, its page, and the digest of its changes are."""
-    return (
-        deploy.plan_path(environment, is_offline=False),
-        deploy.review_path(environment, is_offline=False),
-        deploy.digest_path(environment, is_offline=False),
-    )
+    """Return the files of an environment's plan, its review page, and the digest of its changes."""
+    return plan_path(environment), review_path(environment), digest_path(environment)
 
 
 def _git(revision: str) -> str:
     done = git(ROOT, "rev-parse", revision)
     if done.status:
-        raise TerraformError(f"git knows no {revision}: {done.errors.strip()}")
+        raise CommandError(f"git knows no {revision}: {done.errors.strip()}")
     return done.output.strip()
 
 
-def main(arguments: list[str]) -> int:
-    """The command line: pack or apply, and an environment."""
-    hear_interrupts()
+def main(arguments: list[str]) -> None:
+    """Run `make ci-pack` or `make ci-apply`: the action, and an environment. Exits."""
+    action, environment = arguments
     actions = {"pack": pack, "apply": apply}
-    match arguments:
-        case ["pack" | "apply" as action, environment]:
-            pass
-        case _:
-            print("tools.ci.reviewed_plan: say pack or apply, and an environment", file=sys.stderr)
-            return 1
-    try:
-        deploy.check_environment(environment)
+
+    def act() -> None:
+        check_environment(environment)
         actions[action](environment)
-    except (PlanError, TerraformError, OSError) as error:
-        print(f"make ci-{action}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"make ci-{action}: interrupted", file=sys.stderr)
-        return 130
-    return 0
+
+    end(f"make ci-{action}", act, failures=(PlanError,))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

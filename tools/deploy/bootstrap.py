@@ -1,19 +1,18 @@
-"""make bootstrap: once for each AWS account, what has to be there before its environments: terraform/bootstrap/.
+"""make bootstrap: prepare an AWS account for its environments, by terraform/bootstrap/.
 
-The repository and its ids are in terraform/bootstrap/terraform.tfvars. All else follows from the files of the named
-environment in terraform/environments/, and of the others in the same account.
+The repository and its ids are set in terraform/bootstrap/terraform.tfvars. All else follows from the files of the
+named environment in terraform/environments/, and of the others in the same account.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
 
-from tools.deploy.terraform import NoStateBucketError, TerraformError, Workspace, process_variables, setting
-from tools.processes import hear_interrupts
-from tools.project import CONFIGURATION, ROOT, environments
+from tools.project import CONFIGURATION, WORK, CommandError, check_environment, deployed_environments
+from tools.terminal import end, parse
+from tools.terraform import NoStateBucketError, Workspace, process_variables, setting
 
 __all__ = ["Account", "account_of", "bootstrap"]
 
@@ -34,11 +33,9 @@ class Account:
 
 
 def account_of(environment: str) -> Account:
-    """The account that an environment lives in, with all that live there. Raises TerraformError."""
-    deployed = [each for each in environments() if each != "local"]
-    if environment not in deployed:
-        said = f"there is no account for environment {environment!r}" if environment else "no environment is named"
-        raise TerraformError(f"{said}: give ENV= one of {', '.join(deployed)}")
+    """Return the account that an environment lives in, with all environments of that account. Raises CommandError."""
+    deployed = deployed_environments()
+    check_environment(environment, deployed)
     account_id = setting(f"environments/{environment}.tfvars", "account_id")
     together = [each for each in deployed if setting(f"environments/{each}.tfvars", "account_id") == account_id]
     places = {
@@ -46,9 +43,9 @@ def account_of(environment: str) -> Account:
         for each in together
     }
     if len(set(places.values())) > 1:
-        raise TerraformError(
+        raise CommandError(
             f"{' and '.join(together)} live in one account, {account_id}, and keep their states in one bucket: their "
-            f"files terraform/environments/*.s3.tfbackend have to name the same bucket and region"
+            f"files terraform/environments/*.s3.tfbackend must name the same bucket and region"
         )
     bucket, region = places[environment]
     return Account(
@@ -57,12 +54,12 @@ def account_of(environment: str) -> Account:
 
 
 def bootstrap(environment: str) -> None:
-    """Show what would be made or changed in the environment's account, ask, and do it. Raises TerraformError."""
+    """Show the changes to the environment's account, ask, and apply them. Raises CommandError."""
     account = account_of(environment)
     workspace = _workspace(environment, account)
     override, state = workspace.folder / "local_override.tf", workspace.folder / "terraform.tfstate"
     override.unlink(missing_ok=True)
-    # A state in a file is one of a first run that did not come to its end.
+    # A state in a file is left by a first run that was interrupted.
     is_first = state.exists() or not _has_bucket(workspace)
     if is_first:
         override.write_text(_LOCAL_STATE)
@@ -74,13 +71,13 @@ def bootstrap(environment: str) -> None:
         for path in workspace.folder.glob("terraform.tfstate*"):
             path.unlink()
     print(
-        f"\nThe account {account.account_id} is ready for {' and '.join(account.environments)}. The state of what was "
-        f"made here is s3://{account.bucket}/{_STATE_KEY}.\nNext: make plan ENV={environment}"
+        f"\nThe account {account.account_id} is ready for {' and '.join(account.environments)}. The state of these "
+        f"resources is s3://{account.bucket}/{_STATE_KEY}.\nNext: make plan ENV={environment}"
     )
 
 
 def _workspace(environment: str, account: Account) -> Workspace:
-    folder = ROOT / "build" / "work" / f"bootstrap-{account.account_id}"
+    folder = WORK / f"bootstrap-{account.account_id}"
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_symlink():
@@ -113,21 +110,14 @@ def _has_bucket(workspace: Workspace) -> bool:
     return True
 
 
-def main(arguments: list[str]) -> int:
-    """The command line: an environment."""
-    hear_interrupts()
-    parser = argparse.ArgumentParser(prog="bootstrap", description=__doc__)
-    parser.add_argument("environment", nargs="?", default="")
-    try:
-        bootstrap(parser.parse_args(arguments).environment)
-    except (TerraformError, OSError) as error:
-        print(f"make bootstrap: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make bootstrap: interrupted; run it again to go on", file=sys.stderr)
-        return 130
-    return 0
+def main(arguments: list[str]) -> None:
+    """Run `make bootstrap`: an environment. Exits."""
+    end(
+        "make bootstrap",
+        lambda: bootstrap(parse(arguments, "environment").environment),
+        interrupted="interrupted; run it again to go on",
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

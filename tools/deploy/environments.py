@@ -1,13 +1,14 @@
-"""make environments: every variable whose value differs between the deployed environments, each with its reason.
+"""make environments: show the variables whose values differ between the deployed environments, each with its reason.
 
-Values are what Terraform makes of an environment's file and the defaults. A reason is the comment above a variable in
-the file; it holds for what follows, up to the next blank line or comment.
+Terraform evaluates each environment's file with the defaults. A reason is the comment above a variable in the file; it
+holds for the lines below it, up to the next blank line or comment.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,27 +20,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from tools import terminal
-from tools.deploy.terraform import TerraformError, plain_text, terraform_command
-from tools.deploy.tfvars import check_files, check_version, declared_variables
+from tools.deploy.tfvars import check_files, check_version, declared_variables, variable_files
 from tools.processes import run
-from tools.project import CONFIGURATION, deployed_environments
+from tools.project import CONFIGURATION, CommandError, deployed_environments
+from tools.terraform import plain_text, terraform_command
 
 __all__ = ["Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
 
-#: What tells one environment from another, and differs by its meaning.
+#: Differs by definition.
 _NAME = "environment"
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A variable's value in an environment, as JSON text, and why. The reason is None where the default is in force."""
+    """A variable's value in an environment, as JSON text, and its reason, which is None for a default."""
 
     value: str
     reason: str | None
 
 
 def read_reasons(tfvars: str) -> dict[str, str]:
-    """The comment of every variable that a tfvars file sets, or "" where it has none."""
+    """Return the comment of every variable that a tfvars file sets; "" if it has none."""
     reasons: dict[str, str] = {}
     comment: list[str] = []
     is_in_comment = False
@@ -55,20 +56,20 @@ def read_reasons(tfvars: str) -> dict[str, str]:
 
 
 def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[str, Any]:
-    """The value of every variable in an environment, its type's and its own default applied. Raises TerraformError."""
+    """Return the value of every variable in an environment, defaults applied. Raises CommandError."""
     names = declared_variables(configuration)
     # A folder with nothing but the variables needs no provider, no state and no network.
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "variables.tf").write_text(_declarations(configuration), encoding="utf-8")
-        # Of the module's own, and no setting.
-        command = [*terraform_command(), f"-chdir={folder}", "console", "-var=package_folder="]
+        for path in variable_files(configuration):
+            shutil.copy(path, folder)
+        command = [*terraform_command(), f"-chdir={folder}", "console"]
         done = run(
             [*command, f"-var-file={configuration / 'environments' / f'{environment}.tfvars'}"],
             said=f"jsonencode({{{', '.join(f'{name} = var.{name}' for name in names)}}})\n",
         )
-    # The console reports a value that a variable refuses, and goes on.
+    # The console reports a refused value and goes on.
     if done.status or "Error: " in done.errors:
-        raise TerraformError(
+        raise CommandError(
             f"terraform can't evaluate terraform/environments/{environment}.tfvars:\n{plain_text(done.errors)}"
         )
     # The console quotes a text as a Terraform expression: JSON's escapes, and two of its own.
@@ -77,24 +78,15 @@ def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[s
     return values
 
 
-def _declarations(configuration: Path) -> str:
-    """Return the module's variables, which have the defaults, and those that only the root has."""
-    module = (configuration / "modules" / "delayer" / "variables.tf").read_text(encoding="utf-8")
-    root = (configuration / "variables.tf").read_text(encoding="utf-8")
-    blocks = re.findall(r'^variable "(\w+)" \{$(.*?)^\}$', root, re.MULTILINE | re.DOTALL)
-    own = [f'variable "{name}" {{{body}}}\n' for name, body in blocks if f'variable "{name}"' not in module]
-    return "\n".join([module, *own])
-
-
 def compare(
     values: Mapping[str, Mapping[str, Any]], reasons: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, Cell]]:
-    """A cell for each environment, by variable, of all variables that differ. Both arguments are by environment."""
-    names = sorted({name for of_one in values.values() for name in of_one} - {_NAME})
+    """Return, for each variable that differs, a cell for each environment. Both arguments are by environment."""
+    names = sorted({name for values_of in values.values() for name in values_of} - {_NAME})
     rows = {
         name: {
-            environment: Cell(json.dumps(of_one.get(name), sort_keys=True), reasons[environment].get(name))
-            for environment, of_one in values.items()
+            environment: Cell(json.dumps(values_of.get(name), sort_keys=True), reasons[environment].get(name))
+            for environment, values_of in values.items()
         }
         for name in names
     }
@@ -102,7 +94,7 @@ def compare(
 
 
 def read_differences(environments: Sequence[str]) -> dict[str, dict[str, Cell]]:
-    """`compare` of what the checkout's files say. Raises TerraformError."""
+    """`compare` the checkout's files. Raises CommandError."""
     check_version()
     for name in environments:
         check_files(name)
@@ -120,7 +112,7 @@ def _reason(cell: Cell) -> str:
 
 
 def markdown(differences: Mapping[str, Mapping[str, Cell]], environments: Sequence[str]) -> str:
-    """The differences as a table for a page."""
+    """Return the differences as a Markdown table."""
     lines = ["| variable | " + " | ".join(environments) + " |", "|---" * (len(environments) + 1) + "|"]
     for name, cells in differences.items():
         shown = [f"`{cells[each].value}`<br>{_reason(cells[each])}".replace("|", r"\|") for each in environments]
@@ -143,7 +135,7 @@ def show(differences: Mapping[str, Mapping[str, Cell]], environments: Sequence[s
 
 
 def main(console: Console) -> bool:
-    """Read and show the differences. Raises TerraformError."""
+    """Read and show the differences. Raises CommandError."""
     show(read_differences(deployed_environments()), deployed_environments(), console)
     return True
 

@@ -14,12 +14,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from tools.deploy.explanations import explain
-from tools.deploy.terraform import TerraformError, document_in, plain_text, terraform_command
+from tools import project
+from tools.explanations import explain
 from tools.processes import run
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, CommandError
+from tools.terraform import document_in, plain_text, terraform_command
 
-__all__ = ["check_files", "check_version", "declared_variables"]
+__all__ = ["check_environment", "check_files", "check_version", "declared_variables", "variable_files"]
+
+_DECLARATION = re.compile(r'^variable "(\w+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,14 @@ class _Setting:
         return found[1] if found else None
 
 
+def check_environment(name: str) -> None:
+    """Raise CommandError if there is no environment of this name, or if its files are wrong."""
+    project.check_environment(name)
+    check_files(name)
+
+
 def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
-    """Raise TerraformError if a file sets an unknown variable, or names another environment or its state."""
+    """Raise CommandError if a file sets an unknown variable, or names another environment or its state."""
     folder = configuration / "environments"
     names = (f"{environment}.tfvars", f"{environment}.s3.tfbackend")
     files = [folder / name for name in names if (folder / name).exists()]
@@ -49,7 +58,7 @@ def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
         if (problem := _problem(environment, file, setting, configuration))
     ]
     if problems:
-        raise TerraformError("\n".join(problems))
+        raise CommandError("\n".join(problems))
 
 
 def _problem(environment: str, file: Path, setting: _Setting, configuration: Path) -> str | None:
@@ -71,20 +80,25 @@ def _problem(environment: str, file: Path, setting: _Setting, configuration: Pat
 
 def declared_variables(configuration: Path) -> list[str]:
     """Return the names of the variables that a configuration declares."""
-    return re.findall(r'^variable "(\w+)"', (configuration / "variables.tf").read_text(encoding="utf-8"), re.MULTILINE)
+    return [name for path in variable_files(configuration) for name in _DECLARATION.findall(_text(path))]
+
+
+def variable_files(configuration: Path) -> list[Path]:
+    """Return the files of a configuration that declare variables."""
+    return [path for path in sorted(configuration.glob("*.tf")) if _DECLARATION.search(_text(path))]
 
 
 def check_version(configuration: Path = CONFIGURATION) -> None:
-    """Raise TerraformError if the configuration does not take this Terraform. Every init says so itself."""
-    required = re.search(r"required_version *=.*", (configuration / "versions.tf").read_text(encoding="utf-8"))
+    """Raise CommandError if the configuration does not take this Terraform. Every init says so itself."""
+    required = re.search(r"required_version *=.*", _text(configuration / "versions.tf"))
     assert required
     for each in _diagnostics({"versions.tf": f"terraform {{\n{required[0]}\n}}\n"}):
         said = f"{each['summary']} {each['snippet']['code']} {each['detail']}"
-        raise TerraformError(explain(said, "", "terraform") or said)
+        raise CommandError(explain(said, "", "terraform") or said)
 
 
 def _diagnostics(files: Mapping[str, str]) -> list[Any]:
-    """Return what Terraform finds wrong with a configuration of these files. Raises TerraformError."""
+    """Return what Terraform finds wrong with a configuration of these files. Raises CommandError."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
@@ -92,12 +106,12 @@ def _diagnostics(files: Mapping[str, str]) -> list[Any]:
     try:
         return list(document_in(done.output)["diagnostics"])
     except (ValueError, KeyError, TypeError):
-        raise TerraformError(f"terraform validate failed:\n{plain_text(done.errors)}") from None
+        raise CommandError(f"terraform validate failed:\n{plain_text(done.errors)}") from None
 
 
 def _read(files: list[Path]) -> Iterator[list[_Setting]]:
     """Yield each file's settings, in order. What is no setting is left to Terraform's own errors."""
-    diagnostics = _diagnostics({f"{file.name}.tf": file.read_text(encoding="utf-8") for file in files})
+    diagnostics = _diagnostics({f"{file.name}.tf": _text(file) for file in files})
     for file in files:
         found = [
             _Setting(name[1], each["range"]["start"]["line"], each["snippet"]["code"])
@@ -106,3 +120,7 @@ def _read(files: list[Path]) -> Iterator[list[_Setting]]:
             and (name := re.match(r'An argument named "([^"]+)" is not expected here', each["detail"]))
         ]
         yield sorted(found, key=lambda setting: setting.line)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""make local: the delayer on this machine, left running; make local-stop ends it."""
+"""make local: start the delayer on this machine and leave it running. make local-stop: end it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
-from tools.deploy.terraform import TerraformError
 from tools.local.stack import LOCAL_FOLDER, REGION, Stack, keep, running_stack, start, stop, warm_up
+from tools.project import CommandError
 from tools.terminal import run, shown_progress
 
-__all__ = ["describe", "port_of"]
+__all__ = ["describe", "parse_port"]
 
 _LARGEST_PORT = 65_535
 
 
 def describe(stack: Stack) -> str:
-    """Return where the stack is, and what to paste into a shell to post a schedule and to receive its message."""
+    """Return the stack's addresses, and commands to paste that post a schedule and receive its message."""
     variables = {
         "API_URL": stack.api_url,
-        # boto3 reads this one and not AWS_REGION.
+        # boto3 reads this one, and not AWS_REGION.
         "AWS_DEFAULT_REGION": REGION,
         **{name: value for name, value in stack.variables.items() if value},
     }
-    # GNU's date, or else BSD's.
+    # With GNU's date, or else with BSD's.
     due = '"$(date -u -d "+10 seconds" +%FT%TZ 2>/dev/null || date -u -v+10S +%FT%TZ)"'
     post = f"""'{{"pointInTime": "'{due}'", "payload": {{"hello": "world"}}}}'"""
     receive = json.dumps(
@@ -42,7 +42,7 @@ The delayer is running on this machine.
   logs            {stack.folder / "embedded-aws.log"}
   all of it       {stack.folder / "stack.json"}
 
-In your shell, for what follows, README.md's examples, AWS SDKs and Terraform:
+In your shell, for the commands below and in the docs, AWS SDKs and Terraform:
 
   unset AWS_PROFILE AWS_SESSION_TOKEN
   export {" ".join(f"{name}={shlex.quote(value)}" for name, value in sorted(variables.items()))}
@@ -66,68 +66,63 @@ End it: make local-stop
 """
 
 
-def port_of(text: str) -> int | None:
-    """Read PORT; None if it is empty, for a free port. Raises TerraformError if it is no port."""
+def parse_port(text: str) -> int | None:
+    """Return PORT, or None if it is empty. Raises CommandError if it is not a port."""
     if not text:
         return None
     if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _LARGEST_PORT:
-        raise TerraformError(f"PORT has to be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
+        raise CommandError(f"PORT must be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
     return int(text)
 
 
 def up(console: Console, port: int | None) -> bool:
-    """Start the stack unless it is running, and describe it. Raises TerraformError."""
-    # Beside its folder, which a start empties.
-    lock_path = LOCAL_FOLDER.with_name("work") / "local.lock"
+    """Start the stack unless it is running, and describe it. Raises CommandError."""
+    # Beside the stack's folder, which a start empties.
+    lock_path = LOCAL_FOLDER.with_name("local.lock")
     lock_path.parent.mkdir(parents=True, exist_ok=True)
     with lock_path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TerraformError("another make local is starting the stack: wait for it") from None
-        stack = running_stack()
-        if stack is None:
-            stack = _start(console, port)
-        elif port not in (None, urlsplit(stack.endpoint).port):
-            raise TerraformError(
-                f"the local stack is running on port {urlsplit(stack.endpoint).port} already: leave PORT={port} away, "
-                "or run make local-stop first"
+            raise CommandError("another make local is starting the stack: wait until it is done") from None
+        running = running_stack()
+        if running is not None and port not in (None, used := urlsplit(running.endpoint).port):
+            raise CommandError(
+                f"the local stack is already running on port {used}: omit PORT={port}, or run make local-stop first"
             )
+        stack = running or _start(console, port)
     print(describe(stack))
     return True
 
 
 def _start(console: Console, port: int | None) -> Stack:
     with shown_progress(console) as progress:
-        stack = start(LOCAL_FOLDER, progress, port=port)
         try:
+            stack = start(LOCAL_FOLDER, progress, port=port)
             progress("Waking the functions", 0, 0)
             warm_up(stack)
             keep(stack)
         except BaseException:
-            stop(stack)
+            stop(LOCAL_FOLDER)
             raise
     return stack
 
 
 def down(console: Console) -> bool:
     """End the stack if it is running."""
-    stack = running_stack()
-    if stack is None:
+    if running_stack() is None:
         console.print("The local stack is not running.")
     else:
-        with shown_progress(console) as progress:
-            progress("Stopping the local stack", 0, 0)
-            stop(stack)
-        console.print("The local stack was ended, and what it kept was removed.")
+        stop(LOCAL_FOLDER)
+        console.print("The local stack was stopped, and its files were removed.")
     return True
 
 
 def main(arguments: list[str]) -> None:
-    """Run make local, with PORT as the argument if it is set, or make local-stop. Does not return."""
+    """Run make local-stop if the argument is `stop`, or else make local with the argument as PORT. Doesn't return."""
     if arguments == ["stop"]:
         run("make local-stop", down)
-    run("make local", lambda console: up(console, port_of("".join(arguments))))
+    run("make local", lambda console: up(console, parse_port("".join(arguments))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The whole delayer on this machine: the embedded AWS, and the real Terraform applied to it."""
+"""The delayer on this machine: the embedded AWS, and the real Terraform applied to it.
+
+All that a stack keeps is in its folder, the process ID of the embedded AWS included, so its folder is enough to end it.
+"""
 
 from __future__ import annotations
 
@@ -25,18 +28,16 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tools import processes
-from tools.deploy.terraform import TerraformError, Workspace, open_workspace
-from tools.processes import Process, environment
-from tools.project import ROOT
+from tools.project import FAST_TRACK, LOCAL, ROOT, SWEEP, WORK, CommandError
+from tools.terminal import Progress
+from tools.terraform import Workspace, open_workspace
 
 __all__ = [
     "ACCESS_KEY",
     "LOCAL_FOLDER",
     "REGION",
     "Answer",
-    "Progress",
     "Stack",
-    "end",
     "free_port",
     "keep",
     "running_stack",
@@ -47,21 +48,18 @@ __all__ = [
     "warm_up",
 ]
 
-LOCAL_FOLDER = ROOT / "build" / "local"
+#: The folder of make local's stack.
+LOCAL_FOLDER = WORK / LOCAL
 REGION = "us-east-1"
 
-#: The embedded AWS takes any; both parts of the key are this word.
+#: The embedded AWS accepts any account; both parts of the key are this word.
 ACCESS_KEY = "test"
 
 _START_SECONDS = 60
 _STARTS = 3
 _STOP_SECONDS = 10
 
-#: Where the process that runs in a stack's folder is noted, for whoever cleans up after an interruption.
 _PID_FILE = "embedded-aws.pid"
-
-#: Shows progress: what is being done, how much of it is done, and of how much (0: it is not counted).
-type Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +77,11 @@ class Stack:
 
     endpoint: str
     folder: Path
-    pid: int
     outputs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables with which Terraform and the AWS SDKs talk to this stack and to nothing else."""
+        """Environment variables that make Terraform and the AWS SDKs use this stack and nothing else."""
         return {
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -92,29 +89,28 @@ class Stack:
             "AWS_REGION": REGION,
             "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
             "AWS_SESSION_TOKEN": "",
-            # Both: where a caller has set one, the other is not looked at.
+            # Both spellings, because a program that finds one ignores the other.
             "NO_PROXY": "127.0.0.1",
             "no_proxy": "127.0.0.1",
         }
 
     @property
     def api_url(self) -> str:
-        """What `$API_URL` is here: a request goes to a path below it, like `/schedules`.
+        """The value of `$API_URL` for this stack; requests go to paths below it, like `/schedules`.
 
-        It names no stage, and needs none. `$default` in a path would have to be signed as `%24default`, and curl signs
-        a path as it is written.
+        It has no stage, and needs none: `$default` in a path has to be signed as `%24default`, but curl signs a path as
+        it is written.
         """
         return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}"
 
     @property
     def schedules_url(self) -> str:
-        """Where to POST schedules, with the stage in the path."""
-        return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}/$default/schedules"
+        """The address to POST schedules to, with the stage in its path."""
+        return f"{self.api_url}/$default/schedules"
 
     def client(self, service: str) -> Any:
-        """A boto3 client of this stack."""
-        # By a string, no type can be told.
-        return boto3.client(  # type: ignore[call-overload]
+        """Return a boto3 client of this stack."""
+        return boto3.client(  # type: ignore[call-overload]  # the stubs want a literal
             service,
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=ACCESS_KEY,
@@ -124,7 +120,7 @@ class Stack:
         )
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
-        """POST a schedule, signed as the API asks."""
+        """POST a schedule, signed."""
         request = AWSRequest(
             "POST", self.schedules_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
         )
@@ -132,107 +128,97 @@ class Stack:
         return self.send(dict(request.headers), body)
 
     def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST with just these headers."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        """POST a body with these headers and no others."""
         call = urllib.request.Request(self.schedules_url, data=body, headers=dict(headers), method="POST")
         try:
-            with opener.open(call, timeout=30) as answer:
-                return Answer(answer.status, dict(answer.headers), _json(answer.read()))
+            with _open(call, timeout=30) as answer:
+                return Answer(answer.status, dict(answer.headers), _parse(answer.read()))
         except urllib.error.HTTPError as error:
             with error:
-                return Answer(error.code, dict(error.headers), _json(error.read()))
+                return Answer(error.code, dict(error.headers), _parse(error.read()))
 
 
 @contextlib.contextmanager
 def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Start a stack with all that it keeps in `folder`, and stop it and remove the folder at the end.
-
-    `variables` are added to the environment of the embedded AWS, and so of the functions.
-
-    Raises:
-        TerraformError: it could not be started or applied; what was said is in the message.
-    """
-    stack = start(folder, progress, variables)
+    """Start a stack in `folder`, and end it with the block. Arguments and errors are those of `start`."""
     try:
-        yield stack
+        yield start(folder, progress, variables)
     finally:
-        stop(stack)
+        stop(folder)
 
 
 def start(
     folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int | None = None
 ) -> Stack:
-    """Start a stack that goes on when this process ends. Raises TerraformError; nothing is left behind then.
+    """Start a stack that outlives this process.
 
-    It listens on `port`, or else on a free one.
+    Args:
+        folder: keeps all of the stack; it is emptied first.
+        progress: is called with every step.
+        variables: are added to the environment of the embedded AWS, and so of the functions.
+        port: where it listens; on a free port if it is None.
+
+    Raises:
+        CommandError: it did not start, or Terraform failed. Nothing is left of it then.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
     try:
         progress("Starting the embedded AWS", 0, 0)
         stack = start_embedded_aws(folder, variables or {}, port)
-        # Terraform's providers leave their sockets there when they are killed. The path of a socket has room for some
-        # hundred characters, so it is relative, to the folder that Terraform changes to.
-        terraform = stack.variables | {"TMPDIR": "../tmp"}
         progress("Getting Terraform ready", 0, 0)
-        workspace = open_workspace("local", folder, has_local_state=True, variables=terraform)
+        # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
+        # changes to, because a socket's path is limited to about a hundred characters.
+        terraform = stack.variables | {"TMPDIR": "../tmp"}
+        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
         progress("Planning the Terraform", 0, 0)
-        planned = _run("plan", workspace, "-var-file=environments/local.tfvars", "-out=local.tfplan")
+        planned = _run(workspace, "plan", "-var-file=environments/local.tfvars", "-out=local.tfplan")
         total = next(message["changes"]["add"] for message in planned if message["type"] == "change_summary")
 
         def report(created: int) -> None:
             progress("Applying the Terraform to the embedded AWS", created, total)
 
         report(0)
-        _run("apply", workspace, "-parallelism=32", "local.tfplan", report=report)
+        _run(workspace, "apply", "-parallelism=32", "local.tfplan", report=report)
         progress("Reading the outputs", 0, 0)
-        return Stack(stack.endpoint, folder, stack.pid, workspace.outputs())
+        return Stack(stack.endpoint, folder, workspace.outputs())
     except BaseException:
-        end(folder)
+        stop(folder)
         raise
 
 
 def warm_up(stack: Stack) -> None:
-    """Wake each function, so that the first schedule does not wait for processes to start. No schedule is stored."""
+    """Wake each function, so that the first schedule doesn't wait for processes to start. Nothing is stored."""
     stack.post(b"")
     functions = stack.client("lambda")
-    for name, event in (("stream-dynamodb-fasttrack_enqueuer", '{"Records": []}'), ("task-1minute-enqueuer", "{}")):
+    for name, event in ((FAST_TRACK, '{"Records": []}'), (SWEEP, "{}")):
         functions.invoke(FunctionName=stack.outputs["function_names"][name], Payload=event)
 
 
-def end(folder: Path) -> None:
-    """End what runs in a stack's folder, if anything does, and remove the folder."""
-    try:
-        pid = int((folder / _PID_FILE).read_text())
-    except (OSError, ValueError):
+def stop(folder: Path) -> None:
+    """End the stack in a folder, if one runs there, and remove the folder. Interruptions wait until that is done."""
+    with _signals_held_back():
+        _kill(folder)
         shutil.rmtree(folder, ignore_errors=True)
-    else:
-        stop(Stack("", folder, pid))
 
 
-def stop(stack: Stack) -> None:
-    """End the embedded AWS with all its processes, and remove what the stack kept.
-
-    Nothing of it is needed any more, so they are killed: asked to end, it first waits for its callers' connections.
-    """
-    try:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(stack.pid, signal.SIGKILL)
+def _kill(folder: Path) -> None:
+    """Kill the embedded AWS and the functions' processes. Asked to end, they would wait for their callers first."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((folder / _PID_FILE).read_text())
+        os.killpg(pid, signal.SIGKILL)
         deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline and _is_alive(stack.pid):
+        while time.monotonic() < deadline and _is_alive(pid):
             time.sleep(0.01)
-    finally:
-        shutil.rmtree(stack.folder, ignore_errors=True)
 
 
 def keep(stack: Stack) -> None:
-    """Write down where the stack of make local is. README.md documents the file: its keys stay as they are."""
+    """Write stack.json, by which scripts and later commands find make local's stack. The docs show its keys."""
     kept = {
         "access_key_id": ACCESS_KEY,
         "api_url": stack.api_url,
         "endpoint": stack.endpoint,
         "outputs": stack.outputs,
-        "pid": stack.pid,
+        "pid": int((stack.folder / _PID_FILE).read_text()),
         "region": REGION,
         "secret_access_key": ACCESS_KEY,
     }
@@ -240,115 +226,116 @@ def keep(stack: Stack) -> None:
 
 
 def running_stack() -> Stack | None:
-    """The stack that make local left running, if it is."""
+    """Return the stack that make local started, or None if it doesn't answer."""
     try:
         kept = json.loads((LOCAL_FOLDER / "stack.json").read_text())
-        stack = Stack(kept["endpoint"], LOCAL_FOLDER, kept["pid"], kept["outputs"])
+        stack = Stack(kept["endpoint"], LOCAL_FOLDER, kept["outputs"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return stack if _is_healthy(stack.endpoint) else None
 
 
-def start_embedded_aws(folder: Path, added: Mapping[str, str], fixed_port: int | None = None) -> Stack:
-    """Start an embedded AWS with nothing in it, to which nothing is applied yet. Raises TerraformError.
+def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int | None = None) -> Stack:
+    """Start an empty embedded AWS that keeps its log and process ID in `folder`. `stop` ends it.
 
-    Its folder is to be there; `added` are variables for its environment. It listens on `fixed_port`, or on a free one.
+    `added` are variables for its environment. Without a `port` it listens on a free one.
+
+    Raises:
+        CommandError: the port is taken, or it is not installed, or it did not start. Nothing is left of it then.
     """
-    if fixed_port is not None:
-        _check_port(fixed_port)
+    if port is not None:
+        _check_port(port)
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
-        raise TerraformError("the embedded AWS is not installed: run make demo or make local, which install it first")
-    log = folder / "embedded-aws.log"
-    temporary = folder / "tmp"
-    temporary.mkdir()
+        raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
+    (folder / "tmp").mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + _START_SECONDS
-    for _ in range(_STARTS):
-        port = free_port() if fixed_port is None else fixed_port
-        endpoint = f"http://127.0.0.1:{port}"
-        variables = environment(
-            {
-                "AWS_ENDPOINT_URL": endpoint,
-                "BIND_HOST": "127.0.0.1",
-                "GATEWAY_PORT": str(port),
-                "IOT_MTLS_ENABLED": "0",
-                "LOG_LEVEL": "WARNING",
-                "TMPDIR": str(temporary),
-                **added,
-            },
-            without=("AWS_",),
-        )
-        process: Process | None = None
-        try:
-            with log.open("ab") as output, _signals_held_back():
-                # A group of its own: Ctrl-C is for us, who then end it in order, with the functions' processes.
-                # No script: it would name the folder that it was installed in, and a checkout may be moved.
-                command = [str(python), "-B", "-m", "tools.local.embedded_aws"]
-                process = processes.start(command, variables=variables, folder=ROOT, stdout=output, stderr=output)
-                (folder / _PID_FILE).write_text(str(process.pid))
-            while time.monotonic() < deadline and process.poll() is None:
+    try:
+        # More than once: another process may take a free port before the embedded AWS listens on it.
+        for _ in range(_STARTS):
+            endpoint = f"http://127.0.0.1:{port or free_port()}"
+            process = _start_process(python, folder, endpoint, added)
+            while process.poll() is None and time.monotonic() < deadline:
                 if _is_healthy(endpoint):
-                    return Stack(endpoint, folder, process.pid)
+                    return Stack(endpoint, folder)
                 time.sleep(0.05)
-        except BaseException:
-            end(folder)
-            raise
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if time.monotonic() >= deadline:
-            break
-        # It ended: another process may have taken the port since the system named it. Another port is tried.
-    said = log.read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
-    shutil.rmtree(folder)
-    raise TerraformError(
-        "the embedded AWS did not start. If trying again doesn't help, delete .venv/ministack: it is then installed "
-        "anew. It said:\n" + "\n".join(said)
+            _kill(folder)
+            if time.monotonic() >= deadline:
+                break
+    except BaseException:
+        stop(folder)
+        raise
+    said = (folder / "embedded-aws.log").read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
+    stop(folder)
+    raise CommandError(
+        "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then installed "
+        "anew. It printed last:\n" + "\n".join(said)
     )
 
 
+def _start_process(python: Path, folder: Path, endpoint: str, added: Mapping[str, str]) -> processes.Process:
+    variables = processes.environment(
+        {
+            # Judge callers by their signatures and policies.
+            "AUTH": "true",
+            "AWS_ENDPOINT_URL": endpoint,
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": endpoint.rpartition(":")[2],
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+            "TMPDIR": str(folder / "tmp"),
+            **added,
+        },
+        without=("AWS_",),
+    )
+    # A module and no script: a script names the folder that it was installed in, and a checkout may be moved.
+    command = [str(python), "-B", "-m", "tools.local.embedded_aws"]
+    with (folder / "embedded-aws.log").open("ab") as log, _signals_held_back():
+        process = processes.start(command, variables=variables, folder=ROOT, stdout=log, stderr=log)
+        (folder / _PID_FILE).write_text(str(process.pid))
+    return process
+
+
 def _run(
-    action: str, workspace: Workspace, *arguments: str, report: Callable[[int], None] | None = None
+    workspace: Workspace, action: str, *arguments: str, report: Callable[[int], None] = lambda _created: None
 ) -> list[dict[str, Any]]:
-    """Run Terraform with machine-readable output; the messages it gave. Raises TerraformError with its errors."""
+    """Run Terraform, call `report` as resources are created, and return its messages ("Machine-Readable UI").
+
+    Raises CommandError with Terraform's errors.
+    """
     messages: list[dict[str, Any]] = []
     created = 0
-    process: Process | None = None
+    process: processes.Process | None = None
     try:
         with _signals_held_back():
-            process = processes.start(
-                workspace.command(action, "-input=false", "-json", *arguments), variables=workspace.variables
-            )
+            command = workspace.command(action, "-input=false", "-json", *arguments)
+            process = processes.start(command, variables=workspace.variables)
         assert process.stdout is not None
         for line in process.stdout:
-            message = _json(line)
+            message = _parse(line)
             if not isinstance(message, dict):
                 continue
             messages.append(message)
-            # Data sources are read along the way, and are not among those that the plan counts.
+            # Data sources are read in an apply too; the plan's count leaves them out.
             if message["type"] == "apply_complete" and message["hook"]["action"] == "create":
                 created += 1
-                if report is not None:
-                    report(created)
+                report(created)
         if process.wait() == 0:
             return messages
     finally:
         if process is not None and process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    errors = [
-        f"{message['diagnostic']['summary']}: {message['diagnostic']['detail']}"
-        for message in messages
-        if message["type"] == "diagnostic" and message["diagnostic"]["severity"] == "error"
-    ]
-    raise TerraformError(f"terraform {action} failed:\n" + "\n".join(errors or ["it said nothing of why"]))
+    found = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
+    errors = [f"{each['summary']}: {each['detail']}" for each in found if each["severity"] == "error"]
+    raise CommandError(f"terraform {action} failed:\n" + "\n".join(errors or ["Terraform gave no reason"]))
 
 
 @contextlib.contextmanager
 def _signals_held_back() -> Iterator[None]:
-    """Let an interruption wait, so that a process is known to whoever cleans up as soon as it has started."""
+    """Let interruptions wait for the end of the block: until a new process is known, or an old one is gone."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals interrupt no other thread, which also can't hold them back
+        yield  # signals interrupt the main thread only, and only it may set handlers
         return
     received: list[int] = []
     before = {
@@ -365,30 +352,33 @@ def _signals_held_back() -> Iterator[None]:
 
 
 def _check_port(port: int) -> None:
-    """Raise TerraformError if nobody can listen on a loopback port."""
+    """Raise CommandError if the embedded AWS could not listen on a port."""
     with socket.socket() as tried:
-        # As the embedded AWS does: connections that were just closed on the port don't matter.
+        # As the embedded AWS does, so that connections which were just closed don't matter.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind(("127.0.0.1", port))
         except OSError as error:
-            raise TerraformError(f"port {port} can't be listened on ({error.strerror}): choose another") from None
+            raise CommandError(f"port {port} can't be used ({error.strerror}): choose another PORT") from None
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
+    """Return a loopback port that nobody listens on now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def _is_healthy(endpoint: str) -> bool:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{endpoint}/_ministack/health", timeout=2) as answer:
+        with _open(urllib.request.Request(f"{endpoint}/_ministack/health"), timeout=2) as answer:
             return bool(answer.status == 200)  # noqa: PLR2004
     except (OSError, HTTPException):
         return False
+
+
+def _open(request: urllib.request.Request, timeout: float) -> Any:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
 
 
 def _is_alive(pid: int) -> bool:
@@ -396,16 +386,16 @@ def _is_alive(pid: int) -> bool:
         os.waitpid(pid, os.WNOHANG)
     try:
         os.kill(pid, 0)
+        # A zombie has ended, although its parent has not asked for its status yet. macOS has no /proc.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except ProcessLookupError:
         return False
-    try:
-        # Ended, and its parent, which is not us, has not yet noticed; macOS has no /proc.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return True
 
 
-def _json(text: str | bytes) -> Any:
+def _parse(text: str | bytes) -> Any:
+    """Return the JSON document, or the text itself if it is none."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""An environment by its name, and, once it is applied, what Terraform made of it, with clients to look into it."""
+"""Find an applied environment: its outputs, and clients of its AWS."""
 
 from __future__ import annotations
 
@@ -9,54 +9,44 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tools.deploy.terraform import TerraformError, open_workspace
-from tools.deploy.tfvars import check_files
+from tools.deploy.tfvars import check_environment
 from tools.local.stack import running_stack
-from tools.project import ROOT, environments
+from tools.project import LOCAL, WORK, CommandError
+from tools.terraform import open_workspace
 
-__all__ = ["Environment", "check_environment", "find_environment"]
+__all__ = ["Environment", "find_environment"]
 
-#: The functions answer within their 60 s; what is waited for must be longer.
+#: Longer than the functions' 60 s, because a redrive waits for one.
 _READ_TIMEOUT_SECONDS = 75
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An applied environment: its name, the Terraform root's outputs, and clients by the service's name.
-
-    The output `api_url` is where the API answers, also where it is the embedded AWS's.
-    """
+    """An applied environment: its name, the Terraform root's outputs, and clients by the service's name."""
 
     name: str
     outputs: Mapping[str, Any]
     client: Callable[[str], Any]
 
 
-def check_environment(name: str) -> None:
-    """Raise TerraformError if there is no environment of this name, or if its files are wrong."""
-    if name not in environments():
-        said = f"there is no environment {name!r}" if name else "no environment is named"
-        raise TerraformError(f"{said}: give ENV= one of {', '.join(environments())}")
-    check_files(name)
-
-
 def find_environment(name: str) -> Environment:
-    """Return the environment that ENV= names, the local stack or a real one. Raises TerraformError."""
+    """Return the environment that ENV names, the local stack or one in AWS. Raises CommandError."""
     check_environment(name)
-    if name == "local":
+    if name == LOCAL:
         stack = running_stack()
         if stack is None:
-            raise TerraformError("the local stack is not running: start it with make local")
+            raise CommandError("the local stack is not running: start it with make local")
         return Environment(name, {**stack.outputs, "api_url": stack.api_url}, stack.client)
-    outputs = open_workspace(name, ROOT / "build" / "work" / name, has_local_state=False).outputs()
+    outputs = open_workspace(name, WORK / name, has_local_state=False).outputs()
     if "aws_region" not in outputs:
-        raise TerraformError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
+        raise CommandError(f"{name} was never applied: run make plan ENV={name} and make apply ENV={name} first")
     config = Config(
         connect_timeout=5, read_timeout=_READ_TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
 
     def client(service: str) -> Any:
-        # By a string, no type can be told.
-        return boto3.client(service, region_name=outputs["aws_region"], config=config)  # type: ignore[call-overload]
+        return boto3.client(  # type: ignore[call-overload]  # the stubs want a literal
+            service, region_name=outputs["aws_region"], config=config
+        )
 
     return Environment(name, outputs, client)

@@ -9,13 +9,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tools.review.danger import Danger
-from tools.review.dangers import DANGERS
+from tools.review.danger import MEANINGS, Danger
 from tools.review.plan import PlanError
 
 __all__ = ["Accepted", "Judgement", "judge", "read_accepted"]
 
-#: Who accepts for longer forgets that they did.
+#: Nobody remembers an older entry.
 _LONGEST = timedelta(days=90)
 
 _FIELDS: dict[str, type] = {"danger": str, "address": str, "reason": str, "expires": date}
@@ -23,7 +22,7 @@ _FIELDS: dict[str, type] = {"danger": str, "address": str, "reason": str, "expir
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A danger that may be applied until the end of a day."""
+    """An entry: a danger that may be applied until the end of the day `expires`."""
 
     danger: str
     address: str
@@ -33,7 +32,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The dangers that stop, those that are accepted and by what, and what in the file is expired or of no use."""
+    """The dangers that stop the plan, the accepted ones with their entries, and the entries without effect."""
 
     dangers: tuple[Danger, ...] = ()
     accepted: tuple[tuple[Danger, Accepted], ...] = ()
@@ -42,7 +41,7 @@ class Judgement:
 
 
 def read_accepted(path: Path, shown: str, today: date) -> list[Accepted]:
-    """The entries of a file, none if there is no file. Raises PlanError; `shown` names the file there."""
+    """Return the entries of a file, none if there is no file. Raises PlanError, which names the file as `shown`."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -56,7 +55,7 @@ def read_accepted(path: Path, shown: str, today: date) -> list[Accepted]:
 
 
 def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -> Judgement:
-    """Part a plan's dangers into those that stop and those that are accepted today."""
+    """Divide dangers into those that stop the plan and those that are accepted today."""
     by_key = {(entry.danger, entry.address): entry for entry in entries}
     stopping, accepted, met = [], [], set()
     for danger in dangers:
@@ -82,12 +81,12 @@ def _entry(entry: Any, shown: str, today: date) -> Accepted:
             raise PlanError(f"{shown} needs `{name}`, {wanted}")
     unknown = sorted(set(entry) - set(_FIELDS))
     if unknown:
-        raise PlanError(f"{shown} says `{unknown[0]}`, which is none of {', '.join(_FIELDS)}")
-    if entry["danger"] not in DANGERS:
-        raise PlanError(f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(DANGERS))}")
+        raise PlanError(f"{shown} has `{unknown[0]}`, which is none of {', '.join(_FIELDS)}")
+    if entry["danger"] not in MEANINGS:
+        raise PlanError(f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(MEANINGS))}")
     if entry["expires"] - today > _LONGEST:
         raise PlanError(
-            f"{shown} expires on {entry['expires']}: a danger is accepted for {_LONGEST.days} days at the most, until "
+            f"{shown} expires on {entry['expires']}: a danger is accepted for at most {_LONGEST.days} days, until "
             f"{today + _LONGEST}"
         )
     return Accepted(**entry)

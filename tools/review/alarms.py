@@ -1,4 +1,4 @@
-"""The alarms: without them nobody is told that schedules are late, lost or not handed over.
+"""The alarms: without them nobody is notified that schedules are late, lost or not handed over.
 
 A threshold is not judged, nor a number that an expression compares with: most are 0, of which no raise is small or
 large, and the others are there to be tuned or follow from other settings.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.review.danger import Danger, name_of
+from tools.review.danger import Danger, Markdown, danger, name_of
 from tools.review.plan import Change, Plan, at, is_blank
 
 __all__ = ["alarm_dangers"]
@@ -25,24 +25,21 @@ _QUERY = ("id", "expression", "metric.namespace", "metric.metric_name")
 
 
 def alarm_dangers(plan: Plan) -> Iterator[Danger]:
-    """Alarms that vanish or fall silent, told once for each module."""
+    """Name alarms that vanish or fall silent, in one danger for each module, at the module's address."""
     silent = list(_silent(list(plan.of_type("aws_cloudwatch_metric_alarm"))))
     for module in dict.fromkeys(change.module for change, _ in silent):
         found = [(change, kind) for change, kind in silent if change.module == module]
-        told = []
+        parts = []
         for kind in (_GONE, _DISABLED, _WITHOUT_ACTIONS, _ELSEWHERE):
             names = [name_of(change) for change, its in found if its == kind]
             if names:
-                told.append(f"{', '.join(names)} would be {kind}")
-        yield Danger(
-            "alarms-silenced",
-            module or found[0][0].address,
-            f"Nobody would be told when what these alarms watch goes wrong: {'; '.join(told)}.",
-        )
+                parts.append(f"{', '.join(names)} would be {kind}")
+        first = danger(found[0][0], "alarms-silenced", changes=Markdown("; ".join(parts)))
+        yield Danger(first.id, module or first.address, first.text)
 
 
 def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
-    """The alarms that tell now, and would not, with what becomes of them."""
+    """Find the alarms that notify somebody now and would not, and what becomes of each."""
     created = [change.after for change in alarms if not change.exists]
     for change in alarms:
         if not change.exists:
@@ -51,7 +48,7 @@ def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
         if change.action == "destroy":
             successors = [other for other in created if _watched(other) == _watched(change.before)]
             after = successors[0] if successors else {}
-            # One that is created takes the place of one.
+            # An alarm that is created succeeds one alarm.
             created = [other for other in created if other is not after]
         found = _silence(change.before, after) or (_ELSEWHERE if _is_elsewhere(change.before, after) else None)
         if found:
@@ -69,12 +66,12 @@ def _silence(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
 
 
 def _has_actions(alarm: Mapping[str, Any]) -> bool:
-    """Whether an alarm tells anybody that it begins; one that doesn't is seen in CloudWatch only."""
+    """Return whether an alarm notifies anybody; one that doesn't is seen in CloudWatch only."""
     return not is_blank(at(alarm, "alarm_actions"))
 
 
 def _watched(alarm: Mapping[str, Any]) -> list[Any]:
-    """What an alarm is on. One that differs in nothing of this is the same with another name or threshold."""
+    """Return what an alarm watches. Two alarms that watch the same may differ in name and threshold."""
     queries = at(alarm, "metric_query")
     dimensions = [at(query, "metric.dimensions") for query in queries] if isinstance(queries, list) else []
     dimensions.sort(key=str)
@@ -82,15 +79,15 @@ def _watched(alarm: Mapping[str, Any]) -> list[Any]:
 
 
 def _is_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether an alarm compares something else than now. What it doesn't have yet is no loss."""
+    """Return whether an alarm compares something else than now. A measure that it lacks now is no loss."""
     return any(was and was != now for was, now in zip(_measured(before), _measured(after), strict=True))
 
 
 def _measured(alarm: Mapping[str, Any]) -> list[Any]:
-    """What an alarm compares, of whichever function or queue: that one is replaced may change its name."""
+    """Return what an alarm compares, without the function or queue: a replaced one may have another name."""
     queries = at(alarm, "metric_query")
     return [
-        # Terraform says null of what is not set where the provider says "".
+        # Terraform writes null where the provider writes "" for an attribute that is not set.
         *(at(alarm, attribute) or None for attribute in _METRIC),
         # A set, which Terraform shows in any order.
         sorted(([_without_limits(at(query, attribute) or None) for attribute in _QUERY] for query in queries), key=str)

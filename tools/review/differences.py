@@ -1,21 +1,21 @@
-"""Where two values differ: attribute by attribute, JSON inside a text as well, and policies by statement."""
+"""Compare two values: attribute by attribute, also in JSON texts, and policies statement by statement."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tools.review.plan import is_blank
 from tools.review.statements import Statement, policy_statements
 
-__all__ = ["Difference", "PolicyDifference", "differences"]
+__all__ = ["Difference", "PolicyDifference", "differences", "policy_difference"]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An attribute and its two values; None where there is none."""
+    """An attribute and its two values; None for a value that is not set."""
 
     path: str
     old: Any
@@ -24,7 +24,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class PolicyDifference:
-    """An attribute that is a policy, and the statements that go and come."""
+    """An attribute that is a policy, and its statements that go and come."""
 
     path: str
     removed: tuple[Statement, ...]
@@ -32,16 +32,14 @@ class PolicyDifference:
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference | PolicyDifference]:
-    """Every difference of two values, in the order of the attributes' names."""
+    """Yield every difference of two values, in the order of the attributes' names."""
     if old == new or (is_blank(old) and is_blank(new)):
         return
     policies = [policy_statements(value) for value in (old, new)]
     if _is_all(policies, old, new):
         before, after = (statements or () for statements in policies)
-        removed = tuple(statement for statement in before if statement not in after)
-        added = tuple(statement for statement in after if statement not in before)
-        if removed or added:
-            yield PolicyDifference(path, removed, added)
+        if found := policy_difference(path, before, after):
+            yield found
         return
     documents = [_document(value) for value in (old, new)]
     if _is_all(documents, old, new):
@@ -58,8 +56,15 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference | Pol
         yield Difference(path, old, new)
 
 
+def policy_difference(path: str, before: Sequence[Statement], after: Sequence[Statement]) -> PolicyDifference | None:
+    """Return the statements that go and come; None if none does."""
+    removed = tuple(statement for statement in before if statement not in after)
+    added = tuple(statement for statement in after if statement not in before)
+    return PolicyDifference(path, removed, added) if removed or added else None
+
+
 def _is_all(found: list[Any], old: Any, new: Any) -> bool:
-    """Whether something was found in both values, but for one that is missing."""
+    """Return whether something was found in both values, or in one while the other is blank."""
     return any(part is not None for part in found) and all(
         part is not None or is_blank(value) for part, value in zip(found, (old, new), strict=True)
     )
@@ -70,7 +75,7 @@ def _first(found: list[Any]) -> Any:
 
 
 def _document(value: Any) -> Any:
-    """The object or array that a text holds as JSON, else None."""
+    """Return the object or array in a JSON text; None if it is no such text."""
     if not isinstance(value, str) or not value.startswith(("{", "[")):
         return None
     try:
@@ -80,7 +85,7 @@ def _document(value: Any) -> Any:
 
 
 def _single(old: Any, new: Any) -> tuple[Any, Any]:
-    """A block of which there is at most one is told without its index."""
+    """Return the contents of a block of which there is at most one, so that its path needs no index."""
     if all(_is_blocks(value) or is_blank(value) for value in (old, new)):
         counts = [len(value or ()) for value in (old, new)]
         if max(counts) == 1 and isinstance(old or new, list):

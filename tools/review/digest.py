@@ -1,8 +1,8 @@
-"""What a plan would change as one SHA-256: also what a page cuts, hides or leaves out.
+"""The changes of a plan as one SHA-256, including values that a page cuts, hides or leaves out.
 
-Two plans of the same change have the same digest, whenever and wherever they are made. What may differ between them is
-no part of it: times, the order in which Terraform found things, resources that stay, and attributes that stay of those
-that change, for another merge may have changed these in the meantime.
+Two plans of the same change have the same digest, whenever and wherever they are made. It leaves out what may differ
+between them: times, the order in which Terraform found resources, resources that stay, and attributes that stay of
+resources that change, because another merge may have changed these meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["digest"]
 
 
 def digest(document: Mapping[str, Any], source: str) -> str:
-    """The digest of what `terraform show -json` printed, parsed; `source` names it in messages. Raises PlanError."""
+    """Return the digest of the parsed output of `terraform show -json`. Raises PlanError, which names `source`."""
     try:
         changes = {
             "resources": sorted(map(_text, map(_resource, filter(_is_change, document["resource_changes"])))),
@@ -31,7 +31,7 @@ def digest(document: Mapping[str, Any], source: str) -> str:
         }
         return hashlib.sha256(_text(changes).encode()).hexdigest()
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise PlanError(f"what {source} changes can't be read: {error!r}") from error
+        raise PlanError(f"the changes in {source} can't be read: {error!r}") from error
 
 
 def _text(value: Any) -> str:
@@ -43,7 +43,7 @@ def _is_change(found: Mapping[str, Any]) -> bool:
 
 
 def _origin(found: Mapping[str, Any]) -> list[Any]:
-    return [told for told in (found.get("previous_address"), found["change"].get("importing")) if told]
+    return [origin for origin in (found.get("previous_address"), found["change"].get("importing")) if origin]
 
 
 def _resource(found: Mapping[str, Any]) -> list[Any]:
@@ -62,7 +62,7 @@ def _values(change: Mapping[str, Any]) -> Iterator[Any]:
     for name in sorted(set().union(*attributes[:3])):
         before, after, unknown, *marks = (side.get(name) for side in attributes)
         if unknown is True:
-            # What AWS tells of a resource, like when it was last changed, becomes something else in any case.
+            # Attributes that AWS reports, like the time of the last change, differ in any case.
             yield [name, "unknown", marks]
         elif before != after or unknown:
             yield [name, before, after, unknown, marks]

@@ -1,16 +1,16 @@
-"""What there is: what the review knows nothing of, what Terraform would forget, and what is not there and should be."""
+"""Resources of unknown types, resources that Terraform would forget, and stores that don't exist any more."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tools.review.danger import Danger, name_of, quoted
+from tools.review.danger import Danger, Markdown, danger
 from tools.review.plan import Plan
 
-__all__ = ["KNOWN_TYPES", "forgotten_dangers", "store_dangers", "stranger_dangers", "without_what_is_forgotten"]
+__all__ = ["KNOWN_TYPES", "forgotten_dangers", "keep_forgotten", "store_dangers", "stranger_dangers"]
 
-#: The types of what an environment is made of, which the rules here are about.
+#: The types that an environment consists of.
 KNOWN_TYPES = frozenset(
     {
         "aws_apigatewayv2_api",
@@ -43,52 +43,34 @@ KNOWN_TYPES = frozenset(
     }
 )
 
-_STORES = {
-    "aws_dynamodb_table": ("table", "every schedule that was pending in it is"),
-    "aws_s3_bucket": ("bucket", "the records that were in it, and their schedules, are"),
-    "aws_sqs_queue": ("queue", "every message that was in it is"),
-}
+_STORES = {"aws_dynamodb_table": "table", "aws_s3_bucket": "bucket", "aws_sqs_queue": "queue"}
 
 
 def stranger_dangers(plan: Plan) -> Iterator[Danger]:
-    """Changes of which no rule can say what they would do. What attaches policies is told of as access that grows."""
+    """Name changes that no rule judges. Attachments of policies are judged as access that grows."""
     for change in plan.changes:
-        is_told = change.type in KNOWN_TYPES or "policy_attachment" in change.type
-        if not is_told and change.action != "destroy":
+        is_judged = change.type in KNOWN_TYPES or "policy_attachment" in change.type
+        if not is_judged and change.action != "destroy":
             verb = {"create": "created", "replace": "replaced"}.get(change.action, "changed")
-            yield Danger(
-                "type-unknown",
-                change.address,
-                f"What this would do can't be told: {name_of(change)} would be {verb}, and the review knows nothing of "
-                f"the type {quoted(change.type)}.",
-            )
+            yield danger(change, "type-unknown", verb=Markdown(verb), type=change.type)
 
 
 def store_dangers(plan: Plan) -> Iterator[Danger]:
-    """A table, queue or bucket is made in an environment that is there already."""
+    """Name tables, queues and buckets that are created in an environment that is applied already."""
     for change in plan.of_type(*_STORES):
         if change.action == "create" and not plan.is_first:
-            kind, lost = _STORES[change.type]
-            yield Danger(
-                "store-created",
-                change.address,
-                f"The {kind} {name_of(change)} is not there now, and would be made, empty. That is well if it is new; "
-                f"if it was there and somebody deleted it, {lost} lost already.",
-            )
+            yield danger(change, f"store-created/{_STORES[change.type]}")
 
 
 def forgotten_dangers(plan: Plan) -> Iterator[Danger]:
-    """What stays in AWS, and is nobody's any more."""
+    """Name resources that stay in AWS and that Terraform no longer manages."""
     for change in plan.changes:
         if change.action == "forget":
-            told = "it stays as it is, and nobody plans, changes or watches it here."
-            yield Danger(
-                "forgotten", change.address, f"Terraform would no longer know {quoted(change.address)}: {told}"
-            )
+            yield danger(change, "forgotten", address=change.address)
 
 
-def without_what_is_forgotten(plan: Plan) -> Plan:
-    """The plan with what is forgotten left as it is, which is what becomes of it in AWS."""
+def keep_forgotten(plan: Plan) -> Plan:
+    """Return the plan with forgotten resources unchanged, as they are in AWS."""
     return replace(
         plan,
         resources=tuple(

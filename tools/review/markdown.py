@@ -1,41 +1,33 @@
-"""A review as Markdown: dangers, counts, code, changes."""
+"""A review as Markdown: dangers, counts, code, changes, outputs."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 
 from tools.review.accepted import Accepted, Judgement
-from tools.review.code import CodeChange
 from tools.review.danger import WHOLE, quoted
-from tools.review.differences import PolicyDifference, differences
+from tools.review.differences import PolicyDifference, differences, policy_difference
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
 from tools.review.statements import document_statements, policy_statements
 
 __all__ = ["render"]
 
 _COUNTED = ("create", "update", "replace", "destroy")
-_MARKS = {"create": "+", "destroy": "-", "forget": "forget", "replace": "-/+", "update": "~"}
+_MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget"}
 
-#: What is told in a section of its own.
-_CODE_ATTRIBUTES = ("source_code_hash",)
+#: An attribute with a section of its own.
+_CODE = "source_code_hash"
 
-#: What AWS tells of a function, and nobody sets: it changes with whatever else changes.
+#: Attributes that AWS reports and nobody sets: they change with any other.
 _REPORTED = ("last_modified", "qualified_arn", "qualified_invoke_arn", "version")
 
 
-def render(plan: Plan, judgement: Judgement, code: Sequence[CodeChange]) -> str:
-    """The page."""
-    return "\n".join(
-        [
-            *_head(plan, judgement),
-            *_dangers(judgement),
-            *_counts(plan),
-            *_code(code),
-            *_changes(plan),
-            *_outputs(plan),
-        ]
-    )
+def render(plan: Plan, judgement: Judgement) -> str:
+    """Return the page."""
+    parts = (_head(plan, judgement), _dangers(judgement), _counts(plan), _code(plan), _changes(plan), _outputs(plan))
+    return "\n".join(line for part in parts for line in part)
 
 
 def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
@@ -45,13 +37,13 @@ def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
         count = len(judgement.dangers)
         yield f"**{count} danger{'s' if count > 1 else ''} that nobody accepted.**"
     elif judgement.accepted:
-        yield "**No danger that is not accepted.**"
+        yield "**Every danger is accepted.**"
     elif plan.changes or plan.further:
         yield "**No known danger.**"
     else:
         yield "**Nothing changes.**"
     if plan.is_first and plan.changes:
-        yield "Nothing is there yet: this is a first apply."
+        yield "Nothing exists yet: this is a first apply."
     if not plan.is_complete:
         yield "The plan is not complete (it has targets, or deferred changes): a later one will hold more."
     yield ""
@@ -59,32 +51,30 @@ def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
 
 def _dangers(judgement: Judgement) -> Iterator[str]:
     if judgement.dangers:
-        yield "## Dangers"
-        yield ""
+        yield from ("## Dangers", "")
         for number, danger in enumerate(judgement.dangers, 1):
             yield f"{number}. {danger.text}"
             yield f"   <br>`{danger.id}` at {quoted(danger.address)}"
         yield ""
     if judgement.accepted:
-        yield "## Accepted dangers"
-        yield ""
+        yield from ("## Accepted dangers", "")
         for danger, entry in judgement.accepted:
             yield f"- {danger.text}"
             yield f"  <br>`{danger.id}` at {quoted(danger.address)}, until {entry.expires}: {quoted(entry.reason)}"
         yield ""
     notes = [
         *(_entry(entry, f"expired on {entry.expires}") for entry in judgement.expired),
-        *(_entry(entry, "accepts what this plan does not do") for entry in judgement.unused),
+        *(_entry(entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
     ]
     if notes:
-        yield "In the file of accepted dangers, to be removed or renewed:"
+        yield "In the file of accepted dangers, to remove or renew:"
         yield ""
         yield from notes
         yield ""
 
 
-def _entry(entry: Accepted, said: str) -> str:
-    return f"- `{entry.danger}` at {quoted(entry.address)} {said}"
+def _entry(entry: Accepted, state: str) -> str:
+    return f"- `{entry.danger}` at {quoted(entry.address)} {state}"
 
 
 def _counts(plan: Plan) -> Iterator[str]:
@@ -96,65 +86,49 @@ def _counts(plan: Plan) -> Iterator[str]:
     yield ""
 
 
-def _code(code: Sequence[CodeChange]) -> Iterator[str]:
-    if not code:
+def _code(plan: Plan) -> Iterator[str]:
+    """List the functions whose package changes, unless it is a first apply, where all code is new."""
+    changed = [change for change in plan.of_type("aws_lambda_function") if change.after and change.differs(_CODE)]
+    if plan.is_first or not changed:
         return
-    yield "## Code"
+    yield from ("## Code", "")
+    for change in sorted(changed, key=_function):
+        old, new = change.before.get(_CODE), change.after.get(_CODE)
+        yield f"- **{_function(change)}**: package {quoted(old)} → {quoted(new)}"
     yield ""
-    for change in code:
-        yield f"- **{change.function}**: package {quoted(change.old)} → {quoted(change.new)}"
-        if change.deployed is None:
-            continue
-        if change.planned is None and not change.is_of_checkout:
-            yield (
-                f"  - deployed is {quoted(change.deployed)}; what changes can't be told, for which commit the planned "
-                "package is of is not known here"
-            )
-            continue
-        against = "" if change.planned else ", compared with this checkout as it is now"
-        yield f"  - deployed is {quoted(change.deployed)}{against}"
-        yield from (f"  - {quoted(name)}" for name in change.files)
-        yield from (f"  - locked package {quoted(name)}" for name in change.packages)
-        if not change.files and not change.packages:
-            yield "  - no source and no locked package differs: another Python compiled the same"
-    unknown = [change.function for change in code if change.deployed is None and not is_blank(change.old)]
-    if unknown:
-        yield ""
-        yield (
-            f"Which commit is deployed is not known here of {', '.join(unknown)}: no note in `refs/notes/packages` "
-            "names the package (`git fetch origin 'refs/notes/*:refs/notes/*'` gets the notes of others)."
-        )
-    yield ""
+
+
+def _function(change: Change) -> str:
+    return Path(str(change.after.get("filename") or change.name)).stem
 
 
 def _changes(plan: Plan) -> Iterator[str]:
-    order = ("destroy", "replace", "update", "create", "forget")
+    order = list(_MARKS)
     changes = sorted(plan.changes, key=lambda change: (order.index(change.action), change.address))
     if not changes and not plan.further:
         return
-    yield "## Changes"
-    yield ""
+    yield from ("## Changes", "")
     for change in changes:
-        if plan.is_first or change.action in ("destroy", "forget"):
-            yield f"- {_MARKS[change.action]} {quoted(change.address)}"
-            continue
         yield f"- {_MARKS[change.action]} {quoted(change.address)}"
-        lines = list(_attributes(plan, change))
-        yield from lines or ["  - nothing that can be told apart: what is empty counts as not set"]
+        if not plan.is_first and change.action not in ("destroy", "forget"):
+            yield from list(_attributes(plan, change)) or [
+                "  - no visible difference: an empty value counts as not set"
+            ]
     for further in plan.further:
-        yield f"- also: {quoted(further.subject)} {further.said}{f' {quoted(further.quote)}' if further.quote else ''}"
+        quote = f" {quoted(further.quote)}" if further.quote else ""
+        yield f"- also: {quoted(further.subject)} {further.state}{quote}"
     known = set() if plan.is_first else {document.address for document in plan.documents.values()}
-    told = [
+    unread = [
         (document, statement)
         for document in plan.resources
         if document.action == "read" and document.address not in known
         for statement in document_statements(document.after)
     ]
-    if told:
+    if unread:
         yield ""
         yield "Policies that are known in full only after the apply, as far as they are known:"
         yield ""
-        yield from (f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}" for document, statement in told)
+        yield from (f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}" for document, statement in unread)
     yield ""
 
 
@@ -164,14 +138,10 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
         document = plan.documents.get((change.address, difference.path))
         if document is not None and not isinstance(difference, PolicyDifference):
             before, after = policy_statements(difference.old) or (), document_statements(document.after)
-            removed = tuple(statement for statement in before if statement not in after)
-            added = tuple(statement for statement in after if statement not in before)
-            if removed or added:
-                yield from _policy(PolicyDifference(difference.path, removed, added), "")
-            else:
-                yield f"  - `{difference.path}`: its statements stay as they are"
+            found = policy_difference(difference.path, before, after)
+            yield from _policy(found, "") if found else [f"  - `{difference.path}`: its statements stay as they are"]
             continue
-        if difference.path in _CODE_ATTRIBUTES:
+        if difference.path == _CODE:
             yield "  - its code; see above"
             continue
         forced = " (forces the replacement)" if difference.path.split("[")[0] in change.forced_by else ""
@@ -202,8 +172,7 @@ def _outputs(plan: Plan) -> Iterator[str]:
         if not isinstance(difference, PolicyDifference)
     ]
     if changed:
-        yield "## Outputs"
-        yield ""
+        yield from ("## Outputs", "")
         for difference in changed:
             yield f"- `{difference.path}`: {quoted(difference.old)} → {quoted(difference.new)}"
         yield ""

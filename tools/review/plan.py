@@ -1,4 +1,4 @@
-"""A plan as `terraform show -json` prints it, read into a small model in which no sensitive value can be shown."""
+"""Read a plan as `terraform show -json` prints it into a small model that shows no sensitive value."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 __all__ = [
@@ -23,7 +24,7 @@ __all__ = [
     "read_plan",
 ]
 
-#: Terraform raises the major version of the format for what a reader of the earlier one would misunderstand.
+#: Terraform raises the major version of the format when readers of the earlier one would misunderstand it.
 _FORMAT_MAJOR = "1"
 
 _ACTIONS = {
@@ -38,7 +39,7 @@ _ACTIONS = {
     ("update",): "update",
 }
 
-#: What is read of a plan, and as what.
+#: The parts of a plan that are read, and their types.
 _KINDS: dict[str, type] = {
     "action_invocations": list,
     "checks": list,
@@ -53,16 +54,19 @@ _KINDS: dict[str, type] = {
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
+#: One step of a module's address, like `module.name["key"]`.
+_MODULE = re.compile(r"module\.[^.\[]+(\[(\"(\\.|[^\"\\])*\"|\d+)\])?")
+
 #: As terraform/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 
-#: If one of a function's variables is known only after the apply, the provider says so of all of them. These are root
-#: variables of the same name in small letters, whose values a plan always knows.
+#: While one of a function's environment variables is unknown, the provider calls all of them unknown. A plan always
+#: knows the root variables, and these have the same names in small letters.
 _SETTINGS = ("DELAYER_PERIOD_SECONDS", "MAX_LATENESS_SECONDS", "SHARD_COUNT")
 
 
 class PlanError(Exception):
-    """What was given is no plan that can be reviewed. The message is for the person at the terminal, in one line."""
+    """The input is no plan that can be reviewed. The message, one line, is for the person at the terminal."""
 
 
 class _Unknown:
@@ -70,13 +74,13 @@ class _Unknown:
         return "(known after apply)"
 
 
-#: In the place of every value that is known only after the apply.
+#: Stands for every value that is known only after the apply.
 UNKNOWN = _Unknown()
 
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
-    """In the place of a sensitive value: it can be compared with another, and not shown."""
+    """Stands for a sensitive value, which can be compared with another and not shown."""
 
     _value: Any = field(repr=False)
 
@@ -86,10 +90,10 @@ class Sensitive:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of one resource, or of one output.
+    """A change of one resource, or of one output.
 
-    `before` and `after` are the attributes, empty where there is no resource. `forced_by` names what forces a
-    replacement.
+    `before` and `after` are the attributes, empty while the resource doesn't exist. `forced_by` names the attributes
+    that force a replacement.
     """
 
     address: str
@@ -104,39 +108,39 @@ class Change:
 
     @property
     def exists(self) -> bool:
-        """Whether there is something already that this changes."""
+        """Whether the resource exists before the change."""
         return bool(self.before)
 
     @property
     def is_gone(self) -> bool:
-        """Whether what there is would be destroyed; a replacement destroys it too."""
+        """Whether the change destroys the resource; a replacement does."""
         return self.action in ("destroy", "replace")
 
     def differs(self, path: str) -> bool:
-        """Whether an attribute becomes another, or may."""
+        """Return whether an attribute changes, or may change."""
         old, new = at(self.before, path), at(self.after, path)
         return old != new and not (is_blank(old) and is_blank(new))
 
     def is_changed(self, path: str) -> bool:
-        """Whether an attribute of what is there already becomes another, or may."""
+        """Return whether an attribute of an existing resource changes, or may change."""
         return self.exists and self.differs(path)
 
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """What a plan says beside the changes: of what, what it is, and in which words of its own, if any."""
+    """A fact in a plan beside the changes: its subject, its state, and the plan's own words about it, if any."""
 
     subject: str
-    said: str
+    state: str
     quote: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: of which environment ("" if its configuration knows none), and what becomes of each resource and output.
+    """A plan of one environment ("" if its configuration has none): the change of each resource and output.
 
-    `settings` are the root variables that functions are told, by the name they are told under. `documents` are the
-    policy documents that Terraform will read only when it applies, by address and attribute of what they are for.
+    `settings` are the root variables that become settings of functions, by the name of the setting. `documents` are
+    the policy documents that Terraform reads only when it applies, by the address and the attribute that they become.
     """
 
     environment: str
@@ -149,32 +153,32 @@ class Plan:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """The resources that are changed."""
+        """The resources that change."""
         return tuple(change for change in self.resources if change.action not in ("no-op", "read"))
 
     @property
     def is_first(self) -> bool:
-        """Whether there is nothing yet, and all would be created."""
+        """Whether no resource exists yet."""
         return not any(change.exists for change in self.resources if change.mode == "managed")
 
     def of_type(self, *types: str) -> Iterator[Change]:
-        """The changed resources of some types."""
+        """Return the changed resources of some types."""
         return (change for change in self.changes if change.type in types)
 
 
 def read_plan(text: str, source: str) -> Plan:
-    """Read what `terraform show -json` printed; `source` names it in messages. Raises PlanError."""
+    """Read the output of `terraform show -json`. Raises PlanError, which names it as `source`."""
     try:
         document = json.loads(text)
     except (RecursionError, ValueError) as error:
-        raise PlanError(f"{source} is not JSON, so not a plan as terraform show -json prints it ({error})") from error
+        raise PlanError(f"{source} is not JSON, as terraform show -json prints it ({error})") from error
     return plan_from(document, source)
 
 
 def plan_from(document: Any, source: str) -> Plan:
-    """The plan in what `terraform show -json` printed, parsed; `source` names it in messages. Raises PlanError."""
+    """Return the plan in the parsed output of `terraform show -json`. Raises PlanError, which names it as `source`."""
     if not isinstance(document, dict) or "format_version" not in document:
-        raise PlanError(f"{source} is not a plan as terraform show -json prints it: it names no format_version")
+        raise PlanError(f"{source} is not a plan as terraform show -json prints it: it has no format_version")
     version = str(document["format_version"])
     if version.partition(".")[0] != _FORMAT_MAJOR:
         raise PlanError(
@@ -182,28 +186,26 @@ def plan_from(document: Any, source: str) -> Plan:
             f"which is newer than this review: it reads format {_FORMAT_MAJOR}.x"
         )
     if "resource_changes" not in document:
-        raise PlanError(f"{source} is not a plan: it says of no resource what becomes of it. Is it a state?")
+        raise PlanError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
     for name, kind in _KINDS.items():
         if name in document and not isinstance(document[name], kind):
-            # Taken for an empty one, it would be a plan that changes nothing.
+            # Read as empty, it would make a plan that changes nothing.
             raise PlanError(
-                f"{source} is not a plan as terraform show -json prints it: its {name} is no "
+                f"{source} is not a plan as terraform show -json prints it: its {name} is not an "
                 f"{'object' if kind is dict else 'array'}"
             )
     if document.get("errored"):
-        raise PlanError(f"{source} is of a plan that failed: what it holds is not all that would happen")
+        raise PlanError(f"{source} is a plan that failed, so it doesn't hold every change: plan again")
     try:
         return _plan(document, source)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise PlanError(
-            f"{source} is not a plan that can be read: {error!r} where something else is expected"
-        ) from error
+        raise PlanError(f"{source} can't be read as a plan: {error!r} where something else is expected") from error
 
 
 def at(values: Any, path: str) -> Any:
-    """The value at a path like `environment.variables.SHARD_COUNT`, each block being the first of its kind.
+    """Return the value at a path like `environment.variables.SHARD_COUNT`, through the first block of each kind.
 
-    None if there is none; UNKNOWN or Sensitive if the value, or all of what it would be in, is.
+    None if there is none; UNKNOWN or Sensitive if the value, or a block around it, is.
     """
     for name in path.split("."):
         found = values[0] if isinstance(values, list) and values else values
@@ -214,12 +216,12 @@ def at(values: Any, path: str) -> Any:
 
 
 def is_blank(value: Any) -> bool:
-    """Whether a value says nothing. Terraform and its provider don't tell one such value from another."""
+    """Return whether a value counts as not set. Terraform and its provider use these values for one another."""
     return value is None or value in ("", [], {})
 
 
 def parsed(value: Any) -> Any:
-    """What a text holds as JSON, None if it is none; UNKNOWN or Sensitive if the text is."""
+    """Return the value of a JSON text, None if it is no JSON; UNKNOWN or Sensitive if the text is."""
     if value is UNKNOWN or isinstance(value, Sensitive):
         return value
     try:
@@ -247,45 +249,62 @@ def _environment(variables: Mapping[str, Any], source: str) -> str:
         return ""
     found = variables["environment"]["value"]
     if not isinstance(found, str) or not _ENVIRONMENT.fullmatch(found):
-        raise PlanError(f"{source} is for an environment named {str(found)[:20]!r}, and none can have that name")
+        raise PlanError(f"{source} is for an environment named {str(found)[:20]!r}, which no environment can be named")
     return found
 
 
 def _further(document: Mapping[str, Any]) -> Iterator[Further]:
     for found in document["resource_changes"]:
         if found.get("previous_address"):
-            yield Further(found["address"], "is what was", str(found["previous_address"]))
+            yield Further(found["address"], "was until now", str(found["previous_address"]))
         if found["change"].get("importing"):
-            yield Further(found["address"], "is imported: it is there already, and is managed from now on")
+            yield Further(found["address"], "is imported: it exists already, and Terraform manages it from now on")
     for found in document.get("resource_drift", ()):
         if found["change"]["actions"] == ["delete"]:
-            yield Further(found["address"], "is gone, and Terraform did not remove it")
+            yield Further(found["address"], "no longer exists, and Terraform did not destroy it")
     for found in document.get("checks", ()):
         if found["status"] in ("fail", "error"):
-            yield Further(found["address"]["to_display"], "is a check that does not hold")
+            yield Further(found["address"]["to_display"], "is a check that fails")
     for found in document.get("deferred_changes", ()):
-        yield Further(found["resource_change"]["address"], "is left to a later plan:", str(found.get("reason")))
+        yield Further(found["resource_change"]["address"], "is deferred to a later plan:", str(found.get("reason")))
     for found in document.get("action_invocations", ()):
-        yield Further(found["address"], "is an action that would be run")
+        yield Further(found["address"], "is an action that would run")
 
 
 def _documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Change]]:
-    """The policies that are nothing but a document which Terraform has not read yet."""
+    """Find the policies that are exactly one document which Terraform has not read yet."""
     unread = {change.address: change for change in resources if change.action == "read"}
     for change in resources:
-        module = root
-        for call in re.findall(r"module\.([^.\[]+)", change.module):
-            module = module.get("module_calls", {}).get(call, {}).get("module", {})
-        for resource in module.get("resources", []):
+        steps = [step[0] for step in _MODULE.finditer(change.module)]
+        modules = [root]
+        for step in steps:
+            modules.append(_call(modules[-1], step).get("module", {}))
+        for resource in modules[-1].get("resources", []):
             if (resource["type"], resource["name"]) == (change.type, change.name):
                 for attribute in POLICY_ATTRIBUTES:
-                    named = resource.get("expressions", {}).get(attribute, {}).get("references", [])
-                    # Terraform names the attribute first, then what it is of: of another expression it names more.
-                    if named and named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
-                        address = named[0].removesuffix(".json")
-                        found = unread.get(f"{change.module}.{address}" if change.module else address)
-                        if found is not None:
-                            yield (change.address, attribute), found
+                    found = unread.get(
+                        _document_address(steps, modules, resource.get("expressions", {}).get(attribute))
+                    )
+                    if found is not None:
+                        yield (change.address, attribute), found
+
+
+def _document_address(steps: list[str], modules: list[Mapping[str, Any]], expression: Any) -> str:
+    """Return the address of the document that an expression is, or passes on from the calling module; "" if none."""
+    named = (expression or {}).get("references", [])
+    if steps and named and named[0].startswith("var."):
+        passed = _call(modules[-2], steps[-1]).get("expressions", {}).get(named[0].removeprefix("var."))
+        return _document_address(steps[:-1], modules[:-1], passed)
+    # Terraform names the attribute first, then its resource: an expression that refers to more names more.
+    if named and named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
+        return ".".join([*steps, named[0].removesuffix(".json")])
+    return ""
+
+
+def _call(module: Mapping[str, Any], step: str) -> Mapping[str, Any]:
+    """Return the call of a module in the configuration of its caller; `step` is like `module.name["key"]`."""
+    found: Mapping[str, Any] = module.get("module_calls", {}).get(step.split(".")[1].split("[", maxsplit=1)[0], {})
+    return found
 
 
 def _resource(found: dict[str, Any]) -> Change:
@@ -309,27 +328,19 @@ def _resource(found: dict[str, Any]) -> Change:
 
 def _output(name: str, change: dict[str, Any]) -> Change:
     before, after = _values(change)
-    return Change(
-        f"output.{name}",
-        "",
-        "output",
-        "output",
-        name,
-        _ACTIONS[tuple(change["actions"])],
-        {"value": before},
-        {"value": after},
-    )
+    action = _ACTIONS[tuple(change["actions"])]
+    return Change(f"output.{name}", "", "output", "output", name, action, {"value": before}, {"value": after})
 
 
 def _attributes(values: Any) -> Mapping[str, Any]:
-    """A resource's attributes. A whole resource is not marked unknown or sensitive; if it were, none would be told."""
+    """Return a resource's attributes; a resource that is unknown or sensitive as a whole has one, `(all)`."""
     if values is None:
         return {}
     return values if isinstance(values, dict) else {"(all)": values}
 
 
 def _values(change: dict[str, Any]) -> tuple[Any, Any]:
-    # What is sensitive on one side is so on both: a value that becomes sensitive is not shown for the last time.
+    # A mark on one side counts on both, so that a value that becomes sensitive is not shown for the last time.
     marks = _union(change.get("before_sensitive", False), change.get("after_sensitive", False))
     after = _fill(change.get("after"), change.get("after_unknown", False))
     return _mask(change.get("before"), marks), _mask(after, marks)
@@ -341,25 +352,21 @@ def _union(one: Any, other: Any) -> Any:
     if isinstance(one, dict) and isinstance(other, dict):
         return {name: _union(one.get(name, False), other.get(name, False)) for name in {**one, **other}}
     if isinstance(one, list) and isinstance(other, list):
-        length = max(len(one), len(other))
-        padded = [[*marks, *[False] * (length - len(marks))] for marks in (one, other)]
-        return [_union(*pair) for pair in zip(*padded, strict=True)]
+        return [_union(*pair) for pair in zip_longest(one, other, fillvalue=False)]
     if _is_marked(one) and _is_marked(other):
         return True
     return one if _is_marked(one) else other
 
 
 def _is_marked(marks: Any) -> bool:
-    """Whether anything is marked in what Terraform gives beside values: true, or an object or array that holds it."""
-    if isinstance(marks, dict):
-        return any(_is_marked(mark) for mark in marks.values())
-    if isinstance(marks, list):
-        return any(_is_marked(mark) for mark in marks)
+    """Return whether any value is marked: Terraform's marks are true, or an object or array that holds it."""
+    if isinstance(marks, dict | list):
+        return any(map(_is_marked, marks.values() if isinstance(marks, dict) else marks))
     return marks is True
 
 
 def _mask(value: Any, marks: Any) -> Any:
-    """The value with what is marked sensitive hidden; all of it where marks and value differ in shape."""
+    """Hide the parts of a value that are marked sensitive; the whole value if marks and value differ in shape."""
     if not _is_marked(marks) or value is None:
         return value
     if isinstance(marks, dict) and isinstance(value, dict):
@@ -370,7 +377,7 @@ def _mask(value: Any, marks: Any) -> Any:
 
 
 def _fill(value: Any, marks: Any) -> Any:
-    """The value with UNKNOWN where it is marked as known only after the apply."""
+    """Put UNKNOWN into a value where it is marked as known only after the apply."""
     if marks is True:
         return UNKNOWN
     if isinstance(marks, dict) and (value is None or isinstance(value, dict)):
@@ -379,7 +386,5 @@ def _fill(value: Any, marks: Any) -> Any:
         filled = {name: _fill(known.get(name), marks.get(name, False)) for name in names}
         return filled if filled or value is not None else None
     if isinstance(marks, list) and isinstance(value, list):
-        length = max(len(marks), len(value))
-        parts = [*value, *[None] * (length - len(value))]
-        return [_fill(part, marks[index] if index < len(marks) else False) for index, part in enumerate(parts)]
+        return [_fill(part, mark) for part, mark in zip_longest(value, marks)]
     return value

@@ -1,29 +1,36 @@
-"""The statements of access policies, and whether one policy allows what another doesn't."""
+"""Read the statements of access policies, and compare what two policies allow and deny."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from tools.review.plan import UNKNOWN, Sensitive
 
-__all__ = ["Statement", "document_statements", "gained", "lost_denials", "policy_statements", "wildcards"]
+__all__ = [
+    "WITHOUT_RESOURCE",
+    "Statement",
+    "document_statements",
+    "gained",
+    "lost_denials",
+    "policy_statements",
+    "wildcards",
+]
 
-
-#: Actions that know no resource (Service Authorization Reference), and show no more than names.
-_WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
+#: Actions that take no resource (Service Authorization Reference) and show only names.
+WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement of a policy. What it doesn't say is empty.
+    """A statement of a policy; elements that it doesn't have are empty.
 
     `principals` are like `Service:lambda.amazonaws.com`, `conditions` (operator, key, values). `negations` are the
-    elements NotAction, NotResource and NotPrincipal, which are the other way round and not judged further.
+    elements NotAction, NotResource and NotPrincipal, which are compared as a whole.
     """
 
     sid: str
@@ -36,27 +43,27 @@ class Statement:
 
     @property
     def has_tls_only(self) -> bool:
-        """Whether this denies what doesn't come by TLS."""
+        """Whether the statement denies requests without TLS."""
         return self.effect == "Deny" and any(key == "aws:SecureTransport" for _, key, _ in self.conditions)
 
     @property
     def is_unknown(self) -> bool:
-        """Whether part of it is known only after the apply."""
+        """Whether part of the statement is known only after the apply."""
         return repr(UNKNOWN) in (*self.actions, *self.resources, *self.principals) or any(
             repr(UNKNOWN) in values for _, _, values in self.conditions
         )
 
     def __str__(self) -> str:
-        parts = [self.effect, _listed((*self.actions, *self.negations)) or "nothing"]
-        parts += [f"on {_listed(self.resources)}"] if self.resources else []
-        parts += [f"by {_listed(self.principals)}"] if self.principals else []
-        parts += [f"if {key} {test} {_listed(values)}" for test, key, values in sorted(self.conditions)]
+        parts = [self.effect, ", ".join((*self.actions, *self.negations)) or "nothing"]
+        parts += [f"on {', '.join(self.resources)}"] if self.resources else []
+        parts += [f"by {', '.join(self.principals)}"] if self.principals else []
+        parts += [f"if {key} {test} {', '.join(values)}" for test, key, values in sorted(self.conditions)]
         return " ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Atom:
-    """One action on one resource by one principal. A statement is as many of them as it names of each."""
+    """One action on one resource by one principal, of all that a statement combines."""
 
     action: str
     resource: str
@@ -65,7 +72,7 @@ class _Atom:
     negations: tuple[str, ...]
 
     def covers(self, other: _Atom) -> bool:
-        """Whether whatever the other says, this says too."""
+        """Return whether this matches every request that the other matches."""
         return (
             self.negations == other.negations
             and _matches(self.action.lower(), other.action.lower())
@@ -76,7 +83,7 @@ class _Atom:
 
 
 def policy_statements(value: Any) -> tuple[Statement, ...] | None:
-    """The statements of a policy in JSON, or None if the value is not one."""
+    """Return the statements of a policy in JSON; None if the value is no policy."""
     if not isinstance(value, str):
         return None
     try:
@@ -93,7 +100,7 @@ def policy_statements(value: Any) -> tuple[Statement, ...] | None:
 
 
 def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
-    """The statements of the data source aws_iam_policy_document; what is not known yet is named so."""
+    """Return the statements of the data source aws_iam_policy_document; unknown values are named as unknown."""
     found = values.get("statement")
     if not isinstance(found, list):
         return ()
@@ -101,7 +108,7 @@ def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
 
 
 def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
-    """What is allowed after and wasn't before: the statements that allow it, cut down to that."""
+    """Return the statements that allow more than before, reduced to the new permissions."""
     allowed = [atom for statement in before if statement.effect == "Allow" for atom in _atoms(statement)]
     grown = []
     for statement in after:
@@ -109,22 +116,15 @@ def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Stat
             continue
         new = [atom for atom in _atoms(statement) if not any(known.covers(atom) for known in allowed)]
         if new:
-            grown.append(
-                Statement(
-                    statement.sid,
-                    "Allow",
-                    _distinct(atom.action for atom in new),
-                    _distinct(atom.resource for atom in new),
-                    _distinct(atom.principal for atom in new),
-                    statement.conditions,
-                    statement.negations,
-                )
+            actions, resources, principals = (
+                _distinct(getattr(atom, name) for atom in new) for name in ("action", "resource", "principal")
             )
+            grown.append(replace(statement, actions=actions, resources=resources, principals=principals))
     return grown
 
 
 def lost_denials(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
-    """The statements that deny before what is not denied after, or not all of it."""
+    """Return the statements whose denials are not all denied afterwards."""
     denied = [atom for statement in after if statement.effect == "Deny" for atom in _atoms(statement)]
     return [
         statement
@@ -135,14 +135,14 @@ def lost_denials(before: Sequence[Statement], after: Sequence[Statement]) -> lis
 
 
 def wildcards(statement: Statement, own_prefix: str) -> list[str]:
-    """What a statement allows without naming it: `*` in an action, for everyone, or beyond what starts with our name.
+    """Return the parts of a statement that allow more than they name: everyone, and `*` in actions and resources.
 
-    A `*` after a resource's own name, as in `<bucket>/fasttrack/*`, is none. Nor is it for actions that list names, and
-    that AWS lets nobody narrow.
+    A `*` after the environment's own prefix, as in `<bucket>/fasttrack/*`, is allowed, and so is `*` for actions that
+    list names and take no resource.
     """
     if statement.effect != "Allow":
         return []
-    is_narrowest = statement.actions and set(statement.actions) <= _WITHOUT_RESOURCE
+    is_narrowest = statement.actions and set(statement.actions) <= WITHOUT_RESOURCE
     return [
         *statement.negations,
         *(action for action in statement.actions if "*" in action or "?" in action),
@@ -153,13 +153,13 @@ def wildcards(statement: Statement, own_prefix: str) -> list[str]:
 
 def _is_wild(resource: str, own_prefix: str) -> bool:
     named, *rest = re.split(r"[*?]", resource, maxsplit=1)
-    # Where the environment is not known, the prefix ends before its name, and names of every environment begin so.
+    # While the environment is unknown, the prefix ends before its name, and names of every environment begin so.
     is_ours = own_prefix.rstrip("-") == own_prefix != "" and own_prefix in named
     return bool(rest) and not is_ours
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether every string that `text` stands for is one that `pattern` stands for. A `?` doesn't stand for a `*`."""
+    """Return whether `pattern` matches every string that `text` matches. A `?` doesn't match a `*`."""
     expression = "".join(
         ".*" if character == "*" else "[^*]" if character == "?" else re.escape(character) for character in pattern
     )
@@ -180,17 +180,14 @@ def _statement(found: Mapping[str, Any]) -> Statement:
         resources=_texts(found.get("Resource")),
         principals=_principals(found.get("Principal")),
         conditions=_conditions(found.get("Condition") or {}),
-        negations=tuple(
-            f"{element} {text}" for element in ("NotAction", "NotResource") for text in _texts(found.get(element))
-        )
-        + tuple(f"NotPrincipal {text}" for text in _principals(found.get("NotPrincipal"))),
+        negations=_negations(found.get("NotAction"), found.get("NotResource"), _principals(found.get("NotPrincipal"))),
     )
 
 
 def _conditions(found: Any) -> frozenset[tuple[str, str, tuple[str, ...]]]:
     if isinstance(found, dict) and all(isinstance(keys, dict) for keys in found.values()):
         return frozenset((test, key, _texts(values)) for test, keys in found.items() for key, values in keys.items())
-    # Not as AWS takes it: a condition that is like no other.
+    # AWS would not accept it: a condition that equals no other.
     return frozenset({("is", "Condition", (json.dumps(found),))})
 
 
@@ -210,13 +207,15 @@ def _document_statement(found: Mapping[str, Any]) -> Statement:
             (str(block.get("test")), str(block.get("variable")), _texts(block.get("values")))
             for block in (conditions if isinstance(conditions, list) else [])
         ),
-        negations=tuple(
-            f"{element} {text}"
-            for name, element in (("not_actions", "NotAction"), ("not_resources", "NotResource"))
-            for text in _texts(found.get(name))
-        )
-        + tuple(f"NotPrincipal {text}" for text in principals(found.get("not_principals"))),
+        negations=_negations(
+            found.get("not_actions"), found.get("not_resources"), _distinct(principals(found.get("not_principals")))
+        ),
     )
+
+
+def _negations(actions: Any, resources: Any, principals: Sequence[str]) -> tuple[str, ...]:
+    named = {"NotAction": _texts(actions), "NotResource": _texts(resources), "NotPrincipal": principals}
+    return tuple(f"{element} {text}" for element, texts in named.items() for text in texts)
 
 
 def _principals(found: Any) -> tuple[str, ...]:
@@ -236,7 +235,3 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _distinct(texts: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts) - {""}))
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(texts)

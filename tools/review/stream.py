@@ -1,135 +1,80 @@
-"""The table's stream and what reads it: after a delete, the stream is the only copy, for a day."""
+"""The table's stream and its readers: after a delete, the stream holds the only copy, for a day."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.review.danger import Danger, name_of, new_value, old_value, quoted
+from tools.review.danger import Danger, attribute_danger, danger
+from tools.review.function_settings import is_same_function
 from tools.review.losses import is_lost
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
-from tools.review.settings import is_same_function
 
 __all__ = ["mapping_dangers", "reader_dangers", "stream_dangers"]
 
 #: How long a stream keeps a record (DynamoDB developer guide, "Change data capture for DynamoDB Streams").
 _STREAM_SECONDS = 24 * 60 * 60
 
-#: Long enough to mend what keeps records from being sent, and sooner than the stream drops them.
+#: Long enough to mend a fault that keeps records from being sent, and shorter than the stream keeps them.
 _LONG_SECONDS = 23 * 60 * 60
 
 
 def stream_dangers(plan: Plan) -> Iterator[Danger]:
-    """The table's stream ends, or carries too little."""
+    """Name a stream that ends, or carries too little."""
     for change in plan.of_type("aws_dynamodb_table"):
         if not change.exists or is_lost(change):
             continue
         if at(change.before, "stream_enabled") is True and at(change.after, "stream_enabled") is not True:
-            yield Danger(
-                "stream-off",
-                change.address,
-                f"Nothing would be handed over: the table {name_of(change)} would have no stream, and what is deleted "
-                "from it, swept or cancelled, would be lost. What is in the stream now, and not read yet, is lost too.",
-            )
+            yield danger(change, "stream-off")
         elif change.is_changed("stream_view_type"):
-            yield Danger(
-                "stream-changed",
-                change.address,
-                f"Removals would carry {new_value(change, 'stream_view_type')} instead of "
-                f"{old_value(change, 'stream_view_type')}: without the old image there is no payload to send. AWS also "
-                "makes a new stream for it, and what is in the present one and not read yet is lost.",
-            )
+            yield attribute_danger(change, "stream-changed", "stream_view_type")
 
 
 def mapping_dangers(plan: Plan) -> Iterator[Danger]:
-    """The mapping skips, drops or repeats what is in the stream."""
+    """Name settings by which a mapping skips, drops or repeats records."""
     for change in plan.of_type("aws_lambda_event_source_mapping"):
         if change.action == "destroy":
             continue
         if change.is_changed("starting_position"):
-            yield Danger(
-                "stream-mapping-position",
-                change.address,
-                f"The stream would be read from {new_value(change, 'starting_position')} instead of "
-                f"{old_value(change, 'starting_position')}: LATEST skips every removal before the new mapping, whose "
-                "schedules are then lost; TRIM_HORIZON delivers a day's removals again.",
-            )
+            yield attribute_danger(change, "stream-mapping-position", "starting_position")
         if change.is_changed("filter_criteria"):
-            yield Danger(
-                "stream-mapping-filter",
-                change.address,
-                "Lambda drops what the filter doesn't match, for good: schedules whose removal the new filter doesn't "
-                "match would be lost.",
-            )
-        answers = at(change.after, "function_response_types")
+            yield danger(change, "stream-mapping-filter")
         if _has_partial_answers(change.before) and not _has_partial_answers(change.after):
-            yield Danger(
-                "stream-mapping-loses",
-                change.address,
-                "Removals that could not be sent would count as sent, and be lost: the mapping would no longer read "
-                f"the fast track's partial answers (`ReportBatchItemFailures`; planned: {quoted(answers)}).",
-            )
+            yield attribute_danger(change, "stream-mapping-loses/answers", "function_response_types")
         yield from _age(change)
         destination = "destination_config.on_failure.destination_arn"
-        if not is_blank(at(change.before, destination)) and at(change.before, destination) != at(
-            change.after, destination
-        ):
-            yield Danger(
-                "stream-mapping-loses",
-                change.address,
-                f"What the mapping gives up would go to {new_value(change, destination)} instead of "
-                f"{old_value(change, destination)}: without a bucket there, it is lost.",
-            )
+        old, new = at(change.before, destination), at(change.after, destination)
+        if not is_blank(old) and old != new:
+            yield danger(change, "stream-mapping-loses/destination", old=old, new=new)
 
 
 def reader_dangers(plan: Plan) -> Iterator[Danger]:
-    """The stream is read by another function than now, or by one more."""
+    """Name functions that read the stream instead of the fast track, or beside it."""
     kept = [change for change in plan.resources if change.type == "aws_lambda_event_source_mapping" and change.after]
     for change in kept:
         old, new = at(change.before, "function_name"), at(change.after, "function_name")
         if change.is_changed("function_name") and not is_same_function(plan, new, old):
-            yield Danger(
-                "stream-mapping-elsewhere",
-                change.address,
-                f"Removals would go to {quoted(new)} instead of {quoted(old)}, and count as handled as soon as that "
-                "function has returned: whatever it doesn't send to the delayer queue is lost.",
-            )
+            yield danger(change, "stream-mapping-elsewhere", old=old, new=new)
         source = at(change.after, "event_source_arn")
         others = [
-            other for other in kept if other is not change and _may_be(source, at(other.after, "event_source_arn"))
+            other for other in kept if other is not change and _may_equal(source, at(other.after, "event_source_arn"))
         ]
         if change.action == "create" and others:
-            yield Danger(
-                "stream-read-twice",
-                change.address,
-                f"Every message would be sent twice, if {quoted(new)} sends what it is given: it would read the stream "
-                f"beside {quoted(at(others[0].after, 'function_name'))}. If not, it would still get every payload.",
-            )
+            yield danger(change, "stream-read-twice", new=new, reader=at(others[0].after, "function_name"))
 
 
-def _may_be(one: Any, other: Any) -> bool:
+def _may_equal(one: Any, other: Any) -> bool:
     return one == other or UNKNOWN in (one, other)
 
 
 def _age(change: Change) -> Iterator[Danger]:
-    """How old a record gets before the mapping gives it up: less than the stream keeps it, and no less than now."""
+    """Name an age at which the mapping gives up a record if the stream drops it before, or if it is lower than now."""
     path = "maximum_record_age_in_seconds"
     old, new = at(change.before, path), at(change.after, path)
     if change.differs(path) and _is_too_old(new):
-        yield Danger(
-            "stream-mapping-loses",
-            change.address,
-            f"What can't be sent for a day would be lost: the mapping would give up a record after {quoted(new)} s "
-            f"(-1 is never), when the stream has dropped it already, after {_STREAM_SECONDS} s, and so it never "
-            "reaches the failure bucket.",
-        )
+        yield danger(change, "stream-mapping-loses/never", new=new, limit=_STREAM_SECONDS)
     elif change.is_changed(path) and new < (_LONG_SECONDS if _is_too_old(old) else old):
-        yield Danger(
-            "stream-mapping-loses",
-            change.address,
-            f"Removals that can't be sent would be given up to the failure bucket after {quoted(new)} s instead of "
-            f"{quoted(old)} s: a shorter outage of SQS is enough, and each schedule then has to be given back by hand.",
-        )
+        yield danger(change, "stream-mapping-loses/sooner", old=old, new=new)
 
 
 def _has_partial_answers(values: Mapping[str, Any]) -> bool:

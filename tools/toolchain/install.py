@@ -16,17 +16,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tools.processes import environment, hear_interrupts, pip_environment, start
+from tools.processes import environment, pip_environment, start
+from tools.project import ROOT, CommandError
+from tools.terminal import end
 
-__all__ = ["InstallError", "install"]
-
-ROOT = Path(__file__).resolve().parents[2]
+__all__ = ["install"]
 
 _EVERY_SECONDS = 4
-
-
-class InstallError(Exception):
-    """The tools could not be installed. The message says why, and what to do."""
 
 
 def install(lock: Path, venv: Path) -> None:
@@ -36,7 +32,7 @@ def install(lock: Path, venv: Path) -> None:
     waited for.
 
     Raises:
-        InstallError: Python or pip failed.
+        CommandError: Python or pip failed.
         OSError: pip's configuration can't be read, or the disk is full.
         KeyboardInterrupt: interrupted; nothing is left.
     """
@@ -73,7 +69,7 @@ def _make_venv(venv: Path, temporary: Path) -> None:
     command = [sys.executable, "-I", "-m", "venv", str(venv)]
     status, output = _wait_for(command, environment(), temporary, lambda _: None)
     if status:
-        raise InstallError(f"Python could not make an environment: {output.strip()}")
+        raise CommandError(f"Python could not make an environment: {output.strip()}")
 
 
 def _pip(lock: Path, venv: Path, temporary: Path) -> None:
@@ -86,7 +82,7 @@ def _pip(lock: Path, venv: Path, temporary: Path) -> None:
     if status:
         lines = [line.strip() for line in output.splitlines()]
         errors = [line for line in lines if line.startswith("ERROR: ")] or lines
-        raise InstallError(
+        raise CommandError(
             "\n".join(errors[-3:])
             + f"\nThe tools of {_shown(lock)} could not be installed. This needs PyPI (or the mirror that pip is"
             " configured for), once; run the same command again when it is reached."
@@ -153,19 +149,14 @@ class _Progress:
                 print(f"  {line}", flush=True)
 
 
-def main(name: str, lock: str) -> int:
-    """Install the environment `name` from the file `lock`; return the exit status."""
-    hear_interrupts()
-    try:
-        install(ROOT / lock, ROOT / ".venv" / name)
-    except (InstallError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"\nInterrupted: nothing of .venv/{name} is left. Run the same command again.", file=sys.stderr)
-        return 130
-    return 0
+def main(name: str, lock: str) -> None:
+    """Install the environment `name` from the file `lock`. Exits."""
+    end(
+        "make",
+        lambda: install(ROOT / lock, ROOT / ".venv" / name),
+        interrupted=f"interrupted, and nothing of .venv/{name} is left: run the same command again",
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

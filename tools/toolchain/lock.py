@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 
-from tools.processes import environment, hear_interrupts, run
-
-ROOT = Path(__file__).resolve().parents[2]
+from tools.processes import environment, run
+from tools.project import ROOT, CommandError
+from tools.terminal import end
 
 #: In this order: some constrain the next.
 LOCKS = (
@@ -38,23 +37,17 @@ def lock(name: str, *, is_upgrade: bool) -> bool:
     return run(command, variables=variables, folder=ROOT, is_shown=True).status == 0
 
 
-def main(arguments: list[str]) -> int:
-    """Write every lock; return the exit status."""
-    hear_interrupts()
-    try:
-        for name in LOCKS:
-            print(f"Locking {name}.txt", flush=True)
-            if not lock(name, is_upgrade="--upgrade" in arguments):
-                print(f"make lock: {name}.txt could not be locked; see above", file=sys.stderr)
-                return 1
-    except OSError as error:
-        print(f"make lock: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("make lock: interrupted; run it again to lock the rest", file=sys.stderr)
-        return 130
-    return 0
+def lock_all(*, is_upgrade: bool) -> None:
+    """Write every lock anew. Raises CommandError at the first that fails."""
+    for name in LOCKS:
+        print(f"Locking {name}.txt", flush=True)
+        if not lock(name, is_upgrade=is_upgrade):
+            raise CommandError(f"{name}.txt could not be locked; see above")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end(
+        "make lock",
+        lambda: lock_all(is_upgrade="--upgrade" in sys.argv),
+        interrupted="interrupted; run it again to lock the rest",
+    )

@@ -9,15 +9,15 @@ module "api_schedule_post" {
     SHARD_COUNT       = var.shard_count
     TABLE_NAME        = module.schedule_table.table.name
   }
-  handler              = "api_schedule_post.main.handler"
-  log_retention_days   = var.log_retention_days
-  memory_mb            = 512
-  name                 = "${local.name}-api-schedule-post"
-  package              = "${var.package_folder}/api-schedule-post.zip"
-  policy               = data.aws_iam_policy_document.api_schedule_post.json
-  permissions_boundary = var.permissions_boundary_arn
-  reserved_concurrency = lookup(var.reserved_concurrency, "api-schedule-post", null)
-  # Three tries of at most 3 s and their waits, and less than the 30 s after which the gateway gives up.
+  handler                  = "api_schedule_post.main.handler"
+  log_retention_days       = var.log_retention_days
+  memory_mb                = 512
+  name                     = "${local.name}-api-schedule-post"
+  package                  = "${var.package_folder}/api-schedule-post.zip"
+  permissions_boundary_arn = var.permissions_boundary_arn
+  policy                   = data.aws_iam_policy_document.api_schedule_post.json
+  reserved_concurrency     = lookup(var.reserved_concurrency, "api-schedule-post", null)
+  # Three tries of at most 3 s with the waits between them, and less than the 30 s after which the gateway gives up.
   timeout_seconds = 15
 }
 

@@ -1,10 +1,24 @@
-# The functions. Outputs, alarms and the dashboard are made from this map: a new function is a file of its own and a line
-# here.
+# The functions. Alarms, dashboard, routes and outputs are derived from this map. A function has a file of its own with
+# its module, its permissions and its trigger.
 
 locals {
+  # By plain name, as in pyproject.toml. `label` names the function in alarms and on the dashboard. A function with
+  # routes answers them on the API.
   functions = {
-    "api-schedule-post"                  = module.api_schedule_post
-    "stream-dynamodb-fasttrack_enqueuer" = module.stream_dynamodb_fasttrack_enqueuer
-    "task-1minute-enqueuer"              = module.task_1minute_enqueuer
+    api-schedule-post = {
+      label  = "post"
+      module = module.api_schedule_post
+      routes = ["POST /schedules"]
+    }
+    stream-dynamodb-fasttrack_enqueuer = {
+      label  = "fast_track"
+      module = module.stream_dynamodb_fasttrack_enqueuer
+      routes = []
+    }
+    task-1minute-enqueuer = {
+      label  = "sweep"
+      module = module.task_1minute_enqueuer
+      routes = []
+    }
   }
 }

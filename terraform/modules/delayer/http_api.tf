@@ -1,4 +1,4 @@
-# The API: which route calls which function, who may call, and how often.
+# The HTTP API, with the routes of all functions.
 
 module "http_api" {
   source = "../http_api"
@@ -6,6 +6,8 @@ module "http_api" {
   authorization      = var.authorization
   log_retention_days = var.log_retention_days
   name               = "${local.name}-schedules"
-  routes             = { "POST /schedules" = module.api_schedule_post.function }
-  throttling         = var.throttling
+  routes = merge([
+    for function in local.functions : { for route in function.routes : route => function.module.function }
+  ]...)
+  throttling = var.throttling
 }

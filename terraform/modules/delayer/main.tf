@@ -1,17 +1,14 @@
-# One delayer: the table that schedules wait in, the queue that they are handed over to, and the bucket for records that
-# could not be handled. Each function has a file of its own, with its trigger and its policy.
+# The whole delayer. This file has what schedules live in; each function has a file of its own.
 
 locals {
   name = "delayer-${var.environment}"
 
-  # The dashboard needs the name before the queue exists.
+  # The dashboard takes it from here and so does not wait for the queue.
   queue_name = "${local.name}-delayer"
 
-  # The namespace of every metric: one for each environment, because several may share an account.
+  # One namespace per environment, because several environments may share an account.
   metrics_namespace = local.name
 }
-
-data "aws_region" "current" {}
 
 module "schedule_table" {
   source = "../schedule_table"

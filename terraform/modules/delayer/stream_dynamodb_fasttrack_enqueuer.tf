@@ -1,4 +1,4 @@
-# The fast track: the only function that sends, and always for the same event, a removal from the table.
+# The fast track: the only function that sends, and only when a record is removed from the table.
 
 module "stream_dynamodb_fasttrack_enqueuer" {
   source = "../function"
@@ -13,15 +13,15 @@ module "stream_dynamodb_fasttrack_enqueuer" {
     },
     var.max_lateness_seconds == null ? {} : { MAX_LATENESS_SECONDS = var.max_lateness_seconds },
   )
-  handler              = "stream_dynamodb_fasttrack_enqueuer.main.handler"
-  log_retention_days   = var.log_retention_days
-  memory_mb            = 512
-  name                 = "${local.name}-stream-dynamodb-fasttrack_enqueuer"
-  package              = "${var.package_folder}/stream-dynamodb-fasttrack_enqueuer.zip"
-  policy               = data.aws_iam_policy_document.stream_dynamodb_fasttrack_enqueuer.json
-  permissions_boundary = var.permissions_boundary_arn
-  reserved_concurrency = lookup(var.reserved_concurrency, "stream-dynamodb-fasttrack_enqueuer", null)
-  # Time for a whole batch of the mapping below: a hundred calls to SQS.
+  handler                  = "stream_dynamodb_fasttrack_enqueuer.main.handler"
+  log_retention_days       = var.log_retention_days
+  memory_mb                = 512
+  name                     = "${local.name}-stream-dynamodb-fasttrack_enqueuer"
+  package                  = "${var.package_folder}/stream-dynamodb-fasttrack_enqueuer.zip"
+  permissions_boundary_arn = var.permissions_boundary_arn
+  policy                   = data.aws_iam_policy_document.stream_dynamodb_fasttrack_enqueuer.json
+  reserved_concurrency     = lookup(var.reserved_concurrency, "stream-dynamodb-fasttrack_enqueuer", null)
+  # Enough for one batch of the mapping below: a hundred calls to SQS.
   timeout_seconds = 60
 }
 
@@ -31,7 +31,7 @@ data "aws_iam_policy_document" "stream_dynamodb_fasttrack_enqueuer" {
     actions   = ["dynamodb:BatchWriteItem"]
     resources = [module.schedule_table.table.arn]
 
-    # BatchWriteItem can also put. A put of a whole schedule names the payload, which is not allowed here.
+    # BatchWriteItem can also put. A put of a schedule names the payload attribute, which is not allowed here.
     condition {
       test     = "ForAllValues:StringEquals"
       variable = "dynamodb:Attributes"
@@ -39,7 +39,7 @@ data "aws_iam_policy_document" "stream_dynamodb_fasttrack_enqueuer" {
     }
   }
 
-  # SendMessageBatch is allowed by the action SendMessage.
+  # The action SendMessage also allows SendMessageBatch.
   statement {
     sid       = "Enqueue"
     actions   = ["sqs:SendMessage"]
@@ -53,7 +53,7 @@ data "aws_iam_policy_document" "stream_dynamodb_fasttrack_enqueuer" {
   }
 }
 
-# What Lambda itself does for the stream mapping, with the function's role. The function calls none of these.
+# What Lambda calls for the stream mapping with the function's role. The function itself calls none of these.
 data "aws_iam_policy_document" "stream_mapping" {
   statement {
     sid       = "ReadTheStream"
@@ -61,7 +61,7 @@ data "aws_iam_policy_document" "stream_mapping" {
     resources = [module.schedule_table.table.stream_arn]
   }
 
-  # This action knows no resource.
+  # This action takes no resource.
   statement {
     sid       = "FindStreams"
     actions   = ["dynamodb:ListStreams"]
@@ -88,7 +88,8 @@ resource "aws_iam_role_policy" "stream_mapping" {
 }
 
 resource "aws_lambda_event_source_mapping" "stream" {
-  # Removals are the only copy of what was handed over: none may be skipped, not even those before the mapping.
+  # A removal is the only copy of a schedule that was handed over: none may be skipped, not even one from before the
+  # mapping.
   starting_position = "TRIM_HORIZON"
 
   batch_size                     = 1000
@@ -96,21 +97,21 @@ resource "aws_lambda_event_source_mapping" "stream" {
   event_source_arn               = module.schedule_table.table.stream_arn
   function_name                  = module.stream_dynamodb_fasttrack_enqueuer.function.arn
   function_response_types        = ["ReportBatchItemFailures"]
-  # Under the 24 hours that a stream keeps a record, so that what could not be sent reaches the bucket before it is gone.
+  # Less than the 24 hours that a stream keeps a record, so that a record that can't be sent reaches the bucket in time.
   maximum_record_age_in_seconds = 23 * 60 * 60
-  # Only age ends the retries.
+  # Only a record's age ends its retries.
   maximum_retry_attempts = -1
-  # The events of one record stay in order: they all go to the same of these lanes.
+  # The number of lanes. The events of one record stay in order, because they all go to the same lane.
   parallelization_factor = var.parallelization_factor
 
   destination_config {
     on_failure {
-      # A bucket keeps the whole record; a queue or a topic would keep only where it was.
+      # A bucket gets the whole record; a queue or a topic would get only its position in the stream.
       destination_arn = module.failure_bucket.bucket.arn
     }
   }
 
-  # Counts the records that it gave up, which the alarm records-discarded reads.
+  # Counts the records that the mapping gave up, for the alarm records-discarded.
   dynamic "metrics_config" {
     for_each = var.mapping_metrics ? ["EventCount"] : []
 
@@ -125,5 +126,6 @@ resource "aws_lambda_event_source_mapping" "stream" {
     }
   }
 
+  # Otherwise its first reads could be refused.
   depends_on = [aws_iam_role_policy.stream_mapping]
 }

@@ -1,4 +1,4 @@
-# The minute's sweep: it deletes what has entered the delayer period, and nothing else.
+# The sweep: every minute it deletes the records that have entered the delayer period, and nothing else.
 
 module "task_1minute_enqueuer" {
   source = "../function"
@@ -12,14 +12,14 @@ module "task_1minute_enqueuer" {
   }
   handler            = "task_1minute_enqueuer.main.handler"
   log_retention_days = var.log_retention_days
-  # A whole processor, which a burst needs for the same price as a third of one for three times as long (docs/adr/0012).
-  memory_mb            = 1769
-  name                 = "${local.name}-task-1minute-enqueuer"
-  package              = "${var.package_folder}/task-1minute-enqueuer.zip"
-  policy               = data.aws_iam_policy_document.task_1minute_enqueuer.json
-  permissions_boundary = var.permissions_boundary_arn
-  reserved_concurrency = lookup(var.reserved_concurrency, "task-1minute-enqueuer", null)
-  # Under a minute, so that one sweep has ended before the next begins.
+  # One full vCPU. A burst costs the same as with a third of it, and takes a third of the time (docs/adr/0012).
+  memory_mb                = 1769
+  name                     = "${local.name}-task-1minute-enqueuer"
+  package                  = "${var.package_folder}/task-1minute-enqueuer.zip"
+  permissions_boundary_arn = var.permissions_boundary_arn
+  policy                   = data.aws_iam_policy_document.task_1minute_enqueuer.json
+  reserved_concurrency     = lookup(var.reserved_concurrency, "task-1minute-enqueuer", null)
+  # Under a minute, so that a sweep ends before the next begins.
   timeout_seconds = 55
 }
 
@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "task_1minute_enqueuer" {
     actions   = ["dynamodb:BatchWriteItem"]
     resources = [module.schedule_table.table.arn]
 
-    # BatchWriteItem can also put. A put of a whole schedule names the payload, which is not allowed here.
+    # BatchWriteItem can also put. A put of a schedule names the payload attribute, which is not allowed here.
     condition {
       test     = "ForAllValues:StringEquals"
       variable = "dynamodb:Attributes"
@@ -50,7 +50,7 @@ data "aws_iam_policy_document" "task_1minute_enqueuer" {
   }
 }
 
-# An old tick is not retried: the next minute's sweep finds all that it would have found.
+# A failed tick is not retried: the next minute's sweep finds the same records.
 resource "aws_lambda_function_event_invoke_config" "task_1minute_enqueuer" {
   function_name                = module.task_1minute_enqueuer.function.function_name
   maximum_event_age_in_seconds = 60

@@ -1,18 +1,23 @@
 variable "alarm_topic_arn" {
-  description = "The SNS topic, in the environment's region, that is notified when an alarm begins and ends. Without one, alarms show only in CloudWatch."
+  description = "The ARN of the SNS topic, in this region, that alarms notify when they begin and end. Without one, alarms show only in CloudWatch."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:${local.region}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.alarm_topic_arn))
+    error_message = "The alarm topic must be the ARN of a standard SNS topic in the environment's region, because alarms can notify no other."
+  }
 }
 
 variable "alarms" {
-  description = "Whether there are alarms. Without them only the dashboard shows what goes wrong."
+  description = "Whether the alarms are created. Without them only the dashboard shows problems."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "authorization" {
-  description = "Who may post: AWS_IAM (requests signed by a principal allowed execute-api:Invoke), or JWT with the tokens' issuer and audiences."
+  description = "Who may call the API: AWS_IAM for requests signed by a principal that is allowed execute-api:Invoke, or JWT with the issuer and audiences of the tokens."
   type = object({
     type      = optional(string, "AWS_IAM")
     issuer    = optional(string)
@@ -23,7 +28,7 @@ variable "authorization" {
 
   validation {
     condition     = contains(["AWS_IAM", "JWT"], var.authorization.type)
-    error_message = "The authorization's type must be AWS_IAM or JWT: an API open to everyone is not offered."
+    error_message = "The authorization's type must be AWS_IAM or JWT: an API that is open to everyone is not offered."
   }
   validation {
     condition     = var.authorization.type != "JWT" || (try(startswith(var.authorization.issuer, "https://"), false) && length(var.authorization.audiences) > 0)
@@ -31,12 +36,12 @@ variable "authorization" {
   }
   validation {
     condition     = var.authorization.type == "JWT" || (var.authorization.issuer == null && length(var.authorization.audiences) == 0)
-    error_message = "An issuer and audiences belong to JWT authorization; AWS_IAM has neither."
+    error_message = "An issuer and audiences are for JWT authorization: remove them, or set the type to JWT."
   }
 }
 
 variable "delayer_period_seconds" {
-  description = "How long before its pointInTime a schedule moves to the delayer queue. Up to 840: SQS delays a message by at most 900 s. From shortest_delayer_period_seconds."
+  description = "How long before its pointInTime a schedule moves to the delayer queue. At most 840, because SQS delays a message by at most 900 s; at least shortest_delayer_period_seconds."
   type        = number
   default     = 840
   nullable    = false
@@ -52,25 +57,25 @@ variable "delayer_period_seconds" {
 }
 
 variable "deletion_protection" {
-  description = "Whether AWS refuses to delete the schedule table, and whether a failure bucket that still holds records can't be destroyed."
+  description = "Whether AWS refuses to delete the schedule table, and Terraform a failure bucket that still has records."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "environment" {
-  description = "The environment's name. It is part of every resource's name, so that several fit one account."
+  description = "The name of the environment. It is part of the name of every resource, so that one account can have several environments."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{1,11}$", var.environment))
-    error_message = "The environment's name must be 2 to 12 lower-case letters and digits, the first a letter."
+    error_message = "The environment's name must have 2 to 12 lower-case letters and digits, and start with a letter."
   }
 }
 
 variable "horizon_days" {
-  description = "How far ahead a pointInTime may lie. It also catches milliseconds sent as seconds."
+  description = "How many days ahead a pointInTime may be. The limit also catches milliseconds sent as seconds."
   type        = number
   default     = 3653 # ten years
   nullable    = false
@@ -82,7 +87,7 @@ variable "horizon_days" {
 }
 
 variable "log_retention_days" {
-  description = "How long the functions' and the API's logs are kept."
+  description = "How many days CloudWatch Logs keeps the logs of the functions and the API."
   type        = number
   default     = 30
   nullable    = false
@@ -94,19 +99,19 @@ variable "log_retention_days" {
 }
 
 variable "mapping_metrics" {
-  description = "Whether the stream mapping counts the records that it reads and gives up. The alarm records-discarded reads one of these metrics."
+  description = "Whether the stream mapping counts the records that it reads and gives up. The alarm records-discarded needs these metrics."
   type        = bool
   default     = true
   nullable    = false
 
   validation {
     condition     = var.mapping_metrics || !var.alarms
-    error_message = "The alarm records-discarded reads the stream mapping's metrics: with alarms, mapping_metrics must be true."
+    error_message = "The alarm records-discarded needs the stream mapping's metrics: set mapping_metrics to true, or alarms to false."
   }
 }
 
 variable "max_lateness_seconds" {
-  description = "Schedules that are later than this go to the failure bucket instead of the delayer queue, from where make redrive brings them back. Null delivers everything, however late. At least 60: the API accepts a pointInTime up to 60 s in the past."
+  description = "The greatest lateness of a delivery. Later schedules go to the failure bucket, from which make redrive returns them. Null delivers everything, however late. At least 60, because the API accepts a pointInTime up to 60 s in the past."
   type        = number
   default     = null
 
@@ -118,14 +123,8 @@ variable "max_lateness_seconds" {
   }
 }
 
-variable "package_folder" {
-  description = "The folder of the functions' zip packages, <function>.zip each. make package builds them in build/dist."
-  type        = string
-  nullable    = false
-}
-
 variable "parallelization_factor" {
-  description = "How many executions of the fast track read one shard of the table's stream at once (lanes). Two keep up with everything that a partition can write; more use more of the account's concurrent executions and send fewer messages per call."
+  description = "How many executions of the fast track read one shard of the table's stream at once (lanes). Two keep up with everything that a partition writes. More use more of the account's concurrency and send fewer messages per call."
   type        = number
   default     = 2
   nullable    = false
@@ -133,17 +132,6 @@ variable "parallelization_factor" {
   validation {
     condition     = floor(var.parallelization_factor) == var.parallelization_factor && var.parallelization_factor >= 1 && var.parallelization_factor <= 10
     error_message = "The parallelization factor must be a whole number from 1 to 10."
-  }
-}
-
-variable "permissions_boundary_arn" {
-  description = "The ARN of the IAM policy that bounds what the functions' roles may ever do. Null bounds nothing."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/", var.permissions_boundary_arn))
-    error_message = "The permissions boundary must be the ARN of an IAM policy."
   }
 }
 
@@ -155,23 +143,24 @@ variable "point_in_time_recovery" {
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent executions reserved for a function, by its plain name. Empty reserves nothing: a new account has too few to reserve any."
+  description = "Concurrent executions reserved for a function, by its plain name. Empty reserves none: a new account has too few to reserve any."
   type        = map(number)
   default     = {}
   nullable    = false
 
+  # The output `functions` checks the names.
   validation {
     condition     = alltrue([for count in values(var.reserved_concurrency) : count >= 1 && floor(count) == count])
-    error_message = "Reserved concurrency must be a whole number from 1 up: 0 would stop the function."
+    error_message = "Reserved concurrency must be a whole number of at least 1: with 0 the function would never run."
   }
   validation {
     condition     = lookup(var.reserved_concurrency, "task-1minute-enqueuer", var.sweep_workers) >= var.sweep_workers
-    error_message = "The sweep's reserved concurrency must be sweep_workers at least, or a worker's shards would not be swept."
+    error_message = "The reserved concurrency of task-1minute-enqueuer must be at least sweep_workers, or the shards of some workers would not be swept."
   }
 }
 
 variable "shard_count" {
-  description = "Partition keys that new schedules are spread over: each takes about 1,000 KB of writes a second and costs one Query a minute. The number may grow but never shrink: schedules in a shard that is no longer swept are never delivered."
+  description = "The number of partition keys for new schedules. Each takes about 1,000 KB of writes a second and costs one Query a minute. It may grow but never shrink: a schedule in a shard that is no longer swept is never delivered."
   type        = number
   default     = 16
   nullable    = false
@@ -183,7 +172,7 @@ variable "shard_count" {
 }
 
 variable "shortest_delayer_period_seconds" {
-  description = "The shortest delayer period that is accepted. 180, because two ticks of the minute's rule can be almost two minutes apart: with a shorter period schedules can be late. For trials, down to 60."
+  description = "The shortest delayer period that is accepted. The default is 180, because two ticks of the minute's rule can be almost two minutes apart and a shorter period can make schedules late. Down to 60 for trials."
   type        = number
   default     = 180
   nullable    = false
@@ -206,19 +195,19 @@ variable "sweep_paused" {
 }
 
 variable "sweep_workers" {
-  description = "Parallel sweeps each minute, each of its own shards."
+  description = "The number of parallel sweeps each minute. Each sweeps its own shards."
   type        = number
   default     = 1
   nullable    = false
 
   validation {
     condition     = floor(var.sweep_workers) == var.sweep_workers && var.sweep_workers >= 1 && var.sweep_workers <= min(100, var.shard_count)
-    error_message = "The number of sweep workers must be a whole number from 1 to 100, and no more than there are shards."
+    error_message = "The number of sweep workers must be a whole number from 1 to 100, and at most shard_count."
   }
 }
 
 variable "throttling" {
-  description = "How many requests the API accepts: the steady rate per second, and the burst. More are answered 429."
+  description = "The limits of the API: the steady rate in requests a second, and the burst in requests. Requests over them are answered 429."
   type = object({
     rate_limit  = optional(number, 500)
     burst_limit = optional(number, 1000)

@@ -1,4 +1,4 @@
-# One function, with its own role and log group.
+# One function with its own role and log group.
 
 resource "aws_lambda_function" "this" {
   function_name = var.name
@@ -23,8 +23,8 @@ resource "aws_lambda_function" "this" {
     log_group  = aws_cloudwatch_log_group.this.name
   }
 
-  # Without it the first executions could not log.
-  depends_on = [aws_iam_role_policy.logs]
+  # A function that can be called may do and log everything from its first execution.
+  depends_on = [aws_iam_role_policy.calls, aws_iam_role_policy.logs]
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -47,10 +47,16 @@ data "aws_iam_policy_document" "assume" {
 resource "aws_iam_role" "this" {
   name                 = var.name
   assume_role_policy   = data.aws_iam_policy_document.assume.json
-  permissions_boundary = var.permissions_boundary
+  permissions_boundary = var.permissions_boundary_arn
 }
 
-# What Lambda itself does for the function, with its role.
+resource "aws_iam_role_policy" "calls" {
+  name   = "calls"
+  policy = var.policy
+  role   = aws_iam_role.this.name
+}
+
+# What Lambda calls for the function with its role.
 data "aws_iam_policy_document" "logs" {
   statement {
     sid       = "WriteLogs"
@@ -62,12 +68,5 @@ data "aws_iam_policy_document" "logs" {
 resource "aws_iam_role_policy" "logs" {
   name   = "logs"
   policy = data.aws_iam_policy_document.logs.json
-  role   = aws_iam_role.this.name
-}
-
-# What the function itself calls.
-resource "aws_iam_role_policy" "calls" {
-  name   = "calls"
-  policy = var.policy
   role   = aws_iam_role.this.name
 }

@@ -1,24 +1,24 @@
 output "function" {
-  description = "The function, once it has its permissions."
+  description = "The function, ready to be called: arn, function_name and invoke_arn."
   value = {
     arn           = aws_lambda_function.this.arn
     function_name = aws_lambda_function.this.function_name
     invoke_arn    = aws_lambda_function.this.invoke_arn
   }
-  # Whatever calls the function is created after its permissions: an earlier call would fail for lack of them.
-  depends_on = [aws_iam_role_policy.calls]
 }
 
 output "log_group" {
-  description = "The function's log group."
+  description = "The log group of the function: arn and name."
   value = {
+    arn  = aws_cloudwatch_log_group.this.arn
     name = aws_cloudwatch_log_group.this.name
   }
 }
 
 output "role" {
-  description = "The function's role."
+  description = "The role of the function: arn and name."
   value = {
+    arn  = aws_iam_role.this.arn
     name = aws_iam_role.this.name
   }
 }

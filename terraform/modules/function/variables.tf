@@ -1,35 +1,35 @@
 variable "environment_variables" {
-  description = "The function's settings, by name."
+  description = "The environment variables of the function."
   type        = map(string)
   nullable    = false
 }
 
 variable "handler" {
-  description = "The function to call in the package: module.attribute."
+  description = "The Python function to call in the package: module.attribute."
   type        = string
   nullable    = false
 }
 
 variable "log_retention_days" {
-  description = "How long the function's logs are kept."
+  description = "How many days CloudWatch Logs keeps the function's logs."
   type        = number
   nullable    = false
 }
 
 variable "memory_mb" {
-  description = "The function's memory; its share of a processor grows with it."
+  description = "The memory of the function, in MB. Its share of a processor grows with it."
   type        = number
   nullable    = false
 }
 
 variable "name" {
-  description = "The function's name, and its role's."
+  description = "The name of the function and of its role."
   type        = string
   nullable    = false
 
   validation {
     condition     = length(var.name) <= 64
-    error_message = "A function's name has at most 64 characters: choose a shorter name for the environment."
+    error_message = "The name of a function can have at most 64 characters: choose a shorter name for the environment."
   }
 }
 
@@ -44,26 +44,26 @@ variable "package" {
   }
 }
 
-variable "permissions_boundary" {
-  description = "The ARN of the policy that bounds what the function's role may ever do; null bounds nothing."
+variable "permissions_boundary_arn" {
+  description = "The ARN of the IAM policy that limits the function's role. With null there is no limit."
   type        = string
   default     = null
 }
 
 variable "policy" {
-  description = "The IAM policy, as JSON, of the calls that the function makes."
+  description = "The IAM policy, as JSON, with what the function may call. It is attached before the function is created."
   type        = string
   nullable    = false
 }
 
 variable "reserved_concurrency" {
-  description = "Concurrent executions that are this function's alone, and the most it gets; null reserves none."
+  description = "Concurrent executions reserved for this function, which are also its limit. With null none are reserved."
   type        = number
   default     = null
 }
 
 variable "timeout_seconds" {
-  description = "How long one execution may take."
+  description = "How long one execution may take, in seconds."
   type        = number
   nullable    = false
 }

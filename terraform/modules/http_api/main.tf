@@ -1,4 +1,4 @@
-# An HTTP API whose routes each call a function.
+# An HTTP API whose routes call functions.
 
 resource "aws_apigatewayv2_api" "this" {
   name          = var.name
@@ -37,7 +37,7 @@ resource "aws_apigatewayv2_route" "this" {
   route_key          = each.key
   target             = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
 
-  # A request before the gateway may call the function would get a 500.
+  # The API answers 500 to a request that comes before it may call the function.
   depends_on = [aws_lambda_permission.route]
 }
 
@@ -69,7 +69,7 @@ resource "aws_apigatewayv2_stage" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  # Under this prefix CloudWatch's resource policy does not grow with each API.
+  # Under this prefix one resource policy of CloudWatch Logs is enough for all APIs.
   name              = "/aws/vendedlogs/${var.name}-api"
   retention_in_days = var.log_retention_days
 }
@@ -80,7 +80,7 @@ resource "aws_lambda_permission" "route" {
   action        = "lambda:InvokeFunction"
   function_name = each.value.function_name
   principal     = "apigateway.amazonaws.com"
-  # This API's route, in any stage.
+  # This route of this API, in any stage.
   source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(each.key, " /", "/")}"
   statement_id = replace(lower(each.key), "/[^a-z]+/", "-")
 }

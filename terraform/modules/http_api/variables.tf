@@ -9,25 +9,25 @@ variable "authorization" {
 }
 
 variable "log_retention_days" {
-  description = "How long access logs are kept."
+  description = "How many days CloudWatch Logs keeps the access log."
   type        = number
   nullable    = false
 }
 
 variable "name" {
-  description = "The API's name."
+  description = "The name of the API."
   type        = string
   nullable    = false
 }
 
 variable "routes" {
-  description = "The function that answers each route, by the route: \"POST /schedules\"."
+  description = "The function that answers each route, by route, like \"POST /schedules\"."
   type        = map(object({ function_name = string, invoke_arn = string }))
   nullable    = false
 }
 
 variable "throttling" {
-  description = "The steady rate per second, and the burst, of all routes together."
+  description = "The limits of all routes together: the steady rate in requests a second, and the burst in requests."
   type        = object({ rate_limit = number, burst_limit = number })
   nullable    = false
 }

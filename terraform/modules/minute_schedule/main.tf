@@ -1,7 +1,7 @@
-# Calls the sweep every minute, once for each worker.
+# Calls a function every minute, once per worker.
 
 locals {
-  # EventBridge gives a rule at most five targets.
+  # A rule of EventBridge has at most five targets.
   rules = { for index, workers in chunklist(range(var.workers), 5) : tostring(index) => workers }
 }
 
@@ -9,7 +9,7 @@ resource "aws_cloudwatch_event_rule" "minute" {
   for_each = local.rules
 
   name                = "${var.name}-${each.key}"
-  description         = "Sweeps what has entered the delayer period"
+  description         = "Sweeps the schedules that have entered the delayer period"
   schedule_expression = "rate(1 minute)"
   state               = var.paused ? "DISABLED" : "ENABLED"
 }
@@ -22,7 +22,7 @@ resource "aws_cloudwatch_event_target" "worker" {
   rule      = aws_cloudwatch_event_rule.minute[each.value].name
   target_id = "worker-${each.key}"
 
-  # An old tick is not retried: the next one supersedes it.
+  # A failed tick is not retried, because the next one supersedes it.
   retry_policy {
     maximum_event_age_in_seconds = 60
     maximum_retry_attempts       = 0

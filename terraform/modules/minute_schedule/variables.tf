@@ -1,11 +1,11 @@
 variable "function" {
-  description = "The function to call."
+  description = "The function to call: arn and function_name."
   type        = object({ arn = string, function_name = string })
   nullable    = false
 }
 
 variable "name" {
-  description = "How the rules' names start."
+  description = "The prefix of the rules' names."
   type        = string
   nullable    = false
 }
@@ -17,7 +17,7 @@ variable "paused" {
 }
 
 variable "workers" {
-  description = "How many calls a minute, each told its number and how many there are."
+  description = "How many times a minute the function is called. Each call gets its number and this one."
   type        = number
   nullable    = false
 }

@@ -1,10 +1,10 @@
-# The dashboard. Its first row answers: is anything late, lost or stuck?
+# The dashboard. Its first row shows whether anything is late, lost or stuck.
 
 locals {
-  # Whose metrics: a namespace and one dimension.
+  # The namespace and the one dimension of metrics, by the name that the widgets use.
   measured = merge(
-    { for role, plain_name in local.roles : role => [var.metrics_namespace, "service", plain_name] },
-    { for plain_name, name in var.function_names : plain_name => ["AWS/Lambda", "FunctionName", name] },
+    { for label, dimensions in local.services : label => [var.metrics_namespace, "service", dimensions.service] },
+    { for label, dimensions in local.functions : "${label}_lambda" => ["AWS/Lambda", "FunctionName", dimensions.FunctionName] },
     {
       queue             = ["AWS/SQS", "QueueName", var.queue_name]
       dead_letter_queue = ["AWS/SQS", "QueueName", var.dead_letter_queue_name]
@@ -12,7 +12,8 @@ locals {
     },
   )
 
-  # Rows of widgets, side by side; 24 columns make a row. A metric is whose, its name, a statistic and a label.
+  # Rows of widgets, side by side; a row has 24 columns. A metric is a name of `measured`, the metric's name, a statistic
+  # and a label.
   dashboard = [
     [
       { title = "Late? (s after the pointInTime)", view = "singleValue", width = 4, metrics = [
@@ -22,14 +23,14 @@ locals {
       { title = "Lost?", view = "singleValue", width = 4, metrics = [
         ["dead_letter_queue", "ApproximateNumberOfMessagesVisible", "Maximum", "dead letters"],
         ["fast_track", "SchedulesFailed", "Sum", "in the failure bucket"],
-        [local.roles.fast_track, "DestinationDeliveryFailures", "Sum", "not kept"],
+        ["fast_track_lambda", "DestinationDeliveryFailures", "Sum", "not kept"],
       ] },
       { title = "Stuck?", view = "singleValue", width = 4, metrics = [
-        [local.roles.fast_track, "IteratorAge", "Maximum", "stream behind, ms"],
+        ["fast_track_lambda", "IteratorAge", "Maximum", "stream behind, ms"],
         ["sweep", "SchedulesLeft", "Maximum", "left by a sweep"],
-        [local.roles.sweep, "Errors", "Sum", "failed sweeps"],
+        ["sweep_lambda", "Errors", "Sum", "failed sweeps"],
       ] },
-      { title = "With how many seconds in hand schedules entered the queue, and how late", view = "timeSeries", width = 12, metrics = [
+      { title = "Lead and lateness of schedules entering the queue (s)", view = "timeSeries", width = 12, metrics = [
         ["fast_track", "Lead", "p1", "lead: 99 % had more"],
         ["fast_track", "Lead", "p50", "lead: half had more"],
         ["fast_track", "Lateness", "p99", "lateness: 99 % had less"],
@@ -63,10 +64,12 @@ locals {
         ["queue", "ApproximateNumberOfMessagesVisible", "Maximum", "waiting for a consumer"],
         ["queue", "ApproximateNumberOfMessagesNotVisible", "Maximum", "with a consumer"],
       ] },
-      { title = "Errors and throttles of the functions", view = "timeSeries", width = 8, metrics = [
-        for metric in setproduct(keys(var.function_names), ["Errors", "Throttles"]) :
-        [metric[0], metric[1], "Sum", "${metric[0]}: ${lower(metric[1])}"]
-      ] },
+      { title = "Errors and throttles of the functions", view = "timeSeries", width = 8, metrics = concat([
+        for label in keys(var.functions) : [
+          ["${label}_lambda", "Errors", "Sum", "${replace(label, "_", " ")}: errors"],
+          ["${label}_lambda", "Throttles", "Sum", "${replace(label, "_", " ")}: throttles"],
+        ]
+      ]...) },
       { title = "Throttles of the table", view = "timeSeries", width = 8, metrics = [
         ["table", "WriteThrottleEvents", "Sum", "writes"],
         ["table", "ReadThrottleEvents", "Sum", "reads"],
@@ -90,7 +93,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         view   = widget.view
         region = var.region
         period = 60
-        # A number is that of all the time shown, not of its last minute.
+        # A number covers the whole period shown, not only its last minute.
         setPeriodToTimeRange = widget.view == "singleValue"
         metrics = [for metric in widget.metrics : [
           local.measured[metric[0]][0], metric[1],

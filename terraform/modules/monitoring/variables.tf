@@ -1,23 +1,23 @@
 variable "api_id" {
-  description = "The HTTP API's id."
+  description = "The id of the HTTP API."
   type        = string
   nullable    = false
 }
 
 variable "dead_letter_queue_name" {
-  description = "The queue for what consumers failed to handle."
+  description = "The name of the dead-letter queue."
   type        = string
   nullable    = false
 }
 
-variable "function_names" {
-  description = "The functions' names in this environment, by their plain names."
-  type        = map(string)
+variable "functions" {
+  description = "The functions by label. `service` is the dimension of the metrics that a function writes; a function with routes has an alarm `LABEL-errors`."
+  type        = map(object({ function_name = string, has_routes = bool, service = string }))
   nullable    = false
 }
 
 variable "has_alarms" {
-  description = "Whether there are alarms, and not the dashboard alone."
+  description = "Whether the alarms are created. The dashboard always is."
   type        = bool
   nullable    = false
 }
@@ -29,48 +29,43 @@ variable "metrics_namespace" {
 }
 
 variable "name" {
-  description = "How the alarms' names start, and the dashboard's name."
+  description = "The name of the dashboard and the prefix of the alarms' names."
   type        = string
   nullable    = false
 }
 
 variable "queue_name" {
-  description = "The delayer queue."
+  description = "The name of the delayer queue."
   type        = string
   nullable    = false
 }
 
 variable "region" {
-  description = "The region that the dashboard's metrics are in."
+  description = "The region of the metrics on the dashboard."
   type        = string
   nullable    = false
 }
 
 variable "stream_mapping_uuid" {
-  description = "The stream mapping, which has to publish its event counts (metrics_config)."
+  description = "The UUID of the stream mapping, which must publish its event counts (metrics_config)."
   type        = string
   nullable    = false
 }
 
 variable "sweep" {
-  description = "How many sweeps run each minute, and whether they are paused."
+  description = "Whether the sweeps are paused, and how many workers sweep each minute."
   type        = object({ paused = bool, workers = number })
   nullable    = false
 }
 
 variable "table_name" {
-  description = "The schedule table."
+  description = "The name of the schedule table."
   type        = string
   nullable    = false
 }
 
 variable "topic_arn" {
-  description = "The SNS topic, in this region, that is notified when an alarm begins and ends. Null notifies nobody."
+  description = "The ARN of the SNS topic that alarms notify when they begin and end. With null they notify nobody."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.topic_arn == null || can(regex("^arn:aws[a-z-]*:sns:${var.region}:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", var.topic_arn))
-    error_message = "The alarm topic must be the ARN of a standard SNS topic in the environment's region: an alarm can notify no other."
-  }
 }

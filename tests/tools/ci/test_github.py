@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import write_program
+from tests.support.commands import status_of
 from tools.ci import github
-from tools.ci.github import GitHubError, Run, drift_body, main, put_comment, put_drift_issue, review_body, reviewed_run
+from tools.ci.github import Run, drift_body, put_comment, put_drift_issue, review_body, reviewed_run
+from tools.project import CommandError
 
 REPOSITORY = "owner/delayer"
 MERGED = "a" * 40
@@ -133,7 +135,7 @@ class TestComment:
         gh.answers("plan-dev", {"review.md": "of dev"})
         gh.answers("plan-prod", {"review.md": "of prod"})
         gh.answers("REPO/issues/12/comments", [])
-        assert main(["comment"]) == 0
+        assert status_of(github.main, "comment") == 0
         ((_, said),) = gh.calls("POST")
         assert said["body"] == review_body({"dev": "of dev", "staging": None, "prod": "of prod"}, RUN)
 
@@ -166,21 +168,21 @@ class TestReviewed:
     def test_no_pull_request(self, gh: FakeGh, pull: dict[str, Any]) -> None:
         """A commit that was pushed, or is in some other pull request, has no review."""
         self.merge(gh, **pull)
-        with pytest.raises(GitHubError, match=rf"^{MERGED[:12]} was not merged by a pull request"):
+        with pytest.raises(CommandError, match=rf"^{MERGED[:12]} was not merged by a pull request"):
             reviewed_run(RUN)
 
     def test_refused(self, gh: FakeGh) -> None:
         """A plan whose check failed is not applied, although it was merged."""
         self.merge(gh)
         self.plan(gh, (9, "success"), (10, "failure"))
-        with pytest.raises(GitHubError, match=r"^pull request 12 has a plan whose check ended as failure"):
+        with pytest.raises(CommandError, match=r"^pull request 12 has a plan whose check ended as failure"):
             reviewed_run(RUN)
 
     def test_fork(self, gh: FakeGh) -> None:
         """What a fork ran was no plan."""
         self.merge(gh)
         self.plan(gh, (10, "success"), repository="other/delayer")
-        with pytest.raises(GitHubError, match=r"^pull request 12 was never planned"):
+        with pytest.raises(CommandError, match=r"^pull request 12 was never planned"):
             reviewed_run(RUN)
 
     def test_fetched(self, gh: FakeGh, tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ class TestReviewed:
         self.plan(gh, (10, "success"))
         gh.has_artifacts(10, "plan-dev", "plan-prod")
         gh.answers("plan-dev", {"plan.tfplan": "plan"})
-        assert main(["fetch", "dev"]) == 0
+        assert status_of(github.main, "fetch", "dev") == 0
         assert (tmp_path / "plans" / "reviewed" / "dev" / "plan.tfplan").read_text() == "plan"
         assert gh.calls("download") == [["10", "plan-dev"]]
 
@@ -198,7 +200,7 @@ class TestReviewed:
         self.merge(gh)
         self.plan(gh, (10, "success"))
         gh.has_artifacts(10, "plan-dev", expired=True)
-        assert main(["fetch", "dev"]) == 1
+        assert status_of(github.main, "fetch", "dev") == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("make ci-fetch: the reviewed plan of dev is gone from run 10")
 
@@ -221,7 +223,7 @@ class TestDeployed:
         gh.answers("REPO/deployments", listed)
         for i, found in enumerate(states):
             gh.answers(f"REPO/deployments/{i}/statuses", [{"state": state} for state in found])
-        assert main(["deployed", "prod"]) == 0
+        assert status_of(github.main, "deployed", "prod") == 0
         assert (tmp_path / "output").read_text() == f"commit={commit}\n"
         assert gh.calls("GET")[0][1]["environment"] == "prod"
 
@@ -293,7 +295,7 @@ class TestDriftIssue:
         gh.has_artifacts(7, "drift-dev")
         gh.answers("drift-dev", {"dev.json": lines})
         gh.answers("REPO/issues", [])
-        assert main(["issue"]) == status
+        assert status_of(github.main, "issue") == status
         assert capsys.readouterr().out.splitlines()[1:] == ["staging: not planned", "prod: not planned"]
 
 
@@ -303,7 +305,7 @@ class TestErrors:
     def test_refused(self, gh: FakeGh, capsys: pytest.CaptureFixture[str]) -> None:
         """What gh says is handed on."""
         assert gh.folder.exists()
-        assert main(["issue"]) == 1
+        assert status_of(github.main, "issue") == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("make ci-issue: gh api --method GET repos/owner/delayer/")
         assert "HTTP 404" in line
@@ -312,11 +314,11 @@ class TestErrors:
         """Without the program, it is named."""
         (gh.folder / "gh").unlink()
         monkeypatch.setenv("PATH", str(gh.folder))
-        assert main(["issue"]) == 1
+        assert status_of(github.main, "issue") == 1
         assert capsys.readouterr().err.startswith("make ci-issue: there is no gh program on PATH")
 
     def test_elsewhere(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Outside of a workflow, that is said."""
         monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-        assert main(["comment"]) == 1
+        assert status_of(github.main, "comment") == 1
         assert capsys.readouterr().err == "make ci-comment: this is for the workflows: 'GITHUB_REPOSITORY' is not set\n"

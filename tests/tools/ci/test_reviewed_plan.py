@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shutil
 import subprocess
@@ -15,16 +13,15 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.checkouts import clean_environment
-from tests.tools.conftest import FakeTerraform
-from tests.tools.review.real_plans import kept_plan
-from tools.ci import drift
-from tools.ci import reviewed_plan as reviewed
+from tests.support.commands import move_project, status_of
+from tests.support.fake_terraform import FakeTerraform
+from tests.support.review.addresses import RULE
+from tests.support.review.kept_plans import kept_text
+from tools.ci import drift, reviewed_plan
 from tools.ci.reviewed_plan import State, current_state, main, planned_state, reason_to_plan_again
-from tools.deploy import plan as deploy
-from tools.deploy.package_commits import Checkout, commit_of
-from tools.deploy.terraform import TerraformError, Workspace
-from tools.package_inputs import Record
-from tools.project import Function
+from tools.deploy.plan import digest_path, review_path
+from tools.project import CommandError
+from tools.terraform import Workspace
 
 STATE = State("a lineage", 4)
 TREE = "1" * 40
@@ -64,7 +61,7 @@ class TestState:
         (tmp_path / "main.tf").write_text('variable "x" {}\nresource "terraform_data" "x" {\n  input = var.x\n}\n')
         workspace = folder_of_terraform(tmp_path)
         workspace.read("init", "-input=false")
-        monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: workspace)
+        monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: workspace)
         return workspace
 
     def test_before_and_after_changes(self, workspace: Workspace, tmp_path: Path) -> None:
@@ -79,7 +76,7 @@ class TestState:
         workspace.read("apply", "-auto-approve", "-var=x=3")
         assert planned_state(tmp_path / "second").lineage == current_state("dev").lineage
         assert planned_state(tmp_path / "second").serial < current_state("dev").serial
-        with pytest.raises(TerraformError, match="has changed since the plan was made"):
+        with pytest.raises(CommandError, match="has changed since the plan was made"):
             workspace.read("apply", "-no-color", str(tmp_path / "second"))
 
 
@@ -133,15 +130,13 @@ class Job:
         self.did: list[str] = []
         self.plans = root / "build" / "plans"
 
-    def plan(self, environment: str, *, is_offline: bool) -> None:
-        """Planned anew."""
-        assert not is_offline
+    def plan(self, environment: str) -> None:
+        """Plan anew."""
         self.did.append(f"plan {environment}")
         write_plan(self.plans / f"{environment}.tfplan", State(STATE.lineage, 5))
 
-    def apply(self, environment: str, *, is_offline: bool) -> None:
-        """Applied, and which plan it was."""
-        assert not is_offline
+    def apply(self, environment: str) -> None:
+        """Apply, and note which plan it was."""
         self.did.append(f"apply {environment} of serial {planned_state(self.plans / f'{environment}.tfplan').serial}")
 
 
@@ -152,31 +147,26 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     job = Job(root)
     (root / "build" / "dist").mkdir(parents=True)
     (root / "build" / "dist" / "a.zip").write_bytes(b"a")
-    function = Function("a", "a", [])
-    (root / "build" / "cache").mkdir()
-    (root / "build" / "cache" / "a.built").write_text(
-        Record({}, function, "3.13", hashlib.sha256(b"a").hexdigest()).text()
-    )
-    (root / "pyproject.toml").write_text('[tool.delayer.functions.a]\npackage = "a"\nservices = []\n')
     (root / ".gitignore").write_text("build\n")
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "m"]):
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
         subprocess.run(["git", *identity, *command], cwd=root, check=True)  # noqa: S603, S607
-    monkeypatch.setattr(reviewed, "ROOT", root)
-    monkeypatch.setattr(reviewed, "FOLDER", root / "build" / "plans" / "reviewed")
-    monkeypatch.setattr(reviewed, "_DIST", root / "build" / "dist")
-    monkeypatch.setattr(deploy, "ROOT", root)
-    monkeypatch.setattr(deploy, "plan", job.plan)
-    monkeypatch.setattr(deploy, "apply", job.apply)
-    monkeypatch.setattr(deploy, "_workspace", lambda *_, **__: folder_of_terraform(root))
+    move_project(monkeypatch, root)
+    monkeypatch.setattr(reviewed_plan, "FOLDER", root / "build" / "plans" / "reviewed")
+    monkeypatch.setattr(reviewed_plan, "plan", job.plan)
+    monkeypatch.setattr(drift, "plan", job.plan)
+    monkeypatch.setattr(reviewed_plan, "apply_plan", job.apply)
+    monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
-    fake_terraform.says("show", kept_plan("sweep_paused"))
-    job.plan("dev", is_offline=False)
+    fake_terraform.says(
+        "show", kept_text("sweep_paused").replace('"environment": {"value": "prod"}', '"environment": {"value": "dev"}')
+    )
+    job.plan("dev")
     job.did.clear()
     write_plan(job.plans / "dev.tfplan")
     (job.plans / "dev.review.md").write_text("the review\n")
     (job.plans / "dev.changes.sha256").write_text("a digest\n")
-    assert main(["pack", "dev"]) == 0
+    assert status_of(main, "pack", "dev") == 0
     for name in ("tfplan", "review.md", "changes.sha256"):
         (job.plans / f"dev.{name}").unlink()
     return job
@@ -184,20 +174,19 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
 
 @pytest.fixture
 def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A file: what make review says from now on; it exits as it does when there is danger.
+    """Return a file with the page that reviews from now on make, which names a danger.
 
     A second file, review.digests, is the digest of the plan's changes.
     """
     said = tmp_path / "review.says"
     said.with_suffix(".digests").write_text("a digest\n")
 
-    def review(arguments: list[str]) -> int:
-        assert arguments == ["--environment", "dev"]
-        shutil.copy(said, deploy.review_path("dev", is_offline=False))
-        shutil.copy(said.with_suffix(".digests"), deploy.digest_path("dev", is_offline=False))
-        return 2
+    def review(environment: str, _today: date) -> tuple[str, bool]:
+        shutil.copy(said, review_path(environment))
+        shutil.copy(said.with_suffix(".digests"), digest_path(environment))
+        return said.read_text(), True
 
-    monkeypatch.setattr("tools.ci.reviewed_plan.review", review)
+    monkeypatch.setattr(reviewed_plan, "review_environment", review)
     return said
 
 
@@ -216,7 +205,7 @@ class TestPack:
         """Where planning or reviewing failed, that is said in a line."""
         for name in {"tfplan", "review.md", "changes.sha256"} - {missing}:
             (job.plans / f"dev.{name}").touch()
-        assert main(["pack", "dev"]) == 1
+        assert status_of(main, "pack", "dev") == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"make ci-pack: there is no build/plans/dev.{missing}: make ")
 
@@ -235,7 +224,7 @@ class TestApply:
 
     def test_still_true(self, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
         """The very plan that was reviewed is applied, and nothing is planned."""
-        assert main(["apply", "dev"]) == 0
+        assert status_of(main, "apply", "dev") == 0
         assert job.did == ["apply dev of serial 4"]
         assert capsys.readouterr().out == "The reviewed plan of dev is still true.\n"
 
@@ -245,7 +234,7 @@ class TestApply:
         """A state that has changed is planned for again, and what says the same is applied."""
         fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
         review_says.write_text("the review\n")
-        assert main(["apply", "dev"]) == 0
+        assert status_of(main, "apply", "dev") == 0
         assert job.did == ["plan dev", "apply dev of serial 5"]
         assert "dev is planned again, for the state has changed since the review" in capsys.readouterr().out
 
@@ -255,7 +244,7 @@ class TestApply:
         """What says something else is not applied, and no plan is left; the difference is shown."""
         fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
         review_says.write_text("danger\n")
-        assert main(["apply", "dev"]) == 1
+        assert status_of(main, "apply", "dev") == 1
         assert job.did == ["plan dev"]
         assert not (job.plans / "dev.tfplan").exists()
         error = capsys.readouterr().err
@@ -269,29 +258,21 @@ class TestApply:
         fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
         review_says.write_text("the review\n")
         review_says.with_suffix(".digests").write_text("another digest\n")
-        assert main(["apply", "dev"]) == 1
+        assert status_of(main, "apply", "dev") == 1
         assert job.did == ["plan dev"]
         assert not (job.plans / "dev.tfplan").exists()
         assert capsys.readouterr().err.endswith(
             "\nIts page is the same, but values that the page cuts or hides are not.\n"
         )
 
-    def test_notes_what_it_built(self, job: Job, fake_terraform: FakeTerraform, review_says: Path) -> None:
-        """The second review names the planned packages' commit, as the first did: it is the note of make plan."""
-        fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
-        review_says.write_text("the review\n")
-        assert main(["apply", "dev"]) == 0
-        digest = base64.b64encode(hashlib.sha256(b"a").digest()).decode()
-        assert commit_of(Checkout(job.root), "a", digest) is not None
-
     @pytest.mark.parametrize(("days", "status"), [(0, 0), (-1, 1)])
     def test_acceptance_that_is_over(
         self, job: Job, capsys: pytest.CaptureFixture[str], days: int, status: int
     ) -> None:
         """What a danger was accepted for may end between the review and the apply; then even a true plan stops."""
-        address, today = 'module.minute_schedule.aws_cloudwatch_event_rule.minute["0"]', datetime.now(UTC).date()
+        address, today = RULE, datetime.now(UTC).date()
         accept(job.root, address, today + timedelta(days=days))
-        assert main(["apply", "dev"]) == status
+        assert status_of(main, "apply", "dev") == status
         assert job.did == ([] if status else ["apply dev of serial 4"])
         assert (job.plans / "dev.tfplan").exists() == (status == 0)
         if status:
@@ -306,12 +287,12 @@ class TestApply:
         for command in (["add", "."], ["commit", "--quiet", "-m", "m"]):
             subprocess.run(["git", *identity, *command], cwd=job.root, check=True)  # noqa: S603, S607
         review_says.write_text("the review\n")
-        assert main(["apply", "dev"]) == 0
+        assert status_of(main, "apply", "dev") == 0
         assert job.did == ["plan dev", "apply dev of serial 5"]
 
     def test_no_reviewed_plan(self, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
         """What was not reviewed is not applied."""
-        assert main(["apply", "prod"]) == 1
+        assert status_of(main, "apply", "prod") == 1
         assert job.did == []
         assert capsys.readouterr().err == (
             "make ci-apply: there is no reviewed plan of prod in build/plans/reviewed/prod\n"
@@ -319,14 +300,8 @@ class TestApply:
 
     def test_which_environment(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An environment that is unknown is one line; the status is 1."""
-        assert main(["apply", "nowhere"]) == 1
+        assert status_of(main, "apply", "nowhere") == 1
         assert capsys.readouterr().err.startswith("make ci-apply: there is no environment 'nowhere'")
-
-    @pytest.mark.parametrize("arguments", [[], ["apply"], ["destroy", "dev"], ["apply", "dev", "prod"]])
-    def test_usage(self, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
-        """What is missing or unknown among the arguments is one line, too."""
-        assert main(arguments) == 1
-        assert capsys.readouterr().err == "tools.ci.reviewed_plan: say pack or apply, and an environment\n"
 
 
 #: A plan of every kind of change.
@@ -352,21 +327,19 @@ class TestDrift:
 
     def test_written(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is kept for the job that tells of it, also when there is none."""
-        monkeypatch.setattr(drift, "ROOT", job.root)
-        monkeypatch.setattr(deploy, "read_plan", lambda *_, **__: {})
-        assert drift.main("dev") == 0
+        monkeypatch.setattr(drift, "read_plan", lambda *_, **__: {})
+        assert status_of(lambda arguments: drift.main(*arguments), "dev") == 0
         assert json.loads((job.plans / "drift" / "dev.json").read_text()) == []
 
     def test_failed(self, job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """What could not be planned is not called free of drift."""
 
         def fail(*_: Any, **__: Any) -> None:
-            raise TerraformError("no credentials")
+            raise CommandError("no credentials")
 
-        monkeypatch.setattr(drift, "ROOT", job.root)
-        monkeypatch.setattr(deploy, "plan", fail)
+        monkeypatch.setattr(drift, "plan", fail)
         (job.plans / "drift").mkdir()
         (job.plans / "drift" / "dev.json").write_text("[]")
-        assert drift.main("dev") == 1
+        assert status_of(lambda arguments: drift.main(*arguments), "dev") == 1
         assert not (job.plans / "drift" / "dev.json").exists()
         assert capsys.readouterr().err == "make ci-drift: no credentials\n"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.conftest import FakeTerraform
-from tests.tools.deploy.test_explanations import NO_BUCKET
+from tests.support.commands import move_project, status_of
+from tests.support.fake_terraform import FakeTerraform
+from tests.support.terraform_errors import NO_BUCKET
 from tools.deploy import bootstrap
 from tools.deploy.bootstrap import Account, account_of
-from tools.deploy.terraform import TerraformError
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, CommandError
 
 
 @pytest.fixture
@@ -20,9 +20,7 @@ def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A checkout with a configuration that may be changed."""
     root = tmp_path / "checkout"
     shutil.copytree(CONFIGURATION, root / "terraform", ignore=shutil.ignore_patterns(".terraform"))
-    for module in ("bootstrap", "terraform"):
-        monkeypatch.setattr(f"tools.deploy.{module}.ROOT", root)
-        monkeypatch.setattr(f"tools.deploy.{module}.CONFIGURATION", root / "terraform")
+    move_project(monkeypatch, root)
     return root
 
 
@@ -56,15 +54,13 @@ class TestAccount:
     def test_two_buckets(self, root: Path) -> None:
         """Two buckets for one account are one too many."""
         replace(root / "terraform" / "environments" / "staging.tfvars", "444455556666", "111122223333")
-        with pytest.raises(TerraformError, match=r"dev and staging live in one account, 111122223333, .* same bucket"):
+        with pytest.raises(CommandError, match=r"dev and staging live in one account, 111122223333, .* same bucket"):
             account_of("dev")
 
-    @pytest.mark.parametrize(
-        ("name", "said"), [("", "no environment is named"), ("local", "no account for environment")]
-    )
+    @pytest.mark.parametrize(("name", "said"), [("", "no environment is named"), ("local", "no environment 'local'")])
     def test_none(self, capsys: pytest.CaptureFixture[str], name: str, said: str) -> None:
         """What isn't in AWS has no account: one line names what is."""
-        assert bootstrap.main([name]) == 1
+        assert status_of(bootstrap.main, name) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("make bootstrap: ")
         assert said in line
@@ -82,7 +78,7 @@ class TestState:
     def test_first(self, folder: Path, fake_terraform: FakeTerraform) -> None:
         """Without a bucket, the state is made in a file, and moved there at the end."""
         fake_terraform.fails("init", NO_BUCKET)
-        with pytest.raises(TerraformError):
+        with pytest.raises(CommandError):
             bootstrap.bootstrap("dev")  # the second init fails here, too
         assert 'backend "local"' in (folder / "local_override.tf").read_text()
         assert fake_terraform.calls("apply") == []
@@ -114,7 +110,7 @@ class TestState:
         folder.mkdir(parents=True)
         (folder / "terraform.tfstate").write_text("{}")
         fake_terraform.fails("apply", "Apply cancelled.")
-        with pytest.raises(TerraformError, match="terraform apply failed"):
+        with pytest.raises(CommandError, match="terraform apply failed"):
             bootstrap.bootstrap("dev")
         assert (folder / "terraform.tfstate").exists()
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.tools.conftest import FakeTerraform
+from tests.support.fake_terraform import FakeTerraform
 from tools.deploy import environments as differences
 from tools.deploy.environments import Cell, compare, markdown, read_differences, read_reasons, read_values, show
-from tools.deploy.terraform import TerraformError
-from tools.project import CONFIGURATION, deployed_environments, environments
+from tools.deploy.tfvars import variable_files
+from tools.project import CONFIGURATION, CommandError, deployed_environments, environments
 
 
 class TestReasons:
@@ -34,8 +34,8 @@ class TestReasons:
         assert missing == []
 
     def test_no_environment_is_left_out(self) -> None:
-        """All that are deployed are compared: every one there is a file for but the laptop's."""
-        assert {*deployed_environments(), "local"} == set(environments())
+        """Each environment of the project's list has a file, and there is no other file."""
+        assert {path.stem for path in (CONFIGURATION / "environments").glob("*.tfvars")} == set(environments())
 
 
 class TestValues:
@@ -62,16 +62,19 @@ class TestValues:
     def test_refused(self, tmp_path: Path, text: str, said: str) -> None:
         """A file that Terraform refuses is named, with what it says."""
         shutil.copytree(CONFIGURATION / "environments", tmp_path / "environments")
-        shutil.copy2(CONFIGURATION / "variables.tf", tmp_path)
+        for path in variable_files(CONFIGURATION):
+            shutil.copy2(path, tmp_path)
         tfvars = tmp_path / "environments" / "dev.tfvars"
         tfvars.write_text(tfvars.read_text().replace("shard_count = 4\n", f"{text}\n"))
-        with pytest.raises(TerraformError, match=said):
+        with pytest.raises(CommandError, match=said):
             read_values("dev", tmp_path)
 
     def test_terraforms_own_escapes(self, tmp_path: Path) -> None:
         """What Terraform quotes in a text is the text again."""
         (tmp_path / "environments").mkdir()
-        (tmp_path / "variables.tf").write_text('variable "a" {}\n')
+        (tmp_path / "modules" / "delayer").mkdir(parents=True)
+        (tmp_path / "modules" / "delayer" / "variables.tf").write_text('variable "package_folder" {}\n')
+        (tmp_path / "variables.tf").write_text('variable "a" {\n}\n')
         (tmp_path / "environments" / "dev.tfvars").write_text('a = "$${x} %%{y} <\\"ü\\">"\n')
         assert read_values("dev", tmp_path) == {"a": '${x} %{y} <"ü">'}
 
@@ -80,10 +83,10 @@ def test_wrong_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt variable is not shown as the default that it leaves in force."""
 
     def refuse(name: str) -> None:
-        raise TerraformError(f"{name}: wrong")
+        raise CommandError(f"{name}: wrong")
 
     monkeypatch.setattr(differences, "check_files", refuse)
-    with pytest.raises(TerraformError, match=r"^dev: wrong$"):
+    with pytest.raises(CommandError, match=r"^dev: wrong$"):
         read_differences(deployed_environments())
 
 
@@ -95,7 +98,7 @@ def test_too_old_terraform_is_refused(fake_terraform: FakeTerraform) -> None:
         "detail": "This configuration does not support Terraform version 1.9.8. To proceed, either choose another",
     }
     fake_terraform.says("validate", json.dumps({"diagnostics": [found]}))
-    with pytest.raises(TerraformError, match=r"^this is Terraform 1\.9\.8, and >= 1\.11\.0, < 2\.0\.0 is needed: "):
+    with pytest.raises(CommandError, match=r"^this is Terraform 1\.9\.8, and >= 1\.11\.0, < 2\.0\.0 is needed: "):
         read_differences(deployed_environments())
     assert fake_terraform.calls("console") == []
 

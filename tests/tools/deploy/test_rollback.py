@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -19,13 +17,13 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, lend_terraform, make_checkout, write_program
-from tools.deploy import package_commits, packages, rollback
-from tools.deploy import plan as deploy
-from tools.deploy.package_commits import NOTES, Checkout, commit_of
-from tools.deploy.packages import build_packages, find_commit, other_commit
+from tests.support.commands import move_project, status_of
+from tools.deploy import rollback
+from tools.deploy.packages import build_packages, find_commit
 from tools.deploy.rollback import check_function, install_packages, other_changes
-from tools.deploy.terraform import TerraformError, terraform_command
+from tools.project import CACHE, CommandError
 from tools.review.digest import digest
+from tools.terraform import terraform_command
 
 #: What the sweep is told.
 _VARIABLES = {
@@ -58,9 +56,9 @@ class Repository:
         for path in (ROOT / "build").glob("*.py"):
             shutil.copy2(path, root / "build")
         shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
-        (root / "build" / "cache").mkdir()
+        (root / "build" / "work" / "cache").mkdir(parents=True)
         for name in ("wheels", "prepared"):
-            (root / "build" / "cache" / name).symlink_to(ROOT / "build" / "cache" / name)
+            (root / "build" / "work" / "cache" / name).symlink_to(CACHE / name)
         for name in ("docs/page.md", "tests/test_it.py", "README.md"):
             (root / name).parent.mkdir(exist_ok=True)
             (root / name).write_text("first\n")
@@ -93,10 +91,19 @@ class Repository:
         shown = json.loads(self.run(*terraform_command(), f"-chdir={folder}", "show", "-json", plan))
         digested = digest(shown, plan)
         del shown["timestamp"]
-        # A set, in any order.
+        # These are in any order.
         shown["relevant_attributes"].sort(key=str)
+        for each in modules(shown["planned_values"]["root_module"]):
+            each.get("child_modules", []).sort(key=lambda child: str(child["address"]))
         packages = (self.root / "build" / "dist").glob("*.zip")
         return Step(shown, {package.stem: package.read_bytes() for package in packages}, digested)
+
+
+def modules(module: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a planned module and all modules below it."""
+    yield module
+    for child in module.get("child_modules", []):
+        yield from modules(child)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +116,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 @pytest.fixture(scope="module")
 def first(repository: Repository) -> Step:
     """The first commit, planned."""
-    return repository.planned("plan", "plan", "dev")
+    return repository.planned("plan", "dev")
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +128,7 @@ def coded(repository: Repository, first: Step) -> Step:
     repository.commit()
     repository.append("src/task_1minute_enqueuer/main.py", "# third\n")
     repository.commit()
-    return repository.planned("plan", "plan", "dev")
+    return repository.planned("plan", "dev")
 
 
 @pytest.fixture(scope="module")
@@ -164,24 +171,6 @@ class TestPlan:
         """Plans of one change have one digest, though made at other times and commits; of other code, another."""
         assert rolled_back.digest == first.digest != coded.digest
 
-    def test_the_packages_commit_is_noted(self, repository: Repository, first: Step, rolled_back: Step) -> None:
-        """So that a review can tell what a rollback changes."""
-        assert rolled_back.packages == first.packages
-        commit = repository.run("git", "rev-parse", "HEAD~1").strip()
-        for name, package in first.packages.items():
-            sha256 = base64.b64encode(hashlib.sha256(package).digest()).decode()
-            assert commit_of(Checkout(repository.root), name, sha256) == commit
-
-    @pytest.mark.usefixtures("rolled_back")
-    def test_the_packages_tell_whose_they_are(self, repository: Repository) -> None:
-        """Whoever applies them can be told, until the next build puts this checkout's in their place."""
-        folder = repository.root / "build" / "dist"
-        assert other_commit(folder) == repository.run("git", "rev-parse", "HEAD~1").strip()
-        (folder / "api-schedule-post.zip").write_bytes(b"built again")
-        assert other_commit(folder) is None
-        (folder / "of-another-commit.json").write_text("[")
-        assert other_commit(folder) is None
-
     @pytest.mark.usefixtures("rolled_back")
     def test_a_rollback_leaves_the_checkout_alone(self, repository: Repository) -> None:
         """What is not committed stays, and no worktree is left behind."""
@@ -193,9 +182,7 @@ class TestPlan:
 @pytest.fixture
 def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository, as the one that the tool is in."""
-    for module in (rollback, packages, package_commits):
-        monkeypatch.setattr(module, "ROOT", repository.root)
-    monkeypatch.setattr(rollback, "_DIST", repository.root / "build" / "dist")
+    move_project(monkeypatch, repository.root)
     return repository.root
 
 
@@ -214,7 +201,7 @@ class TestCommit:
     )
     def test_none(self, commit: str, said: str) -> None:
         """What is missing, unknown, an option or no commit is told in a line."""
-        with pytest.raises(TerraformError, match=rf"^{said}"):
+        with pytest.raises(CommandError, match=rf"^{said}"):
             find_commit(commit)
 
     def test_before_the_packages(self, here: Path, repository: Repository) -> None:
@@ -223,7 +210,7 @@ class TestCommit:
         name = repository.run(
             "git", "-c", "user.name=t", "-c", "user.email=t@example.com", "commit-tree", tree.strip(), "-m", "m"
         ).strip()
-        with pytest.raises(TerraformError, match=rf"^{name} has no build/package\.py"):
+        with pytest.raises(CommandError, match=rf"^{name} has no build/package\.py"):
             find_commit(name)
         assert here.exists()
 
@@ -235,7 +222,7 @@ class TestCommit:
     @pytest.mark.parametrize(("environment", "said"), [("", "no environment is named"), ("nowhere", "no environment")])
     def test_which_environment(self, capsys: pytest.CaptureFixture[str], environment: str, said: str) -> None:
         """An environment that is missing or unknown is one line; the status is 1."""
-        assert rollback.main([environment, "HEAD"]) == 1
+        assert status_of(rollback.main, environment, "HEAD") == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith("make rollback: ")
         assert said in line
@@ -286,7 +273,7 @@ class TestBuild:
         (fake_make / "fails").touch()
         commit = self.another_toolchain(repository)
         with (
-            pytest.raises(TerraformError, match=rf"^the packages of {commit[:12]} were not built; see above$"),
+            pytest.raises(CommandError, match=rf"^the packages of {commit[:12]} were not built; see above$"),
             build_packages(commit),
         ):
             pass
@@ -298,33 +285,9 @@ class TestBuild:
         others = [tmp_path / f"{name}.zip" for name in FUNCTIONS[1:]]
         for package in others:
             package.touch()
-        with pytest.raises(TerraformError, match=r"^0123456789ab has no api-schedule-post\.zip, which this checkout"):
+        with pytest.raises(CommandError, match=r"^0123456789ab has no api-schedule-post\.zip, which this checkout"):
             install_packages(others, "0123456789abcdef")
         assert {path.name: path.read_bytes() for path in (here / "build" / "dist").iterdir()} == before
-
-
-class TestNote:
-    """A clone without notes learns which commit is deployed."""
-
-    @pytest.mark.usefixtures("rolled_back", "here")
-    def test_packages_of_the_deployed_commit(self, repository: Repository, first: Step) -> None:
-        """What its packages are is found by building them, and nothing else is noted, built or left."""
-        sha256 = base64.b64encode(hashlib.sha256(first.packages["task-1minute-enqueuer"]).digest()).decode()
-        repository.run("git", "update-ref", "-d", NOTES)
-        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", sha256) is None
-        before = sorted((repository.root / "build").rglob("*.zip"))
-        assert package_commits.main(["HEAD~2"]) == 0
-        deployed = repository.run("git", "rev-parse", "HEAD~2").strip()
-        assert commit_of(Checkout(repository.root), "task-1minute-enqueuer", sha256) == deployed
-        assert repository.run("git", "notes", "--ref=refs/notes/packages", "list").split()[1:] == [deployed]
-        assert sorted((repository.root / "build").rglob("*.zip")) == before
-
-    @pytest.mark.usefixtures("here")
-    def test_commit_that_can_not_be_built(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """It is told in a line, and ends no workflow: the review is of use without it."""
-        assert package_commits.main(["nowhere"]) == 0
-        (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("make ci-note: there is no commit 'nowhere' here")
 
 
 class TestFunction:
@@ -352,14 +315,12 @@ class TestFunction:
     def test_variable_that_is_not_set_any_more(self, package: Path, missing: str) -> None:
         """A setting that the earlier code needs, and this Terraform doesn't give, is named."""
         variables = {name: value for name, value in _VARIABLES.items() if name != missing}
-        with pytest.raises(
-            TerraformError, match=rf"^task-1minute-enqueuer\.zip of 0{{12}} would not start .*{missing}"
-        ):
+        with pytest.raises(CommandError, match=rf"^task-1minute-enqueuer\.zip of 0{{12}} would not start .*{missing}"):
             check_function(package, "task_1minute_enqueuer.main.handler", variables, "0" * 40)
 
     def test_handler_that_was_elsewhere(self, package: Path) -> None:
         """A module that Lambda could not import is named."""
-        with pytest.raises(TerraformError, match=r"has no task_1minute_enqueuer/start\.py, which this checkout"):
+        with pytest.raises(CommandError, match=r"has no task_1minute_enqueuer/start\.py, which this checkout"):
             check_function(package, "task_1minute_enqueuer.start.handler", _VARIABLES, "0" * 40)
 
     def test_no_plan_is_left(
@@ -373,10 +334,10 @@ class TestFunction:
             pass
         monkeypatch.setattr(rollback, "build_packages", lambda _: contextlib.nullcontext([]))
         monkeypatch.setattr(rollback, "install_packages", lambda *_: None)
-        monkeypatch.setattr(deploy, "plan", lambda *_, **__: plan.touch())
-        monkeypatch.setattr(deploy, "plan_path", lambda *_, **__: plan)
-        monkeypatch.setattr(deploy, "read_plan", lambda *_, **__: {"resource_changes": [change]})
-        assert rollback.main(["dev", "HEAD"]) == 1
+        monkeypatch.setattr(rollback, "plan", lambda *_, **__: plan.touch())
+        monkeypatch.setattr(rollback, "plan_path", lambda *_, **__: plan)
+        monkeypatch.setattr(rollback, "read_plan", lambda *_, **__: {"resource_changes": [change]})
+        assert status_of(rollback.main, "dev", "HEAD") == 1
         assert re.match(r"make rollback: a\.zip of \w{12} has no a/main\.py", capsys.readouterr().err)
         assert not plan.exists()
 

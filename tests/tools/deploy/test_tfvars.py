@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tools.deploy.terraform import TerraformError
-from tools.deploy.tfvars import check_files, check_version
-from tools.project import CONFIGURATION, environments
+from tools.deploy.tfvars import check_files, check_version, variable_files
+from tools.project import CONFIGURATION, CommandError, environments
 
 if TYPE_CHECKING:
-    from tests.tools.conftest import FakeTerraform
+    from tests.support.fake_terraform import FakeTerraform
 
 
 @pytest.fixture
 def configuration(tmp_path: Path) -> Path:
     """A copy of the variables and the environments' files, to be changed."""
     shutil.copytree(CONFIGURATION / "environments", tmp_path / "environments")
-    for name in ("variables.tf", "versions.tf"):
-        shutil.copy2(CONFIGURATION / name, tmp_path)
+    for path in (*variable_files(CONFIGURATION), CONFIGURATION / "versions.tf"):
+        shutil.copy2(path, tmp_path)
     return tmp_path
 
 
@@ -54,7 +53,7 @@ def test_unknown_variable_is_named_with_its_line(configuration: Path, name: str,
     """A misspelt variable names its file, its line and the nearest variable, where one is near."""
     line = replace(configuration, "dev.tfvars", "shard_count = 4\n", f"{name} = 4\n")
     with pytest.raises(
-        TerraformError,
+        CommandError,
         match=rf"^terraform/environments/dev\.tfvars, line {line}: there is no variable {name}: {advice}$",
     ):
         check_files("dev", configuration)
@@ -65,7 +64,7 @@ def test_every_unknown_variable_is_named(configuration: Path) -> None:
     path = configuration / "environments" / "dev.tfvars"
     first = len(path.read_text().splitlines()) + 1
     path.write_text(path.read_text() + "a1 = 1\nb2 = 2\nc3 = 3\nd4 = 4\n")
-    with pytest.raises(TerraformError) as refused:
+    with pytest.raises(CommandError) as refused:
         check_files("dev", configuration)
     lines = str(refused.value).splitlines()
     assert [line.split(": ")[0].rpartition(" ")[2] for line in lines] == [str(first + n) for n in range(4)]
@@ -100,7 +99,7 @@ def test_another_environments_name_is_refused(configuration: Path) -> None:
     """A file that was copied says which line makes it another environment's."""
     line = replace(configuration, "dev.tfvars", 'environment = "dev"', 'environment = "prod"')
     with pytest.raises(
-        TerraformError,
+        CommandError,
         match=rf'^terraform/environments/dev\.tfvars, line {line}: environment is "prod", and this file is for dev: '
         r'set it to "dev"$',
     ):
@@ -111,7 +110,7 @@ def test_another_environments_state_is_refused(configuration: Path) -> None:
     """A backend file whose key is another environment's would plan against, and change, that one's state."""
     line = replace(configuration, "dev.s3.tfbackend", "delayer/dev.tfstate", "delayer/prod.tfstate")
     with pytest.raises(
-        TerraformError,
+        CommandError,
         match=rf'^terraform/environments/dev\.s3\.tfbackend, line {line}: key is "delayer/prod\.tfstate", and this '
         r'file is for dev: set it to "delayer/dev\.tfstate"$',
     ):
@@ -122,7 +121,7 @@ def test_too_old_terraform_is_refused(configuration: Path) -> None:
     """The configuration's own requirement is met, and no other would be."""
     (configuration / "versions.tf").write_text('terraform {\n  required_version = ">= 9.0.0"\n}\n')
     check_version(CONFIGURATION)
-    with pytest.raises(TerraformError, match=r"^this is Terraform 1\.\S+, and >= 9\.0\.0 is needed: "):
+    with pytest.raises(CommandError, match=r"^this is Terraform 1\.\S+, and >= 9\.0\.0 is needed: "):
         check_version(configuration)
 
 
@@ -136,5 +135,5 @@ def test_what_terraform_refuses_is_left_to_it(configuration: Path, text: str) ->
 def test_terraform_that_answers_nothing_is_no_pass(fake_terraform: FakeTerraform) -> None:
     """Where the files could not be judged, nothing goes on."""
     fake_terraform.says("validate", "")
-    with pytest.raises(TerraformError, match=r"^terraform validate failed"):
+    with pytest.raises(CommandError, match=r"^terraform validate failed"):
         check_files("dev")

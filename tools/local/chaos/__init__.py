@@ -1,1 +1,1 @@
-"""make chaos: the real stack with a quarter of its calls spoiled, and what became of two thousand schedules."""
+"""make chaos: two thousand schedules through the real stack while a quarter of its calls is spoiled."""

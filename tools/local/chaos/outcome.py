@@ -1,10 +1,10 @@
-"""What became of a run's schedules, and whether that is as it has to be. Pure."""
+"""The outcome of a run, and whether it is as it should be. Pure."""
 
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.table import Table
 
@@ -18,20 +18,20 @@ __all__ = [
     "MAPPING_OFF",
     "RULE_OFF",
     "SCHEDULES",
-    "MessageArrivals",
     "Outcome",
     "Posts",
     "report",
 ]
 
-#: Of these, so many are due in one second.
+#: The schedules of a run, BURST of which are due in one second.
 SCHEDULES = 2_000
 BURST = 500
 
-#: Of the calls to DynamoDB and SQS that the functions make, at least so many have to be spoiled, or nothing was shown.
+#: The least share of the functions' calls to DynamoDB and SQS that must be spoiled; with less, a run shows nothing.
 LEAST_FAULTY = 0.2
 
-#: Seconds after the start: the last schedules are due, the minute's rule is off, the stream mapping is off, the burst.
+#: Seconds after the start: the last schedule is due, the minute's rule is off, the stream mapping is off, the burst is
+#: due.
 LAST_DUE = 420
 RULE_OFF = (70, 250)
 MAPPING_OFF = (270, 315)
@@ -40,95 +40,97 @@ BURST_DUE = 400
 
 @dataclass(slots=True)
 class Posts:
-    """What was accepted: when each schedule is due, and how many requests it took for all."""
+    """The accepted schedules: when each is due, by scheduleId, and how many requests all of them took."""
 
     due: dict[str, int] = field(default_factory=dict)
     requests: int = 0
 
 
-class MessageArrivals(Arrivals):
-    """What was received, with the MessageIds: a message that SQS hands out twice is no second message."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.message_ids: dict[str, set[str]] = {}
-
-    def hear(self, message: Any, at: float) -> None:
-        """One message was received."""
-        super().hear(message, at)
-        schedule_id = message["MessageAttributes"]["scheduleId"]["StringValue"]
-        self.message_ids.setdefault(schedule_id, set()).add(message["MessageId"])
-
-
-def is_undisturbed(due: float) -> bool:
-    """Whether a schedule due so many seconds after the start had nothing switched off, nor a tick to wait for."""
-    return not any(begin <= due <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
-
-
-def percentiles(lateness: list[float]) -> str:
-    """Median, 99th percentile and worst, in milliseconds."""
-    cuts = statistics.quantiles(lateness, n=100, method="inclusive")
-    return f"p50 {cuts[49] * 1000:,.0f}, p99 {cuts[98] * 1000:,.0f}, worst {max(lateness) * 1000:,.0f}"
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run left. `calls`: those that the functions made; `left`: what lies where at the end nothing should."""
+    """All that a run left behind.
+
+    `calls` counts the functions' calls, and `left` the records and messages by the place where none should be.
+    """
 
     start: float
     posts: Posts
-    arrivals: MessageArrivals
+    arrivals: Arrivals
     journal: Journal
     calls: int
     left: dict[str, int]
 
+    def lateness(self) -> dict[str, float]:
+        """Return the seconds from each schedule's pointInTime to its first message."""
+        due, times = self.posts.due, self.arrivals.times
+        return {schedule_id: min(times[schedule_id]) - due[schedule_id] for schedule_id in times if schedule_id in due}
+
+    def points(self) -> list[tuple[float, float, str]]:
+        """Return, for the picture, when each was due in seconds after the start, its lateness, and its path."""
+        paths = self.arrivals.paths
+        return [
+            (self.posts.due[schedule_id] - self.start, late, paths.get(schedule_id, "sweep"))
+            for schedule_id, late in self.lateness().items()
+        ]
+
+    def sent_again(self) -> list[tuple[str, str]]:
+        """Return the scheduleId and the reason of every message beyond a schedule's first."""
+        return [
+            (schedule_id, reason)
+            for schedule_id, message_ids in self.arrivals.message_ids.items()
+            if len(message_ids) > 1 or schedule_id not in self.posts.due
+            for reason in self.journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]
+        ]
+
+
+def is_undisturbed(due: float) -> bool:
+    """Return whether a schedule due so many seconds after the start meets no outage and no wait for the next tick."""
+    return not any(begin <= due <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
+
+
+def percentiles(lateness: list[float]) -> str:
+    """Return median, 99th percentile and worst, in milliseconds."""
+    cuts = statistics.quantiles(lateness, n=100, method="inclusive")
+    return f"p50 {cuts[49] * 1000:,.0f}, p99 {cuts[98] * 1000:,.0f}, worst {max(lateness) * 1000:,.0f}"
+
 
 def report(outcome: Outcome) -> tuple[bool, Table, str]:
-    """Whether all is as it has to be, the table that says so, and a title for the picture."""
-    posts, arrivals, journal, calls, left = (
-        outcome.posts, outcome.arrivals, outcome.journal, outcome.calls, outcome.left,
-    )  # fmt: skip
-    first = {schedule_id: min(times) for schedule_id, times in arrivals.times.items()}
-    late = {schedule_id: at - posts.due[schedule_id] for schedule_id, at in first.items() if schedule_id in posts.due}
-    lost = posts.due.keys() - first.keys()
+    """Return whether the outcome is as it should be, a table that shows it, and a title for the picture."""
+    posts, journal, late = outcome.posts, outcome.journal, outcome.lateness()
+    lost = len(posts.due) - len(late)
     early = sum(seconds < 0 for seconds in late.values())
-    again: dict[str, int] = {}
-    unexplained = []
-    for schedule_id, message_ids in arrivals.message_ids.items():
-        if len(message_ids) > 1 or schedule_id not in posts.due:
-            for reason in journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]:
-                again[reason] = again.get(reason, 0) + 1
-                if reason == UNEXPLAINED:
-                    unexplained.append(schedule_id)
-    faults = sum(journal.faults.values())
-    undisturbed = [
-        seconds for schedule_id, seconds in late.items() if is_undisturbed(posts.due[schedule_id] - outcome.start)
-    ]
-    burst = [
-        seconds for schedule_id, seconds in late.items() if posts.due[schedule_id] == int(outcome.start) + BURST_DUE
-    ]
+    sent_again = outcome.sent_again()
+    reasons = Counter(reason for _, reason in sent_again)
+    unexplained = [schedule_id for schedule_id, reason in sent_again if reason == UNEXPLAINED]
+    spoiled = journal.faults.total()
+    kills = sum(count for fault, count in journal.faults.items() if fault.startswith("killed"))
+    due_after = {schedule_id: posts.due[schedule_id] - outcome.start for schedule_id in late}
+    undisturbed = [late[schedule_id] for schedule_id, due in due_after.items() if is_undisturbed(due)]
+    burst = [late[each] for each in late if posts.due[each] == int(outcome.start) + BURST_DUE]
 
     table = Table(show_header=False)
     table.add_row("accepted", f"{len(posts.due):,} in {posts.requests:,} requests, {BURST} of them due in one second")
-    table.add_row("arrived", f"{len(posts.due) - len(lost):,}")
-    table.add_row("lost", f"{len(lost)}" + "".join(f", {count} {where}" for where, count in left.items() if count))
+    table.add_row("arrived", f"{len(late):,}")
+    table.add_row("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in outcome.left.items() if count))
     table.add_row("early", f"{early}")
-    table.add_row("sent again", f"{sum(again.values())}, each under its scheduleId")
-    for reason, count in sorted(again.items(), key=lambda item: -item[1]):
+    table.add_row("sent again", f"{len(sent_again)}, each under its scheduleId")
+    for reason, count in reasons.most_common():
         table.add_row("", f"{count}: {reason}")
     for schedule_id in unexplained:
         table.add_row("", journal.story(schedule_id))
     table.add_row("lateness, ms", f"all: {percentiles(list(late.values()))}")
     table.add_row("", f"due while nothing was switched off: {percentiles(undisturbed)}")
     table.add_row("", f"the burst: {percentiles(burst)}")
-    table.add_row("calls spoiled", f"{faults:,} of {calls:,} to DynamoDB and SQS, {faults / calls:.0%}")
-    for fault, count in sorted(journal.faults.items(), key=lambda item: -item[1]):
+    table.add_row(
+        "calls spoiled", f"{spoiled:,} of {outcome.calls:,} to DynamoDB and SQS, {spoiled / outcome.calls:.0%}"
+    )
+    for fault, count in journal.faults.most_common():
         table.add_row("", f"{count}: {fault}")
-    kills = sum(count for fault, count in journal.faults.items() if fault.startswith("killed"))
-    is_good = not (lost or early or again.get(UNEXPLAINED) or any(left.values())) and kills > 0
-    is_good = is_good and faults / calls >= LEAST_FAULTY and len(posts.due) == SCHEDULES
+
+    is_whole = len(posts.due) == SCHEDULES and kills > 0 and spoiled / outcome.calls >= LEAST_FAULTY
+    is_good = is_whole and not (lost or early or unexplained or any(outcome.left.values()))
     title = (
-        f"{len(posts.due):,} schedules, {faults / calls:.0%} of the calls spoiled, {kills} kills: "
-        f"{len(lost)} lost, {early} early, {sum(again.values())} sent again"
+        f"{len(posts.due):,} schedules, {spoiled / outcome.calls:.0%} of the calls spoiled, {kills} kills: "
+        f"{lost} lost, {early} early, {len(sent_again)} sent again"
     )
     return is_good, table, title

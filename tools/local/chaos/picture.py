@@ -1,4 +1,4 @@
-"""The picture of a run: every schedule by when it was due and how late its message came."""
+"""Draw a run: every schedule by when it was due and how late its message came."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import matplotlib.pyplot as plt
 
 __all__ = ["Point", "draw"]
 
-#: Seconds after the start when it was due, seconds that it came late, and its path.
+#: When a schedule was due, in seconds after the start, its lateness in seconds, and its path.
 type Point = tuple[float, float, str]
 
 _COLOURS = {"fast track": "#1f77b4", "sweep": "#ff7f0e"}
 
 
 def draw(path: Path, points: Sequence[Point], outages: Sequence[tuple[str, float, float]], title: str) -> None:
-    """Write the picture as a PNG. `outages` have a name, and begin and end in seconds after the start."""
+    """Write a PNG. `outages` are a name, the beginning and the end, in seconds after the start."""
     mpl.use("Agg")
     figure, axes = plt.subplots(figsize=(10, 4.5), layout="constrained")
     for shade, (name, begin, end) in zip(("#cccccc", "#e3d3ee"), outages, strict=True):

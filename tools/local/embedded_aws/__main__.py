@@ -1,36 +1,30 @@
-"""Starts the embedded AWS. The interpreter that ministack is installed for runs this, in a process of its own."""
+"""Start the embedded AWS: ministack, corrected where it differs from AWS.
 
-import json
+The interpreter of ministack's environment runs this in a process of its own. EMBEDDED_AWS_PLUGINS names further modules
+to install (make chaos's faults, the tests' judge of deployers), separated by spaces; each has a function `install`.
+"""
+
+import importlib
 import os
 import sys
 from importlib.metadata import version
 
-from tools.local.embedded_aws import deployers, faults, logs, permissions, queues, retries, signatures, streams
-
-#: What is replaced is no interface of ministack's: another version may have other parts.
+#: The corrections replace ministack's internals, which differ in other versions.
 _MINISTACK = "1.5.33"
+
+_CORRECTIONS = ("permissions", "signatures", "corrections", "streams")
 
 
 def main() -> None:
-    """Mend it and start it."""
+    """Install the corrections and the plugins, and serve until the process is killed."""
     found = version("ministack")
     if found != _MINISTACK:
-        sys.exit(
-            f"The embedded AWS is mended for ministack {_MINISTACK}, and {found} is installed: see tools/embedded_aws"
-        )
-    plan = os.environ.get("EMBEDDED_AWS_FAULTS")
-    permissions.install()
-    deployers.install()
-    signatures.install()
-    queues.install()
-    logs.install()
-    retries.install()
-    streams.install(faults.install(json.loads(plan)) if plan else streams.tell_nobody)
-
-    import ministack.app  # noqa: PLC0415 -- it reads the environment when it is imported
-
+        sys.exit(f"tools/local/embedded_aws corrects ministack {_MINISTACK}, but {found} is installed: adapt it")
+    modules = [f"tools.local.embedded_aws.{name}" for name in _CORRECTIONS]
+    for module in modules + os.environ.get("EMBEDDED_AWS_PLUGINS", "").split():
+        importlib.import_module(module).install()
     sys.argv = ["ministack"]
-    ministack.app.main()
+    importlib.import_module("ministack.app").main()
 
 
 if __name__ == "__main__":

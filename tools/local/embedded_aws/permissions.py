@@ -1,19 +1,17 @@
-"""Lets ministack enforce permissions as AWS does, where it asks for something else."""
+"""Make ministack ask for the permissions that AWS asks for, where it asks for others."""
 
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
-__all__ = ["install"]
+__all__ = ["batch_attributes", "install"]
 
 
 def install() -> None:
-    """Enforce every caller's policies, and every resource's."""
-    os.environ["AUTH"] = "true"
-
-    from ministack import app  # noqa: PLC0415 -- it reads the environment when it is imported
+    """Correct the judgement of callers. ministack judges at all because the stack starts it with AUTH=true."""
+    # Imported here because tests use batch_attributes where ministack is not installed.
+    from ministack import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
 
     pin_request_origin = app.pin_request_origin
@@ -21,7 +19,7 @@ def install() -> None:
     dynamodb_service_context = iam_actions.dynamodb_service_context
 
     def pin_secure_origin(source_ip: str, _is_secure: bool) -> None:  # noqa: FBT001 -- called so
-        # Policies refuse what doesn't come by TLS. Here everything comes by the loopback, which stands for it.
+        # Policies refuse requests without TLS. Here all come over the loopback, which stands for it.
         pin_request_origin(source_ip, True)  # noqa: FBT003
 
     def action(*arguments: Any) -> str | None:
@@ -30,7 +28,6 @@ def install() -> None:
         return named.removesuffix("Batch") if named is not None and named.startswith("sqs:") else named
 
     def context(body: bytes) -> dict[str, Any]:
-        # dynamodb:Attributes names the attributes of what a BatchWriteItem puts and the keys of what it deletes.
         found: dict[str, Any] = dynamodb_service_context(body)
         names = batch_attributes(body)
         return found | ({"dynamodb:Attributes": names} if names else {})
@@ -41,7 +38,10 @@ def install() -> None:
 
 
 def batch_attributes(body: bytes) -> list[str]:
-    """The attributes that a BatchWriteItem's JSON names; none if it is something else."""
+    """Return a BatchWriteItem's `dynamodb:Attributes`: those of the items it puts and of the keys it deletes.
+
+    Any other body has none.
+    """
     try:
         tables = json.loads(body)["RequestItems"]
         requests = [request for table in tables.values() for request in table]

@@ -1,7 +1,7 @@
-"""Lets ministack check signatures as AWS does.
+"""Make ministack check signatures as AWS does.
 
-ministack checks those of IAM users and sessions. It takes any secret with the account's own key, and any service and
-region in the scope of a signature, because it serves all of them at one address.
+ministack checks those of IAM users and sessions. From the account's own key it takes any secret, and from everybody any
+service and region in a signature's scope, because it serves all of them at one address.
 """
 
 from __future__ import annotations
@@ -9,30 +9,33 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
+from ministack import app
+from ministack.core import iam_evaluator, sigv4
+from ministack.services import apigateway
+
 __all__ = ["install"]
 
-#: The services that a call names apart from its signature (`x-amz-target`), as the signature names them too.
-_NAMED_APART = frozenset({"dynamodb", "events", "logs", "sqs"})
+#: Services that a request names in `x-amz-target` as well as in its signature.
+_NAMED_TWICE = frozenset({"dynamodb", "events", "logs", "sqs"})
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
-#: Region and service that the request being judged is signed for.
+#: Region and service that the current request is signed for.
 _scope: ContextVar[tuple[str, str] | None] = ContextVar("scope", default=None)
+
+# ministack has no interface for any of this.
+# ruff: noqa: SLF001
 
 
 def install() -> None:
     """Check every signature in an Authorization header, and that it is for the service and region it is sent to."""
-    from ministack import app  # noqa: PLC0415 -- it reads the environment when it is imported
-    from ministack.core import iam_evaluator, sigv4  # noqa: PLC0415
-    from ministack.services import apigateway  # noqa: PLC0415
-
     pin_signed_request = app.pin_signed_request
     enforce = iam_evaluator.enforce
-    enforce_execute_api = app._enforce_execute_api  # noqa: SLF001 -- it has no other way in
+    enforce_execute_api = app._enforce_execute_api
 
     def pin(method: str, path: str, query: dict[str, Any], raw_headers: list[tuple[bytes, bytes]]) -> None:
         pin_signed_request(method, path, query, raw_headers)
-        # As it pins those of IAM users: a header that is sent twice is signed with its values joined by a bare comma.
+        # As ministack does for IAM users: a repeated header is signed with its values joined by a bare comma.
         headers: dict[str, str] = {}
         for name, value in raw_headers:
             key, text = name.decode("latin-1").lower(), sigv4.decode_header_value(value)
@@ -41,27 +44,26 @@ def install() -> None:
         _scope.set(None)
         if isinstance(signed, sigv4.HeaderSignature):
             _scope.set((signed.region, signed.service))
-            if iam_evaluator._signed_request.get() is None:  # noqa: SLF001 -- it has no other way in
+            if iam_evaluator._signed_request.get() is None:
                 request = iam_evaluator.SignedRequest(signed.access_key_id, method, path, query, headers)
-                iam_evaluator._signed_request.set(request)  # noqa: SLF001
+                iam_evaluator._signed_request.set(request)
 
     def enforce_signed(access_key: str, action: str, service: str, region: str, **further: Any) -> Any:
         scope = _scope.get()
-        if scope is not None and service in _NAMED_APART and scope[1] != service:
+        if scope is not None and service in _NAMED_TWICE and scope[1] != service:
             message = f"Credential should be scoped to correct service: '{service}'."
             return iam_evaluator.AuthError("SignatureDoesNotMatch", message)
         return enforce(access_key, action, service, region, **further)
 
     def enforce_api(*arguments: Any, **further: Any) -> Any:
         refused = enforce_execute_api(*arguments, **further)
-        api_id = arguments[0]
-        place = apigateway.find_api_scope(api_id)
-        kind = app._execute_api_authorization_type(*arguments[:4])  # noqa: SLF001 -- it has no other way in
+        place = apigateway.find_api_scope(arguments[0])
+        kind = app._execute_api_authorization_type(*arguments[:4])
         if place is None or kind != "AWS_IAM" or (not refused and _scope.get() == (place[1], "execute-api")):
             return refused
         # An HTTP API gives no reason.
-        return apigateway._jwt_forbidden()  # noqa: SLF001
+        return apigateway._jwt_forbidden()
 
     app.pin_signed_request = pin
     iam_evaluator.enforce = enforce_signed
-    app._enforce_execute_api = enforce_api  # noqa: SLF001
+    app._enforce_execute_api = enforce_api

@@ -4,12 +4,12 @@ From the AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" and
 retained discarded records, for a mapping like ours (ReportBatchItemFailures, bisecting, retries that only the records'
 age ends):
 
-- A shard's records come in order, in batches; the next batch waits until this one is done with.
+- A shard's records come in order, in batches; the next batch waits until the current one is done with.
 - An answer with no failures (an empty or null list, an empty or null answer) is success.
-- The lowest sequence number reported is the checkpoint: everything from it on is retried. An identifier that is empty,
-  null or none of the batch's, an answer of another shape, or an exception fails the whole batch.
-- A failed batch is halved and the halves are retried in order; an answer with a checkpoint is bisected there, so that
-  only what begins with it is retried.
+- The lowest sequence number reported is the checkpoint: all records from it on are retried. An identifier that is
+  empty, null or not in the batch, an answer of another shape, or an exception fails the whole batch.
+- A failed batch is halved, and the halves are retried in order; an answer with a checkpoint bisects the batch there, so
+  that only the records from it on are retried.
 - A record older than MaximumRecordAgeInSeconds is discarded, to the on-failure destination.
 - The mapping's filter takes INSERT and REMOVE.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 __all__ = ["MAXIMUM_RECORD_AGE_SECONDS", "WHOLE_BATCH", "ShardMapping", "checkpoint"]
 
-#: What the Terraform sets.
+#: As in terraform/modules/delayer/stream_dynamodb_fasttrack_enqueuer.tf.
 MAXIMUM_RECORD_AGE_SECONDS = 82_800
 
 _TAKEN_EVENTS = ("INSERT", "REMOVE")
@@ -34,7 +34,7 @@ WHOLE_BATCH = 0
 
 
 def checkpoint(batch: list[Record], answer: Any) -> int | None:
-    """Where in the batch the retry starts that an answer asks for; None if it asks for none."""
+    """Return the position in the batch from which an answer asks for a retry, or None if it asks for none."""
     if not answer:
         return None
     try:
@@ -60,19 +60,19 @@ class ShardMapping:
         self._batch_size = batch_size
         self._maximum_record_age_seconds = maximum_record_age_seconds
         self._position = 0
-        #: Batches, or what is left of them, that come before what is not yet read.
+        #: Batches, or the rest of them, that were read and are not done with.
         self._waiting: list[list[Record]] = []
-        #: What the on-failure destination got.
+        #: The records in the on-failure destination.
         self.discarded: list[Record] = []
 
     def unread(self) -> Iterator[Record]:
-        """All that is not done with."""
+        """Yield every record that is not done with."""
         for batch in self._waiting:
             yield from batch
         yield from self._stream[self._position :]
 
     def next_batch(self, now: float) -> list[Record]:
-        """What the function is to be handed; it stays until `finish`. Empty if there is nothing."""
+        """Return the next invocation's records, which stay until `finish`; an empty list if there are none."""
         self.discard_old(now)
         while not self._waiting and self._position < len(self._stream):
             batch = self._stream[self._position : self._position + self._batch_size]
@@ -82,7 +82,7 @@ class ShardMapping:
         return self._waiting[0] if self._waiting else []
 
     def finish(self, retry_from: int | None) -> list[Record]:
-        """Go on after an invocation; the records that are done with."""
+        """Move on after an invocation, and return the records that are done with."""
         batch = self._waiting.pop(0)
         if retry_from is None:
             return batch
@@ -95,7 +95,7 @@ class ShardMapping:
         return batch[:retry_from]
 
     def discard_old(self, now: float) -> None:
-        """Give what is older than the mapping's record age to the on-failure destination."""
+        """Move records older than the mapping's record age to the on-failure destination."""
         oldest = now - self._maximum_record_age_seconds
 
         def is_old(record: Record) -> bool:

@@ -1,0 +1,1 @@
+modules/delayer/variables.tf

