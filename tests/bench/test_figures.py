@@ -19,7 +19,6 @@ from bench.stream import Written, batches, lane
 from bench.table import Figure, at_least, at_most, table_of, unbounded, verdict
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
 from tools.local.arrivals import Arrivals, Posted
-from tools.project import ROOT
 
 
 def bad_names(figures: Iterable[Figure]) -> list[str]:
