@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.capacity.declared import API_RATE_LIMIT
-from tools.capacity.model import concurrency
+from tools.capacity.needs import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.terminal import run
 
