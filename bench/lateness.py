@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.table import Figure, at_most, unbounded
-from tools.local.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS, Arrivals, Posted, consuming, post
+from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post
+from tools.local.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS
 from tools.local.stack import stack_in
 from tools.project import ROOT
 
@@ -27,16 +28,10 @@ def measure(_folders: Mapping[str, Path]) -> Iterator[Figure]:
             due = int(time.time()) + _AHEAD_SECONDS
             posted = [post(stack, f"a burst of {_BURST}", due, number) for number in range(_BURST)]
             posted += [post(stack, "one a second", due + 1 + number, number) for number in range(_SINGLES)]
-            _wait(posted, arrivals)
+            due_by_id = {schedule.schedule_id: schedule.point_in_time for schedule in posted}
+            for _ in arriving(arrivals, due_by_id, PATIENCE_SECONDS, AFTERMATH_SECONDS):
+                pass
     yield from figures(posted, arrivals)
-
-
-def _wait(posted: Sequence[Posted], arrivals: Arrivals) -> None:
-    """Wait until all have arrived, and long enough for a second copy."""
-    deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
-    while time.time() < deadline and len(arrivals.times) < len(posted):
-        time.sleep(0.25)
-    time.sleep(AFTERMATH_SECONDS)
 
 
 def figures(posted: Sequence[Posted], arrivals: Arrivals) -> Iterator[Figure]:

@@ -1,7 +1,7 @@
 # `make outputs` shows these.
 
 output "api_execution_arn" {
-  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by /*/POST/schedules."
+  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by `/*/POST/schedules`."
   value       = module.delayer.api_execution_arn
 }
 

@@ -12,6 +12,7 @@ __all__ = [
     "CONFIGURATION",
     "DIST",
     "FAST_TRACK",
+    "LOCAL",
     "PLANS",
     "POST",
     "ROOT",
@@ -43,7 +44,7 @@ CACHE = WORK / "cache"
 FAST_TRACK, POST, SWEEP = "stream-dynamodb-fasttrack_enqueuer", "api-schedule-post", "task-1minute-enqueuer"
 
 #: The environment of the local stack. It has no state in AWS.
-_LOCAL = "local"
+LOCAL = "local"
 
 
 class CommandError(Exception):
@@ -90,7 +91,7 @@ def deployed_environments() -> tuple[str, ...]:
 
 def environments() -> tuple[str, ...]:
     """Return all environments, the local one last. Raises CommandError."""
-    return (*deployed_environments(), _LOCAL)
+    return (*deployed_environments(), LOCAL)
 
 
 def check_environment(name: str, among: tuple[str, ...] | None = None) -> None:

@@ -1,1 +1,1 @@
-"""POST /schedules: validate, transform, store. The only function that inserts."""
+"""POST /schedules: validate a request, and store its schedule. The only function that inserts."""

@@ -1,4 +1,4 @@
-"""Answers POST /schedules."""
+"""The handler of api-schedule-post: answer POST /schedules."""
 
 from __future__ import annotations
 
@@ -21,54 +21,66 @@ if TYPE_CHECKING:
     from api_schedule_post.settings import Settings
     from delayer.schedule_table import ScheduleTable
 
-__all__ = ["create_handler"]
+__all__ = ["Handler"]
 
 type Response = dict[str, Any]
 
 
-def create_handler(
-    settings: Settings, table: ScheduleTable, clock: Callable[[], float], logger: Logger, metrics: Metrics
-) -> Callable[[dict[str, Any], object], Response]:
-    """The function for Lambda to call with an HTTP API event (payload format 2.0).
+class Handler:
+    """Handles HTTP API events (payload format 2.0)."""
 
-    What it raises is a fault of the deployment (no permission, no table), never of a request: the gateway answers 500
-    and the function's error metric counts it.
-    """
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        table: ScheduleTable,
+        clock: Callable[[], float],
+        logger: Logger,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._table = table
+        self._clock = clock
+        self._logger = logger
+        self._metrics = metrics
 
-    def handler(event: dict[str, Any], _context: object) -> Response:
+    def __call__(self, event: dict[str, Any], _context: object) -> Response:
+        """Store the schedule of a request and return 201, or a problem with 4xx or 503.
+
+        Raises botocore's errors if the deployment is at fault (no permission, no table). The gateway then answers 500,
+        and the function's error metric counts it.
+        """
         try:
-            schedule = schedule_from_event(event, clock(), settings)
-            is_new = _store(table, schedule)
+            schedule = schedule_from_event(event, self._clock(), self._settings)
+            is_new = self._store(schedule)
         except ProblemError as problem:
-            # A 503 is no verdict on the request, so it is not counted among the rejected.
-            is_verdict = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
-            metrics.add_metric("SchedulesRejected" if is_verdict else "PostsThrottled", MetricUnit.Count, 1)
-            # The detail is the caller's alone: it may quote a key of the payload, and no log holds any of a payload.
-            logger.info("rejected", status=problem.status.value, field=problem.field)
+            # A 503 does not reject the request, so it has another metric.
+            is_rejected = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
+            self._metrics.add_metric("SchedulesRejected" if is_rejected else "PostsThrottled", MetricUnit.Count, 1)
+            # Without the detail: it may quote a key of the payload, and payloads are never logged.
+            self._logger.info("rejected", status=problem.status.value, field=problem.field)
             response = _problem_response(problem)
         else:
-            # Where botocore's own retry met what its first try had stored, a new schedule is counted as repeated.
-            metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)
-            logger.info("accepted" if is_new else "repeated", schedule_id=schedule.schedule_id)
+            # A new schedule counts as repeated if botocore's first attempt stored it and only the answer was lost.
+            self._metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)
+            self._logger.info("accepted" if is_new else "repeated", schedule_id=schedule.schedule_id)
             response = _created_response(schedule)
-        metrics.flush_metrics()
+        self._metrics.flush_metrics()
         return response
 
-    return handler
-
-
-def _store(table: ScheduleTable, schedule: Schedule) -> bool:
-    try:
-        return table.put(schedule)
-    except CALL_ERRORS as error:
-        if not is_transient(error):
-            raise
-        raise ProblemError(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "body",
-            f"the schedule could not be stored now ({error_code(error)}); post it again",
-            retry_after_seconds=1,
-        ) from error
+    def _store(self, schedule: Schedule) -> bool:
+        """Store the schedule, and return whether it is new. Raises ProblemError with 503 for a transient error."""
+        try:
+            return self._table.put(schedule)
+        except CALL_ERRORS as error:
+            if not is_transient(error):
+                raise
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "body",
+                f"the table did not confirm that the schedule is stored ({error_code(error)}): send the request again",
+                retry_after_seconds=1,
+            ) from error
 
 
 def _created_response(schedule: Schedule) -> Response:

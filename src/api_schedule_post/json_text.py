@@ -1,8 +1,8 @@
-"""Strict JSON that keeps the text: the members of an object, each with its value and the very text it was written in.
+"""Strict parsing of a JSON object that keeps the original text of each member.
 
-The standard parser does the parsing. What it would let through and a consumer could not rely on is refused here:
-duplicate keys, NaN and infinities, lone surrogates, nesting that other parsers refuse. Numbers are never converted,
-so that none is too long or loses a digit.
+The standard library parses. This module also refuses input that the library accepts but consumers can't rely on:
+duplicate keys, NaN and infinities, lone surrogates, and nesting too deep for other parsers. Numbers are not converted,
+so none is too long or loses a digit.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 
 __all__ = ["MAX_NESTING", "JsonTextError", "Member", "NotAnObjectError", "Number", "object_members"]
 
-#: The deepest nesting of arrays and objects that is accepted, the outermost object included: the default limit of the
-#: strictest widely used parser that has one in this range (Jackson's StreamReadConstraints), and well within what
-#: Python's own parser can take. The message nests the payload as deep as the request does: in one object.
+#: The deepest accepted nesting of arrays and objects, the outermost object included. It is the default limit of Jackson
+#: (StreamReadConstraints), the strictest of the widely used parsers, and well below that of Python's parser. The
+#: message nests the payload as deep as the request does: in one object.
 MAX_NESTING = 1000
 
 _WHITE_SPACE = re.compile(r"[ \t\r\n]*")
@@ -24,22 +24,22 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class JsonTextError(Exception):
-    """The text is not the JSON that is asked for. The message says what and where."""
+    """The text is not accepted. The message says why and where."""
 
 
 class NotAnObjectError(JsonTextError):
-    """The text is JSON, and no object. The message names its kind, like "a JSON array"."""
+    """The text is JSON but not an object. The message is the kind of value, like "a JSON array"."""
 
 
 class Number(str):
-    """A number as it was written."""
+    """The original text of a number."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member's value, and the text that it was written as."""
+    """A member's parsed value and its original text."""
 
     value: Any
     text: str
@@ -51,7 +51,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise JsonTextError(f"the key {key[:100]!a} stands twice in one object")
+                raise JsonTextError(f"the key {key[:100]!a} appears twice in one object")
             seen.add(key)
     return members
 
@@ -75,11 +75,11 @@ _KINDS = {
 
 
 def object_members(text: str) -> dict[str, Member]:
-    """The members of the JSON object that `text` is, by key.
+    """Return the members of the JSON object in `text`, by key.
 
     Raises:
-        NotAnObjectError: it is JSON, and no object.
-        JsonTextError: it is not JSON, or has one of the things that are refused.
+        NotAnObjectError: the text is JSON but not an object.
+        JsonTextError: the text is not JSON, or has something that this module refuses.
     """
     try:
         pairs = _pairs(text)
@@ -94,7 +94,7 @@ def object_members(text: str) -> dict[str, Member]:
 
 
 def _pairs(text: str) -> list[tuple[str, Member]]:
-    """Key and member in the order of the text: the outermost object is taken apart here, for its values' texts."""
+    """Return the keys and members of the outermost object, parsed here to get the original text of each value."""
     pairs: list[tuple[str, Member]] = []
     at = _after_white_space(text, 0)
     if text[at : at + 1] != "{":
@@ -128,7 +128,7 @@ def _pairs(text: str) -> list[tuple[str, Member]]:
 
 def _after_white_space(text: str, at: int) -> int:
     match = _WHITE_SPACE.match(text, at)
-    assert match is not None  # the pattern matches the empty text
+    assert match is not None  # the pattern also matches an empty string
     return match.end()
 
 
@@ -156,5 +156,5 @@ def _check_surrogates(text: str, members: dict[str, Member]) -> None:
         json.dumps({key: member.value for key, member in members.items()}, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise JsonTextError(
-            "a lone surrogate (\\ud800 to \\udfff) is not a character; write both of the pair"
+            "a lone surrogate (\\ud800 to \\udfff) is not a character: write both halves of the pair"
         ) from None

@@ -1,4 +1,4 @@
-"""What is wrong with a request, as RFC 9457 problem details."""
+"""Problems of requests, as RFC 9457 problem details."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ __all__ = ["ProblemError"]
 
 
 class ProblemError(Exception):
-    """A request that can't be accepted: the HTTP status, one sentence, and the field at fault."""
+    """A request that can't be accepted.
+
+    `status` is the HTTP status, `field` names the wrong member of the body or header (`body` for the whole body), and
+    `detail` is a sentence for the caller. `retry_after_seconds` becomes the Retry-After header.
+    """
 
     def __init__(self, status: HTTPStatus, field: str, detail: str, retry_after_seconds: int | None = None) -> None:
         super().__init__(detail)
@@ -21,7 +25,7 @@ class ProblemError(Exception):
         self.retry_after_seconds = retry_after_seconds
 
     def document(self) -> dict[str, object]:
-        """The members of `application/problem+json`. `field` is an extension: a body's member, a header or `body`."""
+        """Return the members of `application/problem+json`. `field` is our extension."""
         return {
             "title": self.status.phrase,
             "status": self.status.value,

@@ -16,18 +16,18 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; Terraform sets every variable."""
+    """The function's settings. Terraform sets a variable for each."""
 
-    #: A pointInTime may lie this far ahead.
+    #: The furthest that a pointInTime may be ahead.
     horizon_seconds: int
     metrics_namespace: str
-    #: New schedules are spread over so many shards.
+    #: The number of shards that new schedules are spread over.
     shard_count: int
     table_name: str
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Read the settings. Raises SettingsError that names every variable at fault."""
+        """Read the settings. Raises a SettingsError that names every wrong variable."""
         environment = Environment(variables)
         settings = cls(
             horizon_seconds=environment.whole_number("HORIZON_SECONDS", 3_600, 100 * 366 * 86_400),

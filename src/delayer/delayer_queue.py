@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 
@@ -29,16 +28,16 @@ if TYPE_CHECKING:
 
 __all__ = ["BYTES_PER_CALL", "MESSAGES_PER_CALL", "DelayerQueue", "Unsent", "batches", "queue_client"]
 
-#: The most entries that one SendMessageBatch takes (Amazon SQS API reference, SendMessageBatch).
+#: The most entries that one SendMessageBatch accepts (Amazon SQS API reference, SendMessageBatch).
 MESSAGES_PER_CALL = 10
 
-#: The most bytes in one SendMessageBatch: no more than the queue takes in one message, so that no setting of the
-#: queue's can refuse a batch.
+#: The most bytes in one SendMessageBatch. SQS accepts more, but with the limit of a single message no batch is refused,
+#: whatever the queue's settings are.
 BYTES_PER_CALL = MAX_MESSAGE_BYTES
 
-#: What SQS answers, or botocore before it, where the message itself is at fault and no retry can help
-#: (SendMessageBatch, "Errors"). SQS says InvalidParameterValue of other parameters, too: such a record is kept whole,
-#: with what was said.
+#: Error codes of SQS, or of botocore's validation, that blame the message itself, so that no retry can help
+#: (SendMessageBatch, "Errors"). SQS also uses InvalidParameterValue for other parameters. The failure bucket then gets
+#: a record that is in order, with the error.
 _CONTENT_ERRORS = frozenset(
     {
         "BatchRequestTooLong",
@@ -50,34 +49,37 @@ _CONTENT_ERRORS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Unsent:
-    """A message that was not sent: its position in what `send` was given, why, and whether no retry can help."""
+#: Why a message is left when SQS has accepted or refused all that it could.
+_NO_ANSWER = f"due in more than {MAX_DELAY_SECONDS} s by the sender's clock, or not mentioned in the answers of SQS"
 
-    position: int
+
+class Unsent(NamedTuple):
+    """Why a message was not sent, and whether the message itself is at fault, so that no retry can help."""
+
     reason: str
     permanent: bool = False
 
 
 def queue_client() -> SQSClient:
-    """A client for sending from one thread."""
+    """Return a client for sending from one thread."""
     return boto3.client("sqs", config=client_config(connections=1))
 
 
-def batches(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """The messages of each call, in order: as many as MESSAGES_PER_CALL and BYTES_PER_CALL allow."""
+def batches[Item](items: Sequence[Item], message_of: Callable[[Item], Message]) -> Iterator[Sequence[Item]]:
+    """Yield the items of each call, in order: as many as MESSAGES_PER_CALL and BYTES_PER_CALL allow."""
     start = size = 0
-    for position, message in enumerate(messages):
-        if position > start and (position - start == MESSAGES_PER_CALL or size + message.size_bytes > BYTES_PER_CALL):
-            yield messages[start:position]
+    for position, item in enumerate(items):
+        size_bytes = message_of(item).size_bytes
+        if position > start and (position - start == MESSAGES_PER_CALL or size + size_bytes > BYTES_PER_CALL):
+            yield items[start:position]
             start, size = position, 0
-        size += message.size_bytes
-    if start < len(messages):
-        yield messages[start:]
+        size += size_bytes
+    if start < len(items):
+        yield items[start:]
 
 
 class DelayerQueue:
-    """One delayer queue. `clock` reads the sender's clock, in seconds since 1970."""
+    """One delayer queue. `clock` returns the sender's time in seconds since 1970."""
 
     def __init__(
         self, client: SQSClient, url: str, clock: Callable[[], float] = time.time, pause: Pause = time.sleep
@@ -87,52 +89,67 @@ class DelayerQueue:
         self._clock = clock
         self._pause = pause
 
-    def send(self, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
-        """Send one batch (see `batches`), each message to become visible at its pointInTime; returns what was not sent.
+    def send(self, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
+        """Send one batch (see `batches`), and return the messages that were not sent, by their index.
 
-        What SQS does not say it has taken is tried again, a bounded number of times. A failed call raises nothing: its
-        messages are returned.
+        A message becomes visible at its pointInTime. Messages that SQS has not accepted are retried, up to
+        MAX_ATTEMPTS times. Errors are returned, not raised.
         """
-        left = dict(enumerate(messages))
-        unsent: list[Unsent] = []
-        reasons: dict[int, str] = {}
+        unsent, suspects = self._send_together(dict(enumerate(messages)), remaining)
+        for index, message in suspects.items():
+            alone, _ = self._send_together({index: message}, remaining)
+            unsent |= alone
+        return unsent
+
+    def _send_together(
+        self, left: dict[int, Message], remaining: Remaining
+    ) -> tuple[dict[int, Unsent], Mapping[int, Message]]:
+        """Send messages in one call, and those that SQS has not accepted in further ones.
+
+        Returns the messages that were not sent, by index, and those to send one by one: SQS has refused a call with
+        several of them for the content of one, and does not say which.
+        """
+        unsent: dict[int, Unsent] = {}
+        failures: dict[int, Unsent] = {}
+        otherwise = Unsent(_NO_ANSWER)
         for attempt in range(MAX_ATTEMPTS):
             try:
                 if attempt:
                     wait_before_retry(attempt - 1, remaining, self._pause)
                 answer = call_with_retries(lambda: self._send_once(left), remaining, self._pause)
             except OutOfTimeError:
-                reasons = dict.fromkeys(left, "no time was left") | reasons
+                otherwise = Unsent("no time was left")
                 break
             except CALL_ERRORS as error:
-                if error_code(error) in _CONTENT_ERRORS:
-                    return unsent + self._send_singly(left, str(error), remaining)
-                reasons |= dict.fromkeys(left, str(error))
+                is_content = error_code(error) in _CONTENT_ERRORS
+                if is_content and len(left) > 1:
+                    return unsent, left
+                failures, otherwise = {}, Unsent(str(error), permanent=is_content)
                 break
             for sent in answer["Successful"]:
                 del left[int(sent["Id"])]
             for failed in answer["Failed"]:
-                position = int(failed["Id"])
-                reasons[position] = f"{failed['Code']}: {failed.get('Message', '')}"
-                if failed["Code"].rpartition(".")[2] in _CONTENT_ERRORS:
-                    unsent.append(Unsent(position, reasons[position], permanent=True))
-                    del left[position]
+                index = int(failed["Id"])
+                is_content = failed["Code"].rpartition(".")[2] in _CONTENT_ERRORS
+                failures[index] = Unsent(f"{failed['Code']}: {failed.get('Message', '')}", permanent=is_content)
+                if is_content:
+                    unsent[index] = failures[index]
+                    del left[index]
             if not left:
-                return unsent
-        still_early = f"due in more than {MAX_DELAY_SECONDS} s by the sender's clock, or SQS gave no answer for it"
-        return unsent + [Unsent(position, reasons.get(position, still_early)) for position in left]
+                break
+        return unsent | {index: failures.get(index, otherwise) for index in left}, {}
 
     def _send_once(self, left: Mapping[int, Message]) -> SendMessageBatchResultTypeDef:
-        """One try of what is left, with delays taken now. What is still too early is left out, for the next try."""
+        """Call SendMessageBatch once with current delays, without the messages that can't be sent yet."""
         now = self._clock()
         entries: list[SendMessageBatchRequestEntryTypeDef] = []
-        for position, message in left.items():
+        for index, message in left.items():
             delay = delay_seconds(message.point_in_time, now)
             if delay <= MAX_DELAY_SECONDS:
                 attributes = {n: {"DataType": "String", "StringValue": v} for n, v in message.attributes.items()}
                 entries.append(
                     {
-                        "Id": str(position),
+                        "Id": str(index),
                         "DelaySeconds": delay,
                         "MessageBody": message.body,
                         "MessageAttributes": attributes,  # type: ignore[typeddict-item]
@@ -141,17 +158,7 @@ class DelayerQueue:
         if not entries:
             return {"Successful": [], "Failed": []}  # type: ignore[typeddict-item]
         answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
-        # SQS leaves out whichever of the two lists is empty.
+        # SQS omits an empty list.
         answer.setdefault("Successful", [])
         answer.setdefault("Failed", [])
         return answer
-
-    def _send_singly(self, left: Mapping[int, Message], reason: str, remaining: Remaining) -> list[Unsent]:
-        """The whole call was refused for the content of one message: find it, and send the others."""
-        if len(left) == 1:
-            return [Unsent(position, reason, permanent=True) for position in left]
-        return [
-            replace(unsent, position=position)
-            for position, message in left.items()
-            for unsent in self.send([message], remaining)
-        ]

@@ -1,52 +1,62 @@
-"""Calling AWS again after a failure: which failures pass, how long to wait, and when to stop."""
+"""Retries of AWS calls: which failures are transient, how long to wait, and when to stop."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 __all__ = [
     "CALL_ERRORS",
     "CALL_TIMEOUT_SECONDS",
     "MAX_ATTEMPTS",
+    "RESERVE_SECONDS",
     "OutOfTimeError",
     "Pause",
     "Remaining",
+    "at_most",
     "call_with_retries",
     "client_config",
     "error_code",
     "is_throttle",
     "is_transient",
+    "time_for_calls",
     "wait_before_retry",
 ]
 
-#: Waits that many seconds: time.sleep, or a test's.
+#: Waits for a number of seconds: time.sleep, or a test's substitute.
 Pause = Callable[[float], None]
 
-#: Seconds in which a call may still be started; at 0 or less the work stops.
+#: Returns the seconds in which a call may still be started; at 0 or less the work stops.
 Remaining = Callable[[], float]
 
-#: Everything that an AWS call raises: the service's answer, no answer, or one that was cut off.
+#: Everything that an AWS call raises: the service answers with an error, not at all, or not to the end.
 CALL_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 
-#: No answer, or one that was cut off. What else botocore raises (a wrong parameter, no credentials) never mends itself.
-_PASSING_ERRORS = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
+#: No answer, or an incomplete one. Botocore's other errors (a wrong parameter, no credentials) are permanent.
+_TRANSIENT_ERRORS = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
 
-#: Tries of a call that fails for another reason than a throttle. Throttles are waited out until time is up.
+#: Attempts of a call, throttled ones not counted: throttled calls are retried until time is up.
 MAX_ATTEMPTS = 5
 
-#: What one call may take where nothing answers: 1 s to connect and 4 s to read (`client_config`). It can take longer,
-#: for both count anew for each address of a name and for each part of an answer. So what a function keeps in hand
-#: before its own timeout has to be longer by a good deal.
+#: The longest that one call usually takes if nothing answers: 1 s to connect and 4 s to read (`client_config`). It can
+#: take longer, because both limits start again for each address of a host name and for each part of an answer.
 CALL_TIMEOUT_SECONDS = 5
 
-#: The first wait is at most this long, each further one at most twice the one before, up to the longest.
+#: No call starts later than this before the function's own timeout: the last call may have just begun, can take longer
+#: than its timeout, and the metrics must still be written.
+RESERVE_SECONDS = 2 * CALL_TIMEOUT_SECONDS + 2
+
+#: The first wait is at most this long. The limit doubles with each wait, up to the longest.
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 2.0
 
@@ -56,38 +66,52 @@ class OutOfTimeError(Exception):
 
 
 def client_config(connections: int) -> Config:
-    """One try a call, in bounded time: the caller retries, for it knows its deadline and what is left to do."""
+    """Return a configuration for clients that use `connections` threads: one attempt per call, in bounded time.
+
+    Botocore retries nothing, because only the caller knows its deadline and what is left to do.
+    """
     return Config(
         connect_timeout=1, read_timeout=4, retries={"total_max_attempts": 1}, max_pool_connections=connections
     )
 
 
 def error_code(error: Exception) -> str:
-    """The service's name for the error, or the exception's own where the service gave no answer."""
+    """Return the service's error code without its prefix, or the exception's name if the service gave no answer."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
     return type(error).__name__
 
 
 def is_throttle(error: Exception) -> bool:
-    """Whether the service asks to slow down (codes: "Common errors" of DynamoDB's and SQS's API references)."""
+    """Return whether the service asks to slow down (codes: "Common errors" of DynamoDB's and SQS's API references)."""
     code = error_code(error)
     return "Throttl" in code or code in ("ProvisionedThroughputExceededException", "RequestLimitExceeded")
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether the same call may succeed later: a throttle, the service's own fault (5xx), or no readable answer."""
+    """Return whether the same call may succeed later: after a throttle, a 5xx, or no readable answer."""
     if not isinstance(error, ClientError):
-        return isinstance(error, _PASSING_ERRORS)
+        return isinstance(error, _TRANSIENT_ERRORS)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", HTTPStatus.INTERNAL_SERVER_ERROR)
     return is_throttle(error) or int(status) >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
+def time_for_calls(context: LambdaContext) -> Remaining:
+    """Return how long this invocation may start calls: until RESERVE_SECONDS before its timeout."""
+    return lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+
+
+def at_most(seconds: float, remaining: Remaining) -> Remaining:
+    """Return a `remaining` that reaches 0 when the given one does, and after `seconds` at the latest."""
+    not_used = max(0.0, remaining() - seconds)
+    return lambda: remaining() - not_used
+
+
 def wait_before_retry(attempt: int, remaining: Remaining, pause: Pause) -> None:
-    """Wait after failed try number `attempt` (from 0): exponential with full jitter, so that retries spread out.
+    """Wait after failed attempt number `attempt` (from 0): exponentially, with full jitter to spread retries out.
 
     Raises:
-        OutOfTimeError: the wait would end after the deadline.
+        OutOfTimeError: the wait would last until the deadline or longer; nothing was waited.
     """
     seconds = random.uniform(0, min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(attempt, 16)))
     if seconds >= remaining():
@@ -96,11 +120,12 @@ def wait_before_retry(attempt: int, remaining: Remaining, pause: Pause) -> None:
 
 
 def call_with_retries[Answer](call: Callable[[], Answer], remaining: Remaining, pause: Pause) -> Answer:
-    """Call until it succeeds: throttles are waited out until time is up, other failures get MAX_ATTEMPTS tries.
+    """Return the answer of `call`, retrying throttled calls until time is up, and other failures MAX_ATTEMPTS times.
 
     Raises:
-        OutOfTimeError: time was up before it succeeded.
-        botocore.exceptions.ClientError, BotoCoreError: it failed in a way that no wait mends, or too often.
+        OutOfTimeError: time was up before the call succeeded.
+        botocore.exceptions.ClientError, BotoCoreError, botocore.parsers.ResponseParserError: the call failed
+            permanently, or MAX_ATTEMPTS times.
     """
     attempt = failures = 0
     while remaining() > 0:

@@ -6,8 +6,8 @@ A record is `shard` (N, the partition key), `due` (S, the sort key, see schedule
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef, WriteRequestUnionTypeDef
 
 __all__ = [
     "DELETES_PER_CALL",
@@ -42,23 +42,26 @@ __all__ = [
     "schedule_ids",
 ]
 
-#: The most requests that one BatchWriteItem takes (Amazon DynamoDB API reference, BatchWriteItem).
+#: The most requests that one BatchWriteItem accepts (Amazon DynamoDB API reference, BatchWriteItem).
 DELETES_PER_CALL = 25
 
-#: A record's key as DynamoDB writes it: {"shard": {"N": "7"}, "due": {"S": "001790000000#…"}}.
-type Key = dict[str, dict[str, str]]
+#: A record's key in DynamoDB's JSON: {"shard": {"N": "7"}, "due": {"S": "001790000000#…"}}.
+type Key = dict[str, AttributeValueTypeDef]
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """What became of one call's keys: those left undeleted, and why if it was not for want of time."""
+class Deletion(NamedTuple):
+    """The result of one `ScheduleTable.delete`."""
 
+    #: The keys that are deleted: handed over by this call, or gone before it.
+    deleted: Sequence[Key]
+    #: The keys that were not deleted.
     left: Sequence[Key]
+    #: Why keys are left. None if no time was left.
     error: Exception | None = None
 
 
 def posting_client() -> DynamoDBClient:
-    """A client for one PutItem while a caller waits: botocore's own retries, done well before the gateway gives up."""
+    """Return a client for one PutItem while a caller waits. Its retries end well before the gateway's limit of 30 s."""
     return boto3.client(
         "dynamodb",
         config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3}),
@@ -66,17 +69,17 @@ def posting_client() -> DynamoDBClient:
 
 
 def handover_client(connections: int) -> DynamoDBClient:
-    """A client for queries and deletes from that many threads."""
+    """Return a client for queries and deletes from `connections` threads."""
     return boto3.client("dynamodb", config=client_config(connections))
 
 
 def schedule_from(image: dict[str, dict[str, str]]) -> Schedule:
-    """The schedule in a whole record. Raises KeyError, TypeError or ValueError if a part is missing."""
+    """Return the schedule in a record. Raises KeyError, TypeError or ValueError if an attribute is missing or wrong."""
     return Schedule(int(image["shard"]["N"]), image["due"]["S"], image["payload"]["S"])
 
 
 def schedule_ids(keys: Iterable[Key]) -> list[str]:
-    """The scheduleIds of the records with these keys."""
+    """Return the scheduleIds of the records with these keys."""
     return [schedule_id(int(key["shard"]["N"]), key["due"]["S"]) for key in keys]
 
 
@@ -89,10 +92,11 @@ class ScheduleTable:
         self._pause = pause
 
     def put(self, schedule: Schedule) -> bool:
-        """Store a schedule unless its key is there already; False if it was.
+        """Store a schedule, and return whether it is new: False if a record with its key is already there.
 
         Raises:
-            botocore.exceptions.ClientError, BotoCoreError: it may or may not have been stored.
+            botocore.exceptions.ClientError, BotoCoreError, botocore.parsers.ResponseParserError: the schedule may or
+                may not be stored.
         """
         try:
             self._client.put_item(
@@ -111,10 +115,9 @@ class ScheduleTable:
         return True
 
     def stream_arn(self, remaining: Remaining) -> str | None:
-        """The ARN of the table's enabled stream, or None: then nobody hears of a removal.
+        """Return the ARN of the table's enabled stream, or None. Without one, removals reach nobody.
 
-        Raises:
-            OutOfTimeError, botocore.exceptions.ClientError, BotoCoreError: see call_with_retries.
+        Raises the errors of `call_with_retries`.
         """
         answer = call_with_retries(lambda: self._client.describe_table(TableName=self._name), remaining, self._pause)
         table = answer["Table"]
@@ -123,17 +126,16 @@ class ScheduleTable:
         return table.get("LatestStreamArn")
 
     def due_keys(self, shard: int, cutoff: int, remaining: Remaining) -> Iterator[Sequence[Key]]:
-        """The keys in `shard` due at or before `cutoff`, earliest first, a page (1 MB of records) at a time.
+        """Yield the keys in `shard` due at or before `cutoff`, earliest first, a page (1 MB of records) at a time.
 
-        There is no lower bound: what an outage made overdue is found like everything else. The read is eventually
-        consistent, at half the price: what it misses is found a minute later.
+        There is no lower bound, so records that an outage made overdue are found too. Reads are eventually consistent,
+        at half the price: the next minute's sweep finds a record that one of them missed.
 
-        Raises:
-            OutOfTimeError, botocore.exceptions.ClientError, BotoCoreError: see call_with_retries.
+        Raises the errors of `call_with_retries`.
         """
         query: QueryInputTypeDef = {
             "TableName": self._name,
-            # SHARD is one of DynamoDB's reserved words, which an expression may only name by a substitute.
+            # SHARD is a reserved word of DynamoDB, so expressions need a placeholder.
             "ExpressionAttributeNames": {"#shard": "shard"},
             "KeyConditionExpression": "#shard = :shard AND due < :end",
             "ExpressionAttributeValues": {":shard": {"N": str(shard)}, ":end": {"S": end_of_due(cutoff)}},
@@ -141,37 +143,33 @@ class ScheduleTable:
         }
         while True:
             page = call_with_retries(lambda: self._client.query(**query), remaining, self._pause)
-            yield page["Items"]  # type: ignore[misc]
+            yield page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def delete(self, keys: Sequence[Key], remaining: Remaining) -> Deletion:
-        """Delete up to DELETES_PER_CALL distinct keys, again and again until none is left or time is up.
+        """Delete up to DELETES_PER_CALL distinct keys, with retries until none is left or time is up.
 
-        Deleting a key that is not there is no error and raises no stream record. Nothing is raised: whoever deletes
-        goes on with the next keys.
+        Deleting a missing key succeeds and puts no record into the stream. Errors are returned, not raised, because
+        callers go on with their next keys.
         """
         left = keys
+        error = None
         attempt = 0
         try:
-            while True:
-                requests = {self._name: [{"DeleteRequest": {"Key": key}} for key in left]}
-                answer = call_with_retries(
-                    lambda: self._client.batch_write_item(RequestItems=requests),  # type: ignore[arg-type]  # noqa: B023
-                    remaining,
-                    self._pause,
-                )
-                left = [
-                    request["DeleteRequest"]["Key"]  # type: ignore[misc]
-                    for unprocessed in answer.get("UnprocessedItems", {}).values()
-                    for request in unprocessed
-                ]
-                if not left:
-                    return Deletion(left)
+            while left := call_with_retries(partial(self._delete_once, left), remaining, self._pause):
                 wait_before_retry(attempt, remaining, self._pause)
                 attempt += 1
         except OutOfTimeError:
-            return Deletion(left)
-        except CALL_ERRORS as error:
-            return Deletion(left, error)
+            pass
+        except CALL_ERRORS as raised:
+            error = raised
+        return Deletion([key for key in keys if key not in left] if left else keys, left, error)
+
+    def _delete_once(self, keys: Sequence[Key]) -> Sequence[Key]:
+        """Call BatchWriteItem once, and return the keys that were not deleted."""
+        requests: list[WriteRequestUnionTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
+        answer = self._client.batch_write_item(RequestItems={self._name: requests})
+        unprocessed = answer.get("UnprocessedItems", {}).get(self._name, [])
+        return [request["DeleteRequest"]["Key"] for request in unprocessed]

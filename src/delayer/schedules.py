@@ -1,13 +1,13 @@
-"""A schedule: when it is due, the key that names its record, and the message that it becomes. Pure functions.
+"""A schedule: when it is due, the key of its record, and the message sent for it. Pure functions.
 
-Times are seconds since 1970-01-01T00:00:00Z: a pointInTime is a whole number of them (int), a clock's reading a float.
+Times are seconds since 1970-01-01T00:00:00Z: a pointInTime is an int, a clock reading a float.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "MAX_DELAY_SECONDS",
@@ -26,61 +26,60 @@ __all__ = [
     "schedule_id",
 ]
 
-#: The longest DelaySeconds that SQS takes (Amazon SQS developer guide, "Message quotas").
+#: The longest DelaySeconds that SQS accepts (Amazon SQS developer guide, "Message quotas").
 MAX_DELAY_SECONDS = 900
 
-#: A record removed longer than this before its pointInTime was cancelled. It is the longest that a hand-over can lead,
-#: not the delayer period in force: the functions are deployed one after the other and a stream's backlog is up to a
-#: day old, so whoever removed the record may have worked with another period than whoever reads of it.
+#: A record removed more than this before its pointInTime was cancelled. This is the longest possible lead of a
+#: hand-over and not the current delayer period, because the function that removed the record may have used another
+#: period than the one that reads the removal: functions are deployed one by one, and a stream's backlog is up to a day
+#: old.
 MAX_HANDOVER_LEAD_SECONDS = MAX_DELAY_SECONDS
 
-#: The largest message of the delayer queue in bytes of UTF-8, body and attributes together. AWS provider 5.x allows a
-#: queue's max_message_size no more.
+#: The largest message of the delayer queue in bytes of UTF-8, body and attributes together. It is the largest
+#: max_message_size that AWS provider 5.x accepts for a queue.
 MAX_MESSAGE_BYTES = 262_144
 
-#: The scheduleId names the shard with three digits.
+#: The scheduleId has three digits for the shard.
 MAX_SHARDS = 1000
 
-#: Seconds are padded to this many digits, so that text sorts as time does, up to the year 9999 (253402300799).
+#: Seconds are padded to this many digits, so that keys sort by time up to the end of the year 9999 (253402300799).
 _DUE_DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What is sent for a schedule: the same text whatever path it took."""
+class Message(NamedTuple):
+    """The message sent for a schedule. It is the same for the sweep and the fast track."""
 
     schedule_id: str
     point_in_time: int
     body: str
-    #: Name and value of the String attributes, for consumers that drop a redelivery without parsing the body.
+    #: Names and values of the String attributes. Consumers can drop a redelivery without parsing the body.
     attributes: dict[str, str]
-    #: What SQS counts: the body, and name, type and value of every attribute, in UTF-8.
+    #: The size as SQS counts it: the body, and the name, type and value of each attribute, in bytes of UTF-8.
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """One accepted schedule, as its record holds it."""
+class Schedule(NamedTuple):
+    """An accepted schedule, with the attributes of its record."""
 
     #: Partition key, from 0 to MAX_SHARDS - 1.
     shard: int
-    #: Sort key, made by `due_key`.
+    #: Sort key; see `due_key`.
     due: str
-    #: JSON text, handed on as it is.
+    #: JSON text, sent unchanged.
     payload: str
 
     @property
     def point_in_time(self) -> int:
-        """When it is due. Raises ValueError if `due` is not a key that `due_key` makes."""
+        """Return when it is due, in seconds since 1970. Raises ValueError as `point_in_time_of` does."""
         return point_in_time_of(self.due)
 
     @property
     def schedule_id(self) -> str:
-        """The id that clients and consumers see: the record's key in at most 80 of `[A-Za-z0-9_-]`."""
+        """Return the id for clients and consumers: the record's key in at most 80 characters of `[A-Za-z0-9_-]`."""
         return schedule_id(self.shard, self.due)
 
     def message(self) -> Message:
-        """The message that it becomes. Raises ValueError as `point_in_time` does."""
+        """Return the message to send. Raises ValueError as `point_in_time` does."""
         identity, point_in_time = self.schedule_id, self.point_in_time
         attributes = {"scheduleId": identity, "pointInTime": format_point_in_time(point_in_time)}
         body = f'{{"scheduleId":"{identity}","pointInTime":"{attributes["pointInTime"]}","payload":{self.payload}}}'
@@ -91,50 +90,51 @@ class Schedule:
 
 
 def schedule_id(shard: int, due: str) -> str:
-    """The scheduleId of the record in `shard` under `due`."""
+    """Return the scheduleId of the record with this key: `007-001795338000-abc` for 7 and `001795338000#abc`."""
     return f"{shard:03d}-{due.replace('#', '-', 1)}"
 
 
 def due_key(point_in_time: int, unique: str) -> str:
-    """The sort key `due`: zero-padded seconds, `#`, and a unique part of `[A-Za-z0-9_-]`, at most 60 of them."""
+    """Return the sort key: 12 digits of seconds, `#`, and the unique part, at most 60 characters of `[A-Za-z0-9_-]`."""
     return f"{point_in_time:0{_DUE_DIGITS}d}#{unique}"
 
 
 def end_of_due(cutoff: int) -> str:
-    """The smallest text that sorts after every `due` of a schedule at or before `cutoff`."""
+    """Return the smallest text that sorts after every `due` of a schedule at or before `cutoff`."""
     return f"{cutoff + 1:0{_DUE_DIGITS}d}"
 
 
 def point_in_time_of(due: str) -> int:
-    """The pointInTime in a `due` key. Raises ValueError if it is not a key that `due_key` makes."""
+    """Return the pointInTime in a `due` key. Raises ValueError if the key has another form than `due_key`'s."""
     seconds, separator, unique = due.partition("#")
     if len(seconds) != _DUE_DIGITS or not (seconds.isascii() and seconds.isdecimal() and separator and unique):
-        raise ValueError(f"the key due is {due[:80]!r}, which is not {_DUE_DIGITS} digits, '#' and a unique part")
+        raise ValueError(f"the sort key due must be {_DUE_DIGITS} digits, '#' and a unique part, not {due[:80]!r}")
     return int(seconds)
 
 
 def format_point_in_time(point_in_time: int) -> str:
-    """RFC 3339 in UTC with whole seconds: `2026-11-22T09:00:00Z`."""
+    """Return the time as RFC 3339 in UTC with whole seconds: `2026-11-22T09:00:00Z`."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(point_in_time))
 
 
 def handover_cutoff(now: float, delayer_period_seconds: int) -> int:
-    """The last pointInTime that is within the delayer period, counted from the next whole second."""
+    """Return the last pointInTime within the delayer period, which starts at the next whole second."""
     return math.ceil(now) + delayer_period_seconds
 
 
 def is_cancelled(point_in_time: int, removed_at: float) -> bool:
-    """Whether a removal was a cancellation: longer before the pointInTime than any hand-over.
+    """Return whether a removal was a cancellation: longer before the pointInTime than any hand-over.
 
-    `removed_at` is when the record was removed, not when the removal is read: a late stream must not turn a
-    cancellation into a delivery.
+    `removed_at` is the time of the removal, not of its processing: a late stream must not turn a cancellation into a
+    delivery.
     """
     return point_in_time - removed_at > MAX_HANDOVER_LEAD_SECONDS
 
 
 def delay_seconds(point_in_time: int, now: float) -> int:
-    """The DelaySeconds of a message sent at `now`: rounded up, so that it is never visible early, and at least 0.
+    """Return the DelaySeconds of a message sent at `now`: rounded up, so that it never arrives early, and at least 0.
 
-    Over MAX_DELAY_SECONDS (clocks differ) it can't be sent yet; a smaller delay would be early.
+    A delay over MAX_DELAY_SECONDS is possible, because clocks differ. The message can't be sent yet: with a smaller
+    delay it would arrive early.
     """
     return max(0, math.ceil(point_in_time - now))

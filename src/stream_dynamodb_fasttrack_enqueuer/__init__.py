@@ -1,1 +1,1 @@
-"""The fast track: send what was removed from the schedule table to the delayer queue. The only function that sends."""
+"""The fast track: for each record removed from the schedule table, send its message. The only function that sends."""

@@ -18,7 +18,7 @@ __all__ = ["FailureBucket"]
 
 
 class FailureBucket:
-    """Keeps whole stream records that can never be handled. Its client is made at first use, for it is seldom used."""
+    """Keeps stream records that can never be sent. The client is made at first use, because most runs need none."""
 
     def __init__(self, name: str, pause: Pause = time.sleep) -> None:
         self._name = name
@@ -29,13 +29,12 @@ class FailureBucket:
         return boto3.client("s3", config=client_config(connections=1))
 
     def put(self, record: dict[str, Any], reason: str, remaining: Remaining) -> str:
-        """Keep a stream record with the reason, and answer its key; the same record again takes the same place.
+        """Store a stream record with the reason, and return the object's key, which is the same for the same record.
 
-        `payload` is the event as text, as it is in what a stream mapping writes to an S3 destination, so that there is
-        one way back for both.
+        The object is `{"reason": …, "payload": …}`. `payload` is the event's JSON as text, as in the objects that a
+        stream mapping writes to its S3 destination, so that `make redrive` reads both alike.
 
-        Raises:
-            OutOfTimeError, botocore.exceptions.ClientError, BotoCoreError: see call_with_retries; it is not kept.
+        Raises the errors of `call_with_retries`.
         """
         key = f"fasttrack/{record['eventID']}.json"
         document = {"reason": reason, "payload": json.dumps({"Records": [record]})}

@@ -1,4 +1,4 @@
-"""Handles a batch of the schedule table's stream records."""
+"""The handler of stream-dynamodb-fasttrack_enqueuer: handle a batch of the schedule table's stream records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.metrics import MetricUnit
 
 from delayer.delayer_queue import DelayerQueue, batches
-from delayer.retries import CALL_ERRORS, CALL_TIMEOUT_SECONDS, OutOfTimeError, Remaining
+from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining, at_most, time_for_calls
 from delayer.schedule_table import DELETES_PER_CALL, Key, ScheduleTable, schedule_ids
-from stream_dynamodb_fasttrack_enqueuer.fasttrack import Plan, Record, plan
+from stream_dynamodb_fasttrack_enqueuer.plan import Plan, Sendable, Unsendable, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,33 +22,29 @@ if TYPE_CHECKING:
     from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
     from stream_dynamodb_fasttrack_enqueuer.settings import Settings
 
-__all__ = ["HANDOVER_SECONDS", "RESERVE_SECONDS", "FastTrack"]
+__all__ = ["HANDOVER_SECONDS", "Handler"]
 
-#: Kept in hand before the function's own timeout, after which Lambda would send the whole batch again: the last call
-#: may have just begun, and the metrics are to be written.
-RESERVE_SECONDS = 2 * CALL_TIMEOUT_SECONDS + 2
-
-#: Metrics are printed after so many calls. Powertools writes out all values that it keeps with each one that is added:
-#: with the hundred of a full document, adding them took as long as all else that is done here besides the calls.
+#: Calls between two prints of the metrics. With each value that is added, Powertools serializes all values it holds:
+#: with the hundred of a full document, that took as long as everything else in this function besides the AWS calls.
 CALLS_PER_METRICS = 2
 
-#: The longest that a batch's deletes are tried. The sweep is behind them, and the stream's next removals are waiting.
+#: The longest time for a batch's deletes. The sweep deletes what is left, and the stream's next removals are waiting.
 HANDOVER_SECONDS = 3.0
 
 type Response = dict[str, list[dict[str, str]]]
 
 
-class FastTrack:
-    """The function for Lambda to call with an event of a DynamoDB stream mapping that reports batch item failures."""
+class Handler:
+    """Handles events of a DynamoDB stream mapping with ReportBatchItemFailures."""
 
     def __init__(
         self,
+        *,
         settings: Settings,
         table: ScheduleTable,
         queue: DelayerQueue,
         failures: FailureBucket,
         clock: Callable[[], float],
-        *,
         logger: Logger,
         metrics: Metrics,
     ) -> None:
@@ -61,90 +57,76 @@ class FastTrack:
         self._metrics = metrics
 
     def __call__(self, event: dict[str, Any], context: LambdaContext) -> Response:
-        """Send what was removed, delete what is due soon; name the first removal that has to come again, if any.
+        """Send removed schedules, delete inserted ones that are due soon, and report the first removal that failed.
 
-        Lambda then sends the batch again from that record on: what stands before it is done, and what stands after it
-        may have been sent already and is sent once more.
+        Lambda retries the batch from the reported record on: records before it are done, and records after it may be
+        sent twice.
 
-        An event with `"redriven": true` is what make redrive gives back: what is in it is sent however late it is.
+        An event with `"redriven": true` comes from `make redrive`. Its schedules are sent however late they are,
+        because a person has decided that they are still wanted.
         """
-
-        def remaining() -> float:
-            return context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-
-        records: Sequence[Record] = event["Records"]
-        # The stream mapping never says so: whoever gives a record back has decided that it is still wanted.
+        remaining = time_for_calls(context)
         max_lateness = None if event.get("redriven") is True else self._settings.max_lateness_seconds
-        todo = plan(records, self._clock(), self._settings.delayer_period_seconds, max_lateness)
+        todo = plan(event["Records"], self._clock(), self._settings.delayer_period_seconds, max_lateness)
 
-        # Removals are sent before anything is deleted: nothing else holds them.
-        failed_at = self._handle_removals(records, todo, remaining)
+        # Removals come first: the stream holds the only copy of their schedules.
+        failed = self._send_or_keep(todo, remaining)
         self._hand_over(todo.handovers, remaining)
-
-        # What stands after the failure comes again, and is counted then.
-        cancelled = [identity for position, identity in todo.cancelled if failed_at is None or position < failed_at]
-        if cancelled:
-            self._logger.info("cancelled", schedule_ids=cancelled)
-        self._count("SchedulesCancelled", len(cancelled))
+        self._report_cancelled(todo, failed)
         self._metrics.flush_metrics()
-        if failed_at is None:
+        if failed is None:
             return {"batchItemFailures": []}
-        return {"batchItemFailures": [{"itemIdentifier": records[failed_at]["dynamodb"]["SequenceNumber"]}]}
+        return {"batchItemFailures": [{"itemIdentifier": failed.record["dynamodb"]["SequenceNumber"]}]}
 
-    def _handle_removals(self, records: Sequence[Record], todo: Plan, remaining: Remaining) -> int | None:
-        """Send or keep every removal, in the order of the stream up to the first failure; answer its position."""
-        start = 0
-        for end, reason in [*todo.unreadable, (len(records), None)]:
-            run = [(position, message) for position, message in todo.messages if start <= position < end]
-            failed_at = self._send(records, run, remaining)
-            if failed_at is not None:
-                return failed_at
-            if reason is not None and not self._keep(records[end], reason, remaining):
-                return end
-            start = end
+    def _send_or_keep(self, todo: Plan, remaining: Remaining) -> Sendable | Unsendable | None:
+        """Send or keep removals in the order of the stream up to the first failure, and return that one."""
+        for step in todo.steps:
+            if isinstance(step, Unsendable):
+                if not self._keep(step, remaining):
+                    return step
+            elif (failed := self._send(step, remaining)) is not None:
+                return failed
         return None
 
-    def _send(self, records: Sequence[Record], run: Sequence[tuple[int, Message]], remaining: Remaining) -> int | None:
-        """Send a run of messages up to the first failure; answer its position."""
-        positions = [position for position, _ in run]
-        start = 0
-        for number, batch in enumerate(batches([message for _, message in run]), 1):
-            unsent = {failure.position: failure for failure in self._queue.send(batch, remaining)}
-            self._report_sent([message for index, message in enumerate(batch) if index not in unsent])
+    def _send(self, removals: Sequence[Sendable], remaining: Remaining) -> Sendable | None:
+        """Send messages up to the first failure, and return that one."""
+        for number, batch in enumerate(batches(removals, lambda removal: removal.message), 1):
+            messages = [removal.message for removal in batch]
+            unsent = self._queue.send(messages, remaining)
+            self._report_sent([message for index, message in enumerate(messages) if index not in unsent])
             if number % CALLS_PER_METRICS == 0:
                 self._metrics.flush_metrics()
             for index in sorted(unsent):
-                position, failure = positions[start + index], unsent[index]
-                if not (failure.permanent and self._keep(records[position], failure.reason, remaining)):
+                removal, (reason, is_permanent) = batch[index], unsent[index]
+                if not (is_permanent and self._keep(Unsendable(removal.position, removal.record, reason), remaining)):
                     self._logger.warning(
-                        "not sent, to come again", schedule_id=batch[index].schedule_id, reason=failure.reason
+                        "not sent, will be retried", schedule_id=removal.message.schedule_id, reason=reason
                     )
-                    return position
-            start += len(batch)
+                    return removal
         return None
 
-    def _hand_over(self, keys: Sequence[Key], remaining: Remaining) -> None:
-        """Delete as many of the keys as can be. Nothing is raised: the sweep finds what is left."""
-        spare = max(0.0, remaining() - HANDOVER_SECONDS)
-        for batch in batched(keys, DELETES_PER_CALL, strict=False):
-            deletion = self._table.delete(batch, lambda: remaining() - spare)
-            if deletion.error is not None:
-                self._logger.warning("not handed over, left to the sweep", reason=str(deletion.error))
-            deleted = [key for key in batch if key not in deletion.left] if deletion.left else batch
-            if deleted:
-                self._logger.info("handed over", schedule_ids=schedule_ids(deleted))
-            self._count("HandoversLeftToSweep", len(deletion.left))
-
-    def _keep(self, record: Record, reason: str, remaining: Remaining) -> bool:
-        """Put a record that can never be sent into the failure bucket; False if that failed, so that it comes again."""
+    def _keep(self, removal: Unsendable, remaining: Remaining) -> bool:
+        """Put the removal's record into the failure bucket, and return whether that succeeded."""
         try:
-            key = self._failures.put(record, reason, remaining)
+            key = self._failures.put(removal.record, removal.reason, remaining)
         except (OutOfTimeError, *CALL_ERRORS) as error:
-            self._logger.error("not kept in the failure bucket, to come again", reason=reason, error=repr(error))
+            self._logger.error("not kept in the failure bucket, will be retried", reason=removal.reason,
+                               error=repr(error))  # fmt: skip
             return False
-        self._logger.error("kept in the failure bucket", key=key, reason=reason)
+        self._logger.error("kept in the failure bucket", key=key, reason=removal.reason)
         self._count("SchedulesFailed", 1)
         return True
+
+    def _hand_over(self, keys: Sequence[Key], remaining: Remaining) -> None:
+        """Delete as many of the keys as possible in HANDOVER_SECONDS. Errors are logged: the sweep tries again."""
+        remaining = at_most(HANDOVER_SECONDS, remaining)
+        for batch in batched(keys, DELETES_PER_CALL, strict=False):
+            deletion = self._table.delete(batch, remaining)
+            if deletion.error is not None:
+                self._logger.warning("not handed over, left to the sweep", reason=str(deletion.error))
+            if deletion.deleted:
+                self._logger.info("handed over", schedule_ids=schedule_ids(deletion.deleted))
+            self._count("HandoversLeftToSweep", len(deletion.left))
 
     def _report_sent(self, messages: Sequence[Message]) -> None:
         if not messages:
@@ -155,12 +137,19 @@ class FastTrack:
             lead = message.point_in_time - now
             if lead < 0:
                 late += 1
-            # Apart, for CloudWatch gives no percentiles of a metric that is ever negative. To the millisecond,
-            # for digits that mean nothing are written out and paid for as well.
+            # Two metrics, because CloudWatch has no percentiles for a metric with negative values. In milliseconds,
+            # because each further digit is serialized and paid for.
             self._metrics.add_metric("Lead" if lead >= 0 else "Lateness", MetricUnit.Seconds, round(abs(lead), 3))
         self._count("SchedulesEnqueued", len(messages))
         self._count("SchedulesEnqueuedLate", late)
         self._logger.info("enqueued", schedule_ids=[message.schedule_id for message in messages])
+
+    def _report_cancelled(self, todo: Plan, failed: Sendable | Unsendable | None) -> None:
+        """Count cancellations, except those after the failed removal: they are counted when the batch is retried."""
+        ids = [each.schedule_id for each in todo.cancelled if failed is None or each.position < failed.position]
+        if ids:
+            self._logger.info("cancelled", schedule_ids=ids)
+        self._count("SchedulesCancelled", len(ids))
 
     def _count(self, name: str, count: int) -> None:
         self._metrics.add_metric(name, MetricUnit.Count, count)

@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings"]
 
-#: The API takes a pointInTime up to this many seconds in the past.
+#: The API accepts a pointInTime up to this many seconds in the past.
 _MIN_MAX_LATENESS_SECONDS = 60
 _MAX_MAX_LATENESS_SECONDS = 365 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; Terraform sets every variable but the one for what is None by default."""
+    """The function's settings. Terraform sets a variable for each; the one for a default may be absent."""
 
     delayer_period_seconds: int
     failure_bucket_name: str
     metrics_namespace: str
     queue_url: str
     table_name: str
-    #: What is later than that is kept in the failure bucket instead of sent; None: everything is sent, however late.
+    #: Later schedules go to the failure bucket instead of the queue. None: every schedule is sent.
     max_lateness_seconds: int | None = None
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Read the settings. Raises SettingsError that names every variable at fault."""
+        """Read the settings. Raises a SettingsError that names every wrong variable."""
         environment = Environment(variables)
         settings = cls(
             delayer_period_seconds=environment.whole_number("DELAYER_PERIOD_SECONDS", 60, MAX_DELAY_SECONDS - 60),

@@ -1,1 +1,1 @@
-"""The minute's sweep: delete every record that has entered the delayer period. It only deletes."""
+"""The sweep: every minute, delete the records that have entered the delayer period. It never sends or inserts."""

@@ -16,18 +16,18 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; Terraform sets every variable."""
+    """The function's settings. Terraform sets a variable for each."""
 
     delayer_period_seconds: int
     metrics_namespace: str
     shard_count: int
-    #: The stream that the fast track reads. Where the table has another one or none, nothing may be deleted.
+    #: The stream that the fast track reads. The sweep deletes nothing from a table with another stream or none.
     stream_arn: str
     table_name: str
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
-        """Read the settings. Raises SettingsError that names every variable at fault."""
+        """Read the settings. Raises a SettingsError that names every wrong variable."""
         environment = Environment(variables)
         settings = cls(
             delayer_period_seconds=environment.whole_number("DELAYER_PERIOD_SECONDS", 60, MAX_DELAY_SECONDS - 60),

@@ -1,49 +1,47 @@
-"""One sweep: find what has entered the delayer period, and delete it."""
+"""One sweep: find the records that have entered the delayer period, and delete them."""
 
 from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import TYPE_CHECKING
+from itertools import batched, chain, islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
 from delayer.schedule_table import DELETES_PER_CALL, Deletion, Key, ScheduleTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = ["CALLS_IN_FLIGHT", "SHARDS_AT_ONCE", "Sweep", "shards_of_worker", "sweep"]
 
-#: BatchWriteItem calls under way at once. With about 10 ms a call they would be 20,000 deletes a second, five times
-#: what a new on-demand table takes (4,000 write units a second; Amazon DynamoDB developer guide, "on-demand capacity
-#: mode"). A whole processor computes half of that (docs/benchmarks.md): more calls at once would not help it.
+#: BatchWriteItem calls in flight. At about 10 ms a call, this many make 20,000 deletes a second: five times the limit
+#: of a new on-demand table (4,000 write units a second; Amazon DynamoDB developer guide, "on-demand capacity mode"). A
+#: full vCPU computes half of that (docs/benchmarks.md), so more calls in flight would not help.
 CALLS_IN_FLIGHT = 8
 
-#: Shards that are deleted from in turn. A partition takes about 1,000 KB of writes a second: with so many, the calls in
-#: flight wait for each other and not for one partition. Each holds one page of keys, some 5,000 (4 MB) at the most.
+#: Shards whose keys are deleted in turn. A partition accepts about 1,000 KB of writes a second: with this many, no
+#: single partition holds up the calls in flight. Each holds one page of keys, at most about 5,000 (4 MB).
 SHARDS_AT_ONCE = 16
 
 
-@dataclass(slots=True)
-class Sweep:
-    """What a sweep did."""
+class Sweep(NamedTuple):
+    """The result of a sweep."""
 
-    #: Records deleted, and so handed over.
-    swept: int = 0
-    #: Records that were due, read, and are still there.
-    left: int = 0
-    #: Whether the deadline came before everything due was deleted.
-    is_cut_short: bool = False
-    #: What kept records from being found or deleted, other than the deadline.
-    errors: list[str] = field(default_factory=list)
+    #: The number of records deleted, and so handed over.
+    swept: int
+    #: The number of due records that were read but not deleted.
+    left: int
+    #: Whether the deadline came before every due record was deleted.
+    is_cut_short: bool
+    #: Why records could not be found or deleted, other than the deadline.
+    errors: Sequence[str]
 
 
 def shards_of_worker(shard_count: int, worker: int, workers: int, now: float) -> list[int]:
-    """The shards that a worker sweeps, in an order that starts one further every minute.
+    """Return the shards of a worker, those with shard % workers == worker.
 
-    So that a sweep which is cut short every time still gets to each of them.
+    The first shard is another one every minute, so that sweeps that are always cut short still reach each shard.
     """
     shards = list(range(worker, shard_count, workers))
     start = int(now // 60) % max(1, len(shards))
@@ -59,60 +57,68 @@ def sweep(
 ) -> Sweep:
     """Delete every record of `shards` due at or before `cutoff`, or as many as there is time for.
 
-    `report` is told the keys that each call has deleted.
+    `report` is called with the deleted keys of each call.
     """
-    result = Sweep()
-    calls: dict[Future[Deletion], Sequence[Key]] = {}
+    due = _DueKeys(table, shards, cutoff, remaining)
+    swept = left = 0
+    is_cut_short = False
+    errors = []
+    for deletion in _deletions(table, batched(due, DELETES_PER_CALL, strict=False), remaining):
+        swept += len(deletion.deleted)
+        left += len(deletion.left)
+        if deletion.error is not None:
+            errors.append(f"{len(deletion.left)} records could not be deleted: {deletion.error}")
+        elif deletion.left:
+            is_cut_short = True
+        if deletion.deleted:
+            report(deletion.deleted)
+    return Sweep(swept, left, is_cut_short or due.is_cut_short, due.errors + errors)
 
-    def finish(done: set[Future[Deletion]]) -> None:
-        for call in done:
-            keys, deletion = calls.pop(call), call.result()
-            deleted = [key for key in keys if key not in deletion.left] if deletion.left else keys
-            result.swept += len(deleted)
-            result.left += len(deletion.left)
-            if deletion.error is not None:
-                result.errors.append(f"{len(deletion.left)} records could not be deleted: {deletion.error}")
-            elif deletion.left:
-                result.is_cut_short = True
-            if deleted:
-                report(deleted)
 
+def _deletions(table: ScheduleTable, batches: Iterable[Sequence[Key]], remaining: Remaining) -> Iterator[Deletion]:
+    """Delete each batch in a call, CALLS_IN_FLIGHT at once, and yield the results as they come."""
+    calls: set[Future[Deletion]] = set()
     with ThreadPoolExecutor(CALLS_IN_FLIGHT) as pool:
-        for keys in _batches(table, shards, cutoff, remaining, result):
+        for keys in batches:
             if len(calls) == CALLS_IN_FLIGHT:
-                finish(wait(calls, return_when=FIRST_COMPLETED).done)
-            calls[pool.submit(table.delete, keys, remaining)] = keys
-        finish(wait(calls).done)
-    return result
+                done, calls = wait(calls, return_when=FIRST_COMPLETED)
+                yield from (call.result() for call in done)
+            calls.add(pool.submit(table.delete, keys, remaining))
+        yield from (call.result() for call in wait(calls).done)
 
 
-def _batches(
-    table: ScheduleTable, shards: Sequence[int], cutoff: int, remaining: Remaining, result: Sweep
-) -> Iterator[list[Key]]:
-    """The due keys in lots of DELETES_PER_CALL, from SHARDS_AT_ONCE in turn. One that fails doesn't stop the others."""
-    waiting = iter(shards)
-    reading: deque[tuple[int, Iterator[Key]]] = deque()
-    batch: list[Key] = []
-    while True:
-        for shard in islice(waiting, SHARDS_AT_ONCE - len(reading)):
-            reading.append((shard, chain.from_iterable(table.due_keys(shard, cutoff, remaining))))
-        if not reading:
-            break
-        shard, keys = reading.popleft()
-        try:
-            key = next(keys, None)
-        except OutOfTimeError:
-            result.is_cut_short = True
-            break
-        except CALL_ERRORS as error:
-            result.errors.append(f"shard {shard} could not be read: {error}")
-            continue
-        if key is None:
-            continue
-        reading.append((shard, keys))
-        batch.append(key)
-        if len(batch) == DELETES_PER_CALL:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+class _DueKeys:
+    """The keys of `shards` due at or before `cutoff`. A shard that can't be read does not stop the others."""
+
+    def __init__(self, table: ScheduleTable, shards: Sequence[int], cutoff: int, remaining: Remaining) -> None:
+        self._table = table
+        self._shards = shards
+        self._cutoff = cutoff
+        self._remaining = remaining
+        #: Whether the deadline came before every key was read.
+        self.is_cut_short = False
+        #: Why shards could not be read.
+        self.errors: list[str] = []
+
+    def __iter__(self) -> Iterator[Key]:
+        """Yield one key of each of SHARDS_AT_ONCE shards in turn, and of the next shard when one has no more."""
+        waiting = iter(self._shards)
+        reading: deque[tuple[int, Iterator[Key]]] = deque()
+        while True:
+            for shard in islice(waiting, SHARDS_AT_ONCE - len(reading)):
+                pages = self._table.due_keys(shard, self._cutoff, self._remaining)
+                reading.append((shard, chain.from_iterable(pages)))
+            if not reading:
+                return
+            shard, keys = reading.popleft()
+            try:
+                key = next(keys, None)
+            except OutOfTimeError:
+                self.is_cut_short = True
+                return
+            except CALL_ERRORS as error:
+                self.errors.append(f"shard {shard} could not be read: {error}")
+                continue
+            if key is not None:
+                reading.append((shard, keys))
+                yield key

@@ -1,5 +1,5 @@
-# The most that a function of an environment may ever do, whatever its own policies and its resources' policies say: what
-# the functions together need, on everything that is named for the environment.
+# The upper limit for the functions of an environment, whatever their own policies and the policies of resources allow: the
+# actions that all functions together need, on every resource named for the environment.
 
 data "aws_iam_policy_document" "needed" {
   for_each = local.names
@@ -16,7 +16,7 @@ data "aws_iam_policy_document" "needed" {
     resources = ["${each.value.tables}/stream/*"]
   }
 
-  # This action knows no resource.
+  # This action takes no resource.
   statement {
     sid       = "FindStreams"
     actions   = ["dynamodb:ListStreams"]
@@ -41,7 +41,7 @@ data "aws_iam_policy_document" "needed" {
     resources = ["${each.value.bucket}/*"]
   }
 
-  # As the function, Lambda decrypts its settings, by a grant of AWS's own key for Lambda, whenever it starts.
+  # When a function starts, Lambda decrypts its environment variables as the function, by a grant of AWS's key for Lambda.
   statement {
     sid       = "DecryptSettings"
     actions   = ["kms:Decrypt"]
@@ -55,7 +55,8 @@ data "aws_iam_policy_document" "needed" {
   }
 }
 
-# A boundary's Allow does not bound what a resource's policy allows a role's session by its own ARN; its Deny does.
+# A resource's policy can allow an action to the ARN of a role's session. A boundary's Allow does not limit that, but its
+# Deny does.
 data "aws_iam_policy_document" "boundary" {
   for_each = local.names
 
@@ -73,6 +74,6 @@ resource "aws_iam_policy" "boundary" {
   for_each = local.names
 
   name        = "${local.prefix}-boundary-${each.key}"
-  description = "The most that a function of the delayer's environment ${each.key} may do"
+  description = "The upper limit for the functions of the delayer's environment ${each.key}"
   policy      = data.aws_iam_policy_document.boundary[each.key].json
 }

@@ -1,11 +1,11 @@
-# Who may assume the roles: workflows of one repository, by the token that GitHub signs for each job. No key is kept
+# Who may assume the roles: workflows of one repository, with the token that GitHub signs for each job. No key is stored
 # anywhere.
 
 locals {
   github = "token.actions.githubusercontent.com"
 
-  # How a token's subject begins. GitHub appends the ids to the names for every repository that was created, renamed or
-  # transferred after 15 July 2026, so that nobody who takes over a name takes over its roles.
+  # The prefix of a token's subject. For every repository that was created, renamed or transferred after 15 July 2026, GitHub
+  # appends the ids to the names, so that whoever takes over a name does not take over its roles.
   repository = (
     var.repository_id == null
     ? "repo:${var.repository}"
@@ -14,14 +14,14 @@ locals {
 
   # The subjects that each role trusts. GitHub gives jobs of a fork's pull request no token.
   subjects = merge(
-    # Pull requests, and the default branch, whose scheduled plans look for drift.
+    # Pull requests, and the default branch, whose scheduled plans detect drift.
     { plan = ["${local.repository}:pull_request", "${local.repository}:ref:refs/heads/main"] },
-    # Only a job in the environment, after whatever approval the environment asks for on GitHub.
+    # Only a job in the environment, after the approvals that GitHub requires for it.
     { for environment in keys(var.environments) : "apply-${environment}" => ["${local.repository}:environment:${environment}"] },
   )
 }
 
-# AWS knows the certificates of GitHub's issuer and needs no thumbprint.
+# AWS has the certificates of GitHub's issuer and needs no thumbprint.
 resource "aws_iam_openid_connect_provider" "github" {
   url            = "https://${local.github}"
   client_id_list = ["sts.amazonaws.com"]

@@ -1,9 +1,9 @@
-# What no role made here can ever do, whoever allows it. In one account it is enough that the policy of a bucket, a table, a
-# queue, a function or a role allows something, and the apply role writes those: it could give itself, or the plan role,
-# what holds schedules. A Deny goes before any Allow.
+# What the roles made here are denied, whoever allows it. Within an account, an Allow in the policy of a bucket, a table, a
+# queue, a function or a role is enough, and the apply role writes those policies: it could allow itself, or the plan role,
+# access to schedules. A Deny overrides every Allow.
 
 locals {
-  # By role, the documents of its policies.
+  # The documents of each role's policies, by role.
   allowed = merge(
     { plan = [data.aws_iam_policy_document.read["plan"]] },
     { for environment in keys(var.environments) : "apply-${environment}" => [
@@ -16,8 +16,8 @@ locals {
 data "aws_iam_policy_document" "limit" {
   for_each = local.allowed
 
-  # Lambda encrypts a function's settings with AWS's own key for it, on behalf of whoever deploys. The policy of that key
-  # allows that, and a Deny here would refuse it. Nothing that holds schedules is encrypted with a key of the account.
+  # Lambda encrypts a function's environment variables with AWS's key for Lambda, on behalf of the deploying role. The key's
+  # policy allows that, and a Deny here would refuse it. No store of schedules is encrypted with a key of the account.
   statement {
     sid         = "NothingElse"
     effect      = "Deny"
@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "limit" {
     resources   = ["*"]
   }
 
-  # Of all objects, the roles need those alone that are states or locks.
+  # The only objects that the roles need are states and locks.
   statement {
     sid           = "NoOtherObjects"
     effect        = "Deny"
@@ -34,12 +34,12 @@ data "aws_iam_policy_document" "limit" {
   }
 }
 
-# A policy of its own, because what the roles are allowed fills most of what their inline policies may hold.
+# A separate policy, because the roles' inline policies are almost as long as IAM allows.
 resource "aws_iam_policy" "limit" {
   for_each = local.allowed
 
   name        = "${local.prefix}-limit-${each.key}"
-  description = "What the role ${local.prefix}-${each.key} is denied, whoever allows it"
+  description = "The denials of the role ${local.prefix}-${each.key}, which override every Allow"
   policy      = data.aws_iam_policy_document.limit[each.key].json
 }
 

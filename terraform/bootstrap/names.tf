@@ -1,6 +1,6 @@
-# What the delayer's resources are called, as ARNs by environment. Everything that terraform/ makes is named
-# delayer-<environment>-…; the roles made here are not, so that no policy for an environment reaches them. ARNs are put
-# together from names, also of what is made here, so that a plan shows every policy whole.
+# The ARNs of the delayer's resources, by environment. Every resource of terraform/ is named delayer-<environment>-…; the
+# roles made here are not, so that no policy for an environment applies to them. ARNs are built from names, also for
+# resources made here, so that a plan shows every policy completely.
 
 data "aws_partition" "current" {}
 

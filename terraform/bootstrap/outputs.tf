@@ -1,11 +1,11 @@
 output "apply_role_arns" {
-  description = "By environment, the role for the job that applies."
+  description = "The role for the job that applies, by environment."
   value       = { for environment in keys(var.environments) : environment => aws_iam_role.terraform["apply-${environment}"].arn }
   depends_on  = [aws_iam_role_policy.read, aws_iam_role_policy.write, aws_iam_role_policy_attachment.limit]
 }
 
 output "permissions_boundaries" {
-  description = "By environment, the name for its variable permissions_boundary."
+  description = "The value for the variable permissions_boundary, by environment."
   value       = { for environment, boundary in aws_iam_policy.boundary : environment => boundary.name }
 }
 
@@ -16,7 +16,7 @@ output "plan_role_arn" {
 }
 
 output "state_bucket" {
-  description = "The bucket for the states, ready for use."
+  description = "The name of the bucket for the states, ready for use."
   value       = aws_s3_bucket.state.id
   depends_on = [
     aws_s3_bucket_lifecycle_configuration.state,

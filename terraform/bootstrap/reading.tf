@@ -1,8 +1,8 @@
-# What terraform plan reads of one environment, or of all: no more, and nothing of what the delayer holds. No payload can
-# be read: not an item of the table, not a message, not an object of the failure bucket, not a line of a log.
+# The permissions that terraform plan needs to read one environment, or all. They allow no access to payloads: no item of
+# the table, no message, no object of the failure bucket and no line of a log.
 
 locals {
-  # By role, the environments that it reads.
+  # The environments that each role reads, by role.
   readers = merge(
     { plan = keys(var.environments) },
     { for environment in keys(var.environments) : "apply-${environment}" => [environment] },
@@ -30,14 +30,14 @@ data "aws_iam_policy_document" "read" {
     resources = each.value[*].alarms
   }
 
-  # Alarms are found by a search, which can't be allowed for some names only.
+  # Terraform finds alarms by a search, which can't be limited to some names.
   statement {
     sid       = "FindAlarms"
     actions   = ["cloudwatch:DescribeAlarms"]
     resources = distinct(each.value[*].alarms_all)
   }
 
-  # An API's ARN holds an id that AWS chose, and no name: these are the region's APIs.
+  # An API's ARN has an id chosen by AWS and no name: these are all APIs of the region.
   statement {
     sid       = "ReadApis"
     actions   = ["apigateway:GET"]
@@ -62,7 +62,7 @@ data "aws_iam_policy_document" "read" {
       "s3:GetEncryptionConfiguration",
       "s3:GetLifecycleConfiguration",
       "s3:GetReplicationConfiguration",
-      # Whether the bucket is there (HeadBucket).
+      # For HeadBucket, which checks that the bucket exists.
       "s3:ListBucket",
     ]
     resources = each.value[*].bucket
@@ -93,14 +93,14 @@ data "aws_iam_policy_document" "read" {
     resources = concat(each.value[*].api_log, each.value[*].function_log)
   }
 
-  # Log groups are found by a search, too, whose action knows no resource.
+  # Terraform also finds log groups by a search, whose action takes no resource.
   statement {
     sid       = "FindLogGroups"
     actions   = ["logs:DescribeLogGroups"]
     resources = ["*"]
   }
 
-  # A mapping's ARN holds an id that AWS chose; which function it is of, a condition can say, but not for its tags.
+  # A mapping's ARN has an id chosen by AWS. A condition can limit its function, but not for the tags below.
   statement {
     sid       = "ReadStreamMappings"
     actions   = ["lambda:GetEventSourceMapping"]

@@ -1,4 +1,4 @@
-# One role plans, and one for each environment applies to it.
+# One role plans all environments, and each environment has a role that applies.
 
 resource "aws_iam_role" "terraform" {
   for_each = local.subjects

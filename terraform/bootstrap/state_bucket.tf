@@ -1,9 +1,9 @@
-# Where the states of this account's environments are kept, and this root's own.
+# The bucket for the states of this account's environments and of this root.
 
 resource "aws_s3_bucket" "state" {
   bucket = var.state_bucket
 
-  # Without its state, an environment's resources are nobody's.
+  # Without its state, Terraform no longer manages the resources of an environment.
   lifecycle {
     prevent_destroy = true
   }
@@ -36,7 +36,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "state" {
   }
 }
 
-# Every apply leaves the state before it: a broken one is put back by copying the version before over it.
+# Every apply keeps the previous state: to restore it, copy that version over a broken one.
 resource "aws_s3_bucket_versioning" "state" {
   bucket = aws_s3_bucket.state.id
 
@@ -58,13 +58,13 @@ resource "aws_s3_bucket_lifecycle_configuration" "state" {
       days_after_initiation = 1
     }
 
-    # A version is of use until the next applies are known to be good.
+    # A version is useful until later applies have proved good.
     noncurrent_version_expiration {
       noncurrent_days = 90
     }
   }
 
-  # Every lock that is released leaves a marker behind.
+  # Every released lock leaves a delete marker.
   rule {
     id     = "forget-released-locks"
     status = "Enabled"
@@ -103,6 +103,6 @@ resource "aws_s3_bucket_policy" "state" {
   bucket = aws_s3_bucket.state.id
   policy = data.aws_iam_policy_document.state_bucket.json
 
-  # Two changes of one bucket's access at the same time fail.
+  # Simultaneous changes to the access of a bucket fail.
   depends_on = [aws_s3_bucket_public_access_block.state]
 }

@@ -1,7 +1,7 @@
-# The repository on GitHub whose workflows may plan and apply. The value below is refused: put yours.
+# The repository on GitHub whose workflows may plan and apply. Set yours: the value below is refused.
 repository = "owner/name, as on GitHub"
 
-# If the repository was created, renamed or transferred after 15 July 2026, its tokens name these, too:
+# If the repository was created, renamed or transferred after 15 July 2026, its tokens also contain these:
 #   gh api repos/OWNER/NAME --jq '.owner.id, .id'
 # repository_owner_id = "123456"
 # repository_id       = "456789"

@@ -1,5 +1,5 @@
 terraform {
-  # As in terraform/, whose lock file this root has a copy of.
+  # As in terraform/. This root has a copy of its lock file.
   required_version = ">= 1.11.0, < 2.0.0"
 
   required_providers {
@@ -9,8 +9,8 @@ terraform {
     }
   }
 
-  # The bucket that is made here; make bootstrap says which. The very first run keeps its state in a file, and moves it
-  # there at its end.
+  # The bucket that is made here; make bootstrap passes its name. The first run has its state in a file, and moves it there
+  # at its end.
   backend "s3" {}
 }
 

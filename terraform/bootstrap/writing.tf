@@ -1,6 +1,6 @@
-# What terraform apply changes of one environment. What holds other people's schedules, or the place in the stream up to
-# which they were handed over, it can make and set up, but not delete: the table, the queues, the failure bucket, the log
-# groups, the stream mapping, the API with its address. Who means that does it in person, with other credentials.
+# The permissions that terraform apply needs for one environment. It can create and configure, but not delete, whatever has
+# other people's schedules or the position in the stream: the table, the queues, the failure bucket, the log groups, the
+# stream mapping, the API with its address. To delete those, a person uses other credentials.
 
 data "aws_iam_policy_document" "write" {
   for_each = local.names
@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "write" {
     resources = [each.value.state]
   }
 
-  # The lock is an object beside the state, there while it is held.
+  # The lock is an object beside the state that exists while it is held.
   statement {
     sid       = "LockTheState"
     actions   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]
@@ -51,14 +51,14 @@ data "aws_iam_policy_document" "write" {
     resources = [each.value.api_tags]
   }
 
-  # Whatever creates a resource with tags, as the provider's default_tags do, needs these on the path it is created in.
+  # Creating a resource with tags, as with the provider's default_tags, needs these on the path of the new resource.
   statement {
     sid       = "TagApis"
     actions   = ["apigateway:TagResource", "apigateway:UntagResource"]
     resources = [each.value.apis, each.value.api_parts, each.value.api_tags]
   }
 
-  # API Gateway makes this role with the first API of an account, on behalf of whoever creates that.
+  # API Gateway creates this role with the first API of an account, on behalf of the API's creator.
   statement {
     sid       = "LetApiGatewayHaveItsRole"
     actions   = ["iam:CreateServiceLinkedRole"]
@@ -71,7 +71,7 @@ data "aws_iam_policy_document" "write" {
     }
   }
 
-  # For a stage's access log. CloudWatch Logs keeps these deliveries for the account, not for a log group.
+  # For a stage's access log. These deliveries belong to the account, not to a log group.
   statement {
     sid = "DeliverApisAccessLogs"
     actions = [
@@ -115,7 +115,7 @@ data "aws_iam_policy_document" "write" {
       "lambda:DeleteFunction",
       "lambda:DeleteFunctionConcurrency",
       "lambda:DeleteFunctionEventInvokeConfig",
-      # Until the function is ready.
+      # Terraform waits until the function is ready.
       "lambda:GetFunctionConfiguration",
       "lambda:PutFunctionConcurrency",
       "lambda:PutFunctionEventInvokeConfig",
@@ -158,8 +158,8 @@ data "aws_iam_policy_document" "write" {
     resources = [each.value.queues]
   }
 
-  # A role gets rights only below the boundary that is made here, which nothing here can change or take off. Otherwise a
-  # function could be given, and so used for, whatever the account can do.
+  # A role gets permissions only below the boundary that is made here, which these permissions can't change or remove.
+  # Otherwise a function could get every permission of the account.
   statement {
     sid = "WriteBoundedRoles"
     actions = [
@@ -177,7 +177,7 @@ data "aws_iam_policy_document" "write" {
     }
   }
 
-  # None of these gives a right.
+  # None of these grants a permission.
   statement {
     sid = "WriteRoles"
     actions = [

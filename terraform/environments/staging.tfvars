@@ -1,17 +1,17 @@
 environment = "staging"
 region      = "eu-west-1"
 
-# The account that it lives in. An example: put your own here.
+# The account of the environment. This is an example: set yours.
 account_id = "444455556666"
 
-# What terraform/bootstrap made for it: no function may ever do more, whatever is applied.
+# The policy from terraform/bootstrap that limits every function, whatever is applied.
 permissions_boundary = "terraform-delayer-boundary-staging"
 
-# As in prod, so that what is promoted was tried under the same protection.
+# As in prod, so that changes are tried under the same protection.
 deletion_protection    = true
 point_in_time_recovery = true
 
-# Its deliveries are asked about within days.
+# Questions about its deliveries come within days.
 log_retention_days = 14
 
 # As in prod: bursts are tried here.

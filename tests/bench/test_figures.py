@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from bench.startup import Start
 from bench.stream import Written, batches, lane
 from bench.table import Figure, at_least, at_most, table_of, unbounded, verdict
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
-from tools.local.demo import Arrivals, Posted
-from tools.project import ROOT
+from tools.local.arrivals import Arrivals, Posted
 
 
 def bad_names(figures: Iterable[Figure]) -> list[str]:
@@ -254,19 +252,3 @@ class TestLateness:
     ) -> None:
         """One is enough."""
         assert bad_names(self.figures(*arrived)) == [name]
-
-
-def test_readme_quotes_documented_figures() -> None:
-    """Every figure of the README's table of measurements is in docs/benchmarks.md."""
-
-    def numbers(text: str) -> list[str]:
-        # 25.00 and 25 are the same figure.
-        return [
-            re.sub(r"\.?0+$", "", number) if "." in number else number for number in re.findall(r"\d[\d,.]*\d", text)
-        ]
-
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = text[text.index("What `make bench` measures") : text.index("## When to use something else")].splitlines()[4:]
-    quoted = [number for row in rows if row for number in numbers(row.split("|")[2])]
-    assert len(quoted) >= 10
-    assert set(quoted) <= set(numbers((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")))

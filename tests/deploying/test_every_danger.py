@@ -24,7 +24,7 @@ from tools.local.stack import ACCESS_KEY, start_embedded_aws, stop
 
 pytestmark = pytest.mark.dangers
 
-#: What is applied before the scenarios that are planned against it, in this order.
+#: The configurations to apply, in this order, before the scenarios that are planned against them.
 _APPLIED: dict[str, Scenario | None] = {
     "nothing": None,
     "prod": Scenario(),

@@ -13,7 +13,7 @@ SENTENCES = {
     "plan before the bootstrap": rf"make plan: there is no bucket {BUCKET} .*: make bootstrap ENV=dev makes it, .*",
     "plan for another account": r"make plan: these credentials are for account 999988887777, .*dev\.tfvars names .*",
     "plan without credentials": r"make plan: there are no AWS credentials, .*AWS_PROFILE.*OFFLINE=1 needs none",
-    "plan with unknown credentials": r"make plan: AWS does not take these credentials \(InvalidClientTokenId\): .*",
+    "plan with unknown credentials": r"make plan: AWS refuses these credentials \(InvalidClientTokenId\): .*",
     "plan while another applies": (
         r"make plan: the state of dev is locked: by \S+@\S+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(Apply\)\. "
         r"Wait .* terraform -chdir=build/work/dev/terraform force-unlock [0-9a-f-]{36}"

@@ -1,4 +1,4 @@
-"""README.md's command that cancels a schedule names its record, and a condition that keeps a record that is due soon.
+"""docs/api.md's command that cancels a schedule names its record, and a condition that keeps a record that is due soon.
 
 tests/end_to_end runs it.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkouts import write_program
-from tests.support.readme import cancel_command
+from tests.support.documents import cancel_command
 
 
 @pytest.mark.parametrize(

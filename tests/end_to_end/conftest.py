@@ -1,8 +1,8 @@
-"""The real Terraform with the real packages, applied once to the embedded AWS, and one scenario played through it.
+"""Apply the real Terraform with the real packages to the embedded AWS once, and play one scenario through it.
 
-What only the sweep can hand over is posted first, while the stream mapping is off; then everything else is posted, and
-everything that arrives is collected, so that the suite waits only twice. Each test checks one fact of what happened. No
-fact depends on how long a post took: every pointInTime counts from its own post.
+The schedules for the sweep are posted first, while the stream mapping is disabled. Then all others are posted, and
+every message is collected, so that the suite waits only twice. Each test checks one fact. No fact depends on the
+duration of a post: every pointInTime counts from its own post.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import write_program
-from tests.support.readme import cancel_command
+from tests.support.documents import cancel_command
 from tests.support.waiting import comes_true
 from tools.local.stack import REGION, Answer, Stack, stack_in
 
 PERIOD_SECONDS = 60
 
-#: The schedules of the scenario for which no message comes.
+#: The schedules of the scenario that get no message.
 NOT_DUE = {"far", "cancelled", "repeated", "repeated again"}
 
-#: Stands in for the AWS CLI: does what README.md's command asks for, and ends as the CLI does.
+#: A stand-in for the AWS CLI: it runs the call of docs/api.md's command, and exits as the CLI does.
 AWS_CLI = """
 import boto3, json, sys
 assert sys.argv[1:3] == ["dynamodb", "delete-item"]
@@ -60,7 +60,7 @@ LARGEST_PAYLOAD_BYTES = 262_144 - len(ENVELOPE % ("x" * 39)) - ATTRIBUTES
 
 @dataclass(slots=True)
 class Received:
-    """A message, and when it was received."""
+    """A message, and the time when it was received."""
 
     at: float
     body: str
@@ -69,39 +69,39 @@ class Received:
 
 @dataclass(slots=True)
 class Scenario:
-    """What was posted, by name, and all that was received."""
+    """Every posted schedule, by name, and every received message."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
     payloads: dict[str, str] = field(default_factory=dict)
     messages: list[Received] = field(default_factory=list)
     cancellations: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
-    #: Who logged the hand-over of each scheduleId; the sweep and the fast track may both have deleted its record.
+    #: The functions that logged the hand-over of each scheduleId: both may have deleted its record.
     handed_over_by: dict[str, set[str]] = field(default_factory=dict)
     counted: dict[str, float] = field(default_factory=dict)
 
     def schedule_id(self, name: str) -> str:
-        """The scheduleId that the post was answered with."""
+        """Return the scheduleId in the answer to the post."""
         answer = self.answers[name]
         assert answer.status == 201, answer
         return str(answer.body["scheduleId"])
 
     def received(self, name: str) -> list[Received]:
-        """Every message of a posted schedule."""
+        """Return every message of a posted schedule."""
         schedule_id = self.schedule_id(name)
         return [message for message in self.messages if message.attributes["scheduleId"] == schedule_id]
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The applied stack."""
+    """Return the applied stack."""
     with stack_in(tmp_path_factory.mktemp("stack") / "stack", lambda _step, _done, _total: None) as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def scenario(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    """Everything posted and everything received."""
+    """Return every posted schedule and every received message."""
     scenario = Scenario()
     is_over = threading.Event()
     consumers = [threading.Thread(target=consume, args=(stack, scenario, is_over)) for _ in range(3)]
@@ -126,7 +126,7 @@ def scenario(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Scenario
 
 
 def consume(stack: Stack, scenario: Scenario, is_over: threading.Event) -> None:
-    """Receive and delete until it is over."""
+    """Receive and delete messages until the scenario is over."""
     queue, url = stack.client("sqs"), stack.outputs["delayer_queue_url"]
     while not is_over.is_set():
         answer = queue.receive_message(
@@ -150,7 +150,7 @@ def post(stack: Stack, scenario: Scenario, name: str, due: int, payload: str, **
 
 @contextlib.contextmanager
 def unread_stream(stack: Stack) -> Iterator[None]:
-    """Turn the stream mapping off for the block: the fast track hands nothing over, and sends nothing."""
+    """Disable the stream mapping for the block: the fast track deletes and sends nothing."""
     functions = stack.client("lambda")
     (mapping,) = functions.list_event_source_mappings()["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -161,14 +161,14 @@ def unread_stream(stack: Stack) -> Iterator[None]:
 
 
 def post_for_sweep(stack: Stack, scenario: Scenario, programs: Path) -> None:
-    """Post schedules that lie beyond the delayer period, and wait until the minute's sweep has deleted them.
+    """Post schedules beyond the delayer period, and wait until the sweep has deleted them.
 
     One of them is cancelled, too late.
     """
     names = ["cancelled too late", *(f"swept {number}" for number in range(3))]
     for number, name in enumerate(names):
         post(stack, scenario, name, int(time.time()) + PERIOD_SECONDS + 2, json.dumps({"swept": number}))
-    # Where the sweep was first, there is nothing to delete, and the answer is the same.
+    # If the sweep was first, there is nothing to delete, and the answer is the same.
     scenario.cancellations[names[0]] = cancel(stack, scenario.schedule_id(names[0]), programs)
     assert comes_true(lambda: not any(is_stored(stack, scenario, name) for name in names)), "no sweep deleted them"
 
@@ -181,11 +181,11 @@ def post_rest(stack: Stack, scenario: Scenario) -> None:
 
     post(stack, scenario, "far", after(3600), '"not yet"')
     post(stack, scenario, "cancelled", after(2000), '"never"')
-    # An hour ahead, so that the record is still there when the request comes again.
+    # An hour ahead, so that the record still exists when the request is repeated.
     due = after(3600)
     for name in ("repeated", "repeated again"):
         post(stack, scenario, name, due, '{"once": true}', idempotency_key="key-1")
-    # The API accepts up to a minute, and a post gives up after half a minute.
+    # The API accepts up to a minute in the past, and a post times out after half a minute.
     post(stack, scenario, "overdue", after(-1), '"late by its sender"')
     odd = '{"b": 1, "a": [1.50, 1e400, "\\u00e9", "é 世界 🎉", "\\uFFFF￿"], "b2": null}'
     post(stack, scenario, "soon", after(12), odd)
@@ -193,7 +193,7 @@ def post_rest(stack: Stack, scenario: Scenario) -> None:
     post(stack, scenario, "large", after(16), f'"{large}"')
     post(stack, scenario, "one too large", after(16), '"' + "x" * (LARGEST_PAYLOAD_BYTES - 1) + '"')
     del scenario.due["one too large"]
-    # The API refuses a pointInTime that is a minute past: where posts take long, the burst is due later.
+    # The API refuses a pointInTime a minute in the past, so the burst is due later if posts are slow.
     begun = time.monotonic()
     post(stack, scenario, "before the burst", after(1), "null")
     due = after(25 + round(100 * (time.monotonic() - begun)))
@@ -202,19 +202,19 @@ def post_rest(stack: Stack, scenario: Scenario) -> None:
 
 
 def key_of(scenario: Scenario, name: str) -> dict[str, dict[str, str]]:
-    """The key of a schedule's record."""
+    """Return the key of a schedule's record."""
     shard, seconds, unique = scenario.schedule_id(name).split("-", 2)
     return {"shard": {"N": str(int(shard))}, "due": {"S": f"{seconds}#{unique}"}}
 
 
 def is_stored(stack: Stack, scenario: Scenario, name: str) -> bool:
-    """Whether a schedule's record is in the table."""
+    """Return whether a schedule's record is in the table."""
     found = stack.client("dynamodb").get_item(TableName=stack.outputs["table_name"], Key=key_of(scenario, name))
     return "Item" in found
 
 
 def cancel(stack: Stack, schedule_id: str, programs: Path) -> subprocess.CompletedProcess[str]:
-    """Run README.md's command that cancels a schedule, with a stand-in for the AWS CLI in a folder."""
+    """Run docs/api.md's command that cancels a schedule, with a stand-in for the AWS CLI in a folder."""
     write_program(programs / "aws", AWS_CLI)
     added = {
         "AWS_DEFAULT_REGION": REGION,
@@ -228,7 +228,7 @@ def cancel(stack: Stack, schedule_id: str, programs: Path) -> subprocess.Complet
 
 
 def corrupt(stack: Stack) -> None:
-    """Put a record without a payload, and remove it: a removal that can never be sent."""
+    """Put a record without a payload and delete it: a removal that can never be sent."""
     table = stack.client("dynamodb")
     key = {"shard": {"N": "3"}, "due": {"S": f"{int(time.time()) + 300:012d}#corrupt"}}
     table.put_item(TableName=stack.outputs["table_name"], Item=key)
@@ -236,14 +236,14 @@ def corrupt(stack: Stack) -> None:
 
 
 def is_all_logged(stack: Stack, scenario: Scenario) -> bool:
-    """Read the logs; whether they account for all that was received, cancelled and kept as failed."""
+    """Read the logs; return whether they account for every message that was received, cancelled or kept as failed."""
     read_logs(stack, scenario)
     counts = [scenario.counted.get(f"Schedules{what}", 0) for what in ("Enqueued", "Cancelled", "Failed")]
     return all(count >= expected for count, expected in zip(counts, (len(scenario.messages), 1, 1), strict=True))
 
 
 def read_logs(stack: Stack, scenario: Scenario) -> None:
-    """Read from the functions' logs who handed each schedule over, and the sum of every metric."""
+    """Read from the functions' logs who handed over each schedule, and the sum of every metric."""
     scenario.handed_over_by.clear()
     scenario.counted.clear()
     logs = stack.client("logs")
@@ -260,7 +260,7 @@ def read_logs(stack: Stack, scenario: Scenario) -> None:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A line of JSON, or nothing where it is none."""
+    """Return the object in a line of JSON; an empty one for any other line."""
     try:
         line = json.loads(text)
     except ValueError:
@@ -270,5 +270,5 @@ def parse(text: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def configuration() -> Path:
-    """The Terraform configuration's folder."""
+    """Return the folder of the Terraform configuration."""
     return Path(__file__).parents[2] / "terraform"

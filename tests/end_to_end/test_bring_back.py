@@ -1,4 +1,4 @@
-"""What could not be handled is listed, and given back to the function that sends."""
+"""Failures are listed, and redriven to the function that sends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAPPING_KEY = "aws/lambda/5e2f/shardId-1/2026/11/22/2026-11-22T09.00.00-1c2d"
 
 @dataclass(slots=True)
 class Redriven:
-    """What was listed before, and what a redrive did."""
+    """The list of failures before a redrive, and its result."""
 
     schedule: Schedule
     listed: str
@@ -37,7 +37,7 @@ class Redriven:
 
 @pytest.fixture(scope="module")
 def redriven(scenario: Scenario, stack: Stack) -> Redriven:
-    """Beside the corrupt record that the scenario left lies what the mapping gave up an hour ago: redrive both."""
+    """Redrive two objects: the corrupt record of the scenario, and a record that the mapping gave up an hour ago."""
     assert scenario.messages
     s3, queue = stack.client("s3"), stack.client("sqs")
     bucket, url = stack.outputs["failure_bucket_name"], stack.outputs["delayer_queue_url"]
@@ -74,25 +74,25 @@ def redriven(scenario: Scenario, stack: Stack) -> Redriven:
     return result
 
 
-def test_what_lies_in_the_failure_bucket_is_listed_with_reasons(redriven: Redriven) -> None:
+def test_failure_bucket_is_listed_with_reasons(redriven: Redriven) -> None:
     """The function's own object and the mapping's, by scheduleId and reason; nothing is in the dead-letter queue."""
     assert "-corrupt" in redriven.listed
     assert "KeyError('payload')" in redriven.listed
     assert redriven.schedule.schedule_id in redriven.listed
     assert "RecordAgeExceeded" in redriven.listed
-    assert "2 objects lie in the failure bucket." in redriven.listed
-    assert "No message lies in the dead-letter queue" in redriven.listed
+    assert "2 objects are in the failure bucket." in redriven.listed
+    assert "No messages are in the dead-letter queue" in redriven.listed
 
 
-def test_what_the_mapping_gave_up_is_delivered(redriven: Redriven) -> None:
-    """The function sends the message, though it is an hour late, as it would have sent it then."""
+def test_record_of_the_mapping_is_delivered_by_redrive(redriven: Redriven) -> None:
+    """The function sends the same message as in time, an hour late."""
     (message,) = redriven.messages
     assert message["Body"] == redriven.schedule.message().body
     assert message["MessageAttributes"]["scheduleId"]["StringValue"] == redriven.schedule.schedule_id
 
 
-def test_what_was_handled_is_deleted_and_what_can_not_be_is_still_there(redriven: Redriven) -> None:
-    """The mapping's object is gone; the corrupt record lies there once, as the function kept it anew."""
+def test_redrive_deletes_handled_records_and_keeps_the_rest(redriven: Redriven) -> None:
+    """The mapping's object is gone. The corrupt record is there once, as the function kept it again."""
     (version,) = redriven.versions
     assert version["Key"].startswith("fasttrack/")
     assert version["IsLatest"]

@@ -1,9 +1,10 @@
-"""What the apply made: exactly what was planned, and nothing that the functions don't use."""
+"""The apply created exactly the planned resources, and nothing that the functions do not use."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import json
 import urllib.parse
 from collections.abc import Iterator
@@ -11,12 +12,9 @@ from typing import Any
 
 import pytest
 
-import api_schedule_post.settings
-import stream_dynamodb_fasttrack_enqueuer.settings
-import task_1minute_enqueuer.settings
 from tests.end_to_end.conftest import Scenario
 from tools.local.stack import Stack
-from tools.project import ROOT
+from tools.project import ROOT, Function, functions
 from tools.terraform import Workspace, open_workspace
 
 ACCOUNT = "000000000000"
@@ -25,12 +23,12 @@ REGION = "us-east-1"
 
 @pytest.fixture(scope="session")
 def workspace(stack: Stack) -> Workspace:
-    """Terraform, with the applied stack's state."""
+    """Return Terraform with the applied stack's state."""
     return open_workspace("local", stack.folder, has_local_state=True, variables=stack.variables)
 
 
-def test_a_second_plan_changes_nothing(workspace: Workspace) -> None:
-    """Right after an apply a plan is empty: there is no diff that comes back at every plan."""
+def test_second_plan_is_empty(workspace: Workspace) -> None:
+    """A plan right after an apply is empty: no difference comes back at every plan."""
     plan = workspace.read("plan", "-input=false", "-json", "-var-file=environments/local.tfvars", "-lock=false")
     (summary,) = [
         message["changes"] for line in plan.splitlines() if (message := json.loads(line))["type"] == "change_summary"
@@ -38,16 +36,9 @@ def test_a_second_plan_changes_nothing(workspace: Workspace) -> None:
     assert (summary["add"], summary["change"], summary["remove"]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("name", "settings"),
-    [
-        ("api-schedule-post", api_schedule_post.settings.Settings),
-        ("stream-dynamodb-fasttrack_enqueuer", stream_dynamodb_fasttrack_enqueuer.settings.Settings),
-        ("task-1minute-enqueuer", task_1minute_enqueuer.settings.Settings),
-    ],
-)
-def test_a_function_is_told_exactly_the_settings_that_it_reads(stack: Stack, name: str, settings: Any) -> None:
-    """Every variable that the settings read is set by Terraform, and none that they don't."""
+@pytest.mark.parametrize("function", functions().values(), ids=lambda function: function.name)
+def test_function_gets_exactly_the_settings_that_it_reads(stack: Stack, function: Function) -> None:
+    """Terraform sets every variable that the settings read, and no other."""
 
     class Recording(dict[str, str]):
         read: set[str]
@@ -60,23 +51,24 @@ def test_a_function_is_told_exactly_the_settings_that_it_reads(stack: Stack, nam
             self.read.add(key)
             return super().__getitem__(key)
 
-    deployed = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["function_names"][name])
+    name = stack.outputs["function_names"][function.name]
+    deployed = stack.client("lambda").get_function_configuration(FunctionName=name)
     variables = Recording(deployed["Environment"]["Variables"])
     variables.read = set()
-    settings.from_environment(variables)
+    importlib.import_module(f"{function.package}.settings").Settings.from_environment(variables)
     assert variables.read == set(variables)
 
 
-@pytest.mark.parametrize("name", ["api-schedule-post", "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer"])
-def test_the_zip_that_was_built_is_the_one_that_runs(stack: Stack, name: str) -> None:
+@pytest.mark.parametrize("name", functions())
+def test_deployed_zip_is_the_built_zip(stack: Stack, name: str) -> None:
     """The deployed code's hash is that of build/dist/<function>.zip."""
     deployed = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs["function_names"][name])
     built = (ROOT / "build" / "dist" / f"{name}.zip").read_bytes()
     assert deployed["CodeSha256"] == base64.b64encode(hashlib.sha256(built).digest()).decode()
 
 
-def test_the_deployed_policies_name_exactly_these_resources(stack: Stack) -> None:
-    """Each function's allowed actions, each with its one ARN; the fast track's are the function's and the mapping's."""
+def test_deployed_policies_allow_exactly_these_actions(stack: Stack) -> None:
+    """Each allowed action has one ARN; the fast track's actions are the function's and the mapping's."""
     table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{stack.outputs['table_name']}"
     stream = stack.client("dynamodb").describe_table(TableName=stack.outputs["table_name"])["Table"]["LatestStreamArn"]
     queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:delayer-local-delayer"
@@ -98,7 +90,7 @@ def test_the_deployed_policies_name_exactly_these_resources(stack: Stack) -> Non
         ("dynamodb:DescribeStream", stream),
         ("dynamodb:GetRecords", stream),
         ("dynamodb:GetShardIterator", stream),
-        # This action knows no resource.
+        # This action takes no resource.
         ("dynamodb:ListStreams", "*"),
         ("s3:ListBucket", bucket),
         ("s3:PutObject", f"{bucket}/aws/lambda/*"),
@@ -107,22 +99,22 @@ def test_the_deployed_policies_name_exactly_these_resources(stack: Stack) -> Non
     }
 
 
-def test_no_function_made_a_log_group(scenario: Scenario, stack: Stack) -> None:
-    """After they have run there are the declared groups and no others."""
+def test_functions_create_no_log_group(scenario: Scenario, stack: Stack) -> None:
+    """After the functions have run, only the declared groups exist."""
     assert scenario.messages
     groups = stack.client("logs").describe_log_groups()["logGroups"]
     declared = {*stack.outputs["log_group_names"].values(), "/aws/vendedlogs/delayer-local-schedules-api"}
     assert {group["logGroupName"] for group in groups} == declared
 
 
-def test_nothing_is_left_of_a_stack_that_was_stopped(stack: Stack) -> None:
-    """The state, the logs and the functions' temporary files are all in the stack's folder, which goes with it."""
-    assert (stack.folder / "terraform" / "terraform.tfstate").exists()
-    assert (stack.folder / "embedded-aws.log").exists()
+def test_stack_keeps_everything_in_its_folder(stack: Stack) -> None:
+    """State, log, process ID and temporary files are there; tests/tools/local shows that a stop removes the folder."""
+    kept = {str(path.relative_to(stack.folder)) for path in stack.folder.rglob("*")}
+    assert {"terraform/terraform.tfstate", "embedded-aws.log", "embedded-aws.pid", "tmp"} <= kept
 
 
 def allowed(stack: Stack, name: str) -> set[tuple[str, str]]:
-    """Every allowed action of a function's role, with its resource."""
+    """Return every allowed action of a function's role, with its resource."""
     iam = stack.client("iam")
     role = stack.outputs["function_names"][name]
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
@@ -138,5 +130,5 @@ def allowed(stack: Stack, name: str) -> set[tuple[str, str]]:
 
 
 def listed(value: str | list[str]) -> Iterator[str]:
-    """IAM writes one as a string, several as a list."""
+    """Yield the texts of a policy element, which may be one text or a list."""
     yield from [value] if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Whatever is posted through the real HTTP route gets a 2xx or a 4xx, and a 4xx leaves nothing behind."""
+"""Every request through the real HTTP route is answered 2xx or 4xx, and a 4xx stores nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GOOD = json.dumps({"pointInTime": FAR, "payload": {"a": [1, "é", None]}}).encod
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A good request with a part replaced by other bytes."""
+    """Generate a good request with a part replaced by other bytes."""
     start, end = sorted((draw(st.integers(0, len(GOOD))), draw(st.integers(0, len(GOOD)))))
     return GOOD[:start] + draw(st.binary(max_size=12)) + GOOD[end:]
 
@@ -55,13 +55,13 @@ HEADERS = st.fixed_dictionaries(
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=UNCHECKED)
 @given(body=BODIES, headers=HEADERS)
 @example(body=GOOD, headers={})
-def test_whatever_is_posted_is_accepted_or_refused(stack: Stack, body: bytes, headers: dict[str, str]) -> None:
+def test_any_request_is_accepted_or_refused(stack: Stack, body: bytes, headers: dict[str, str]) -> None:
     """GIVEN any body and headers WHEN they are posted THEN the answer is 201 and one record more, or 4xx and none."""
     before = count(stack)
     answer = stack.post(body, headers)
     assert answer.status == 201 or 400 <= answer.status < 500, answer
     if answer.status == 201:
-        # The same Idempotency-Key with the same payload is no new schedule, and what is past is gone at once.
+        # The same Idempotency-Key and payload is no new schedule, and an overdue schedule is deleted at once.
         assert count(stack) <= before + 1
     else:
         assert count(stack) == before

@@ -1,4 +1,4 @@
-"""Wrong requests through the real HTTP route: each is refused with its reason, and nothing is stored."""
+"""Wrong requests through the real HTTP route are refused with the reason, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ WRONG = [
 
 @pytest.mark.parametrize(("body", "headers", "status", "field"), WRONG, ids=range(len(WRONG)))
 @pytest.mark.usefixtures("scenario")  # which counts what was posted, and is over by then
-def test_a_wrong_request_is_refused_with_the_field_at_fault(
+def test_wrong_request_is_refused_with_its_field(
     stack: Stack, body: bytes, headers: dict[str, str], status: int, field: str
 ) -> None:
-    """The answer is RFC 9457 problem details that name the field, and the table holds what it held."""
+    """The answer is RFC 9457 problem details with the field, and the table has no new record."""
     before = count(stack)
     answer = stack.post(body, headers)
     assert (answer.status, answer.body["status"], answer.body["field"]) == (status, status, field)
@@ -69,7 +69,7 @@ def test_a_wrong_request_is_refused_with_the_field_at_fault(
 )
 @pytest.mark.usefixtures("scenario")
 def test_doubled_header_is_refused_by_its_name(stack: Stack, name: str, value: str, status: int) -> None:
-    """A header that is sent twice reaches the function as one, its values joined by a comma."""
+    """A header that is sent twice reaches the function as one, with its values joined by a comma."""
     before = count(stack)
     headers = [pair for pair in signed(stack).items() if pair[0] != name]
     answer = send(stack, stack.schedules_url, [*headers, (name, value), (name, value)], GOOD)
@@ -94,7 +94,7 @@ def send(stack: Stack, url: str, headers: Iterable[tuple[str, str]], body: bytes
 def signed(
     stack: Stack, service: str = "execute-api", region: str = REGION, secret: str = ACCESS_KEY
 ) -> dict[str, str]:
-    """The headers of a request whose signature covers its address and its body."""
+    """Return the headers of a request whose signature covers its address and its body."""
     request = AWSRequest("POST", stack.schedules_url, data=GOOD)
     SigV4Auth(Credentials(ACCESS_KEY, secret), service, region).add_auth(request)
     return dict(request.headers) | {"content-type": "application/json"}
@@ -150,7 +150,7 @@ def test_unsigned_request_reaches_no_function(stack: Stack, headers: dict[str, s
     ids=["another secret", "another service"],
 )
 def test_wrong_signature_is_refused_by_other_services(stack: Stack, secret: str, service: str, code: str) -> None:
-    """Not only the API checks a signature made with the account's own key."""
+    """The embedded AWS checks every service's signatures, not only the API's."""
     body = json.dumps({"QueueUrl": stack.outputs["delayer_queue_url"]}).encode()
     headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.GetQueueAttributes"}
     request = AWSRequest("POST", f"{stack.endpoint}/", data=body, headers=headers)
@@ -171,7 +171,7 @@ def test_api_url_needs_no_stage(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("scenario")
-def test_functions_are_woken_without_a_schedule(stack: Stack) -> None:
+def test_waking_functions_stores_nothing(stack: Stack) -> None:
     """GIVEN the applied stack WHEN its functions are woken THEN each has run once more, and nothing is stored."""
     logs = stack.client("logs")
 
@@ -191,8 +191,8 @@ def test_functions_are_woken_without_a_schedule(stack: Stack) -> None:
 
 
 @pytest.mark.usefixtures("scenario")
-def test_a_request_is_accepted_as_base64_too(stack: Stack) -> None:
-    """A body that the gateway hands on as base64 is read like any other."""
+def test_base64_request_is_accepted(stack: Stack) -> None:
+    """A body that the gateway encodes as base64 is read like any other."""
     due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86_400))
     event = {
         "version": "2.0",
@@ -207,5 +207,5 @@ def test_a_request_is_accepted_as_base64_too(stack: Stack) -> None:
 
 
 def count(stack: Stack) -> int:
-    """How many records the table holds."""
+    """Return the number of records in the table."""
     return int(stack.client("dynamodb").scan(TableName=stack.outputs["table_name"], Select="COUNT")["Count"])

@@ -1,4 +1,4 @@
-"""The embedded AWS enforces every role's policies: each function can do its work and nothing else."""
+"""The embedded AWS enforces the policies of every role: each function can do its work and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tools.local.stack import Stack
 
 POST, SWEEP, FAST_TRACK = "api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer"
 
-#: A record that nobody is to hand over while the tests run.
+#: A record that is not handed over while the tests run.
 KEY = {"shard": {"N": "0"}, "due": {"S": f"{int(time.time()) + 86_400:012d}#permissions"}}
 RECORD = {**KEY, "payload": {"S": "null"}}
 
@@ -27,7 +27,7 @@ type Clients = Callable[[str], Any]
 
 
 def calls(stack: Stack, client: Clients) -> dict[str, Callable[[], object]]:
-    """What a function could want to do, by its name."""
+    """Return every call that a function could try, by name."""
     table, queue, bucket = (stack.outputs[name] for name in ("table_name", "delayer_queue_url", "failure_bucket_name"))
     dynamodb, sqs, s3 = client("dynamodb"), client("sqs"), client("s3")
     entry = {"Id": "0", "MessageBody": "by a test", "DelaySeconds": 900}
@@ -57,7 +57,7 @@ def calls(stack: Stack, client: Clients) -> dict[str, Callable[[], object]]:
 
 
 def answered(call: Callable[[], object]) -> str | None:
-    """The code of the error that a call was answered with."""
+    """Return the error code of a call's answer."""
     try:
         call()
     except ClientError as error:
@@ -66,7 +66,7 @@ def answered(call: Callable[[], object]) -> str | None:
 
 
 def policy_of(stack: Stack, function: str) -> tuple[str, dict[str, Any]]:
-    """The name of a function's role, and the policy for what it calls itself."""
+    """Return the name of a function's role, and the policy for the function's own calls."""
     name = stack.outputs["function_names"][function]
     role = stack.client("lambda").get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2]
     return role, stack.client("iam").get_role_policy(RoleName=role, PolicyName="calls")["PolicyDocument"]
@@ -74,7 +74,7 @@ def policy_of(stack: Stack, function: str) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def caller(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Clients]:
-    """Clients of a user who has just the policy of a function: what a role is allowed, for whoever gets hold of it."""
+    """Return clients of a user who has exactly the policy of a function."""
     iam = stack.client("iam")
     _, policy = policy_of(stack, request.param)
     user = f"like-{request.param}"
@@ -93,7 +93,7 @@ def caller(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Clients]:
         )
 
     yield client
-    # Long before it is due, so that nothing is sent for it.
+    # Long before it is due, so that no message is sent for it.
     stack.client("dynamodb").delete_item(TableName=stack.outputs["table_name"], Key=KEY)
     stack.client("s3").delete_object(Bucket=stack.outputs["failure_bucket_name"], Key="fasttrack/permissions")
 
@@ -107,12 +107,12 @@ def caller(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Clients]:
     ],
     indirect=["caller"],
 )
-def test_a_functions_policy_allows_its_calls_and_no_other(
+def test_policy_allows_exactly_the_calls_of_its_function(
     stack: Stack, scenario: Scenario, caller: Clients, allowed: set[str]
 ) -> None:
-    """Of all that could be done with the table, the queues and the bucket, only what the function is there for.
+    """Every other call on the table, the queues and the bucket is refused.
 
-    A batch that puts is refused where one that deletes is allowed: the policy goes by the attributes that it names.
+    A batch that puts is refused although a batch that deletes is allowed, because the policy limits the attributes.
     """
     assert scenario.messages
     said = {name: answered(call) for name, call in calls(stack, caller).items()}
@@ -121,13 +121,13 @@ def test_a_functions_policy_allows_its_calls_and_no_other(
 
 
 def post_due_soon(stack: Stack, payload: int) -> str:
-    """Post a schedule that is due in two seconds; its scheduleId."""
+    """Post a schedule that is due in two seconds, and return its scheduleId."""
     due = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))
     return str(stack.post(f'{{"pointInTime": "{due}", "payload": {payload}}}'.encode()).body["scheduleId"])
 
 
-def test_without_permission_to_send_nothing_is_lost(stack: Stack, scenario: Scenario) -> None:
-    """GIVEN a fast track that may not send WHEN it may again THEN what became due meanwhile arrives, each once."""
+def test_no_message_is_lost_while_sending_is_denied(stack: Stack, scenario: Scenario) -> None:
+    """GIVEN a fast track that may not send WHEN it may again THEN every schedule that became due arrives once."""
     assert scenario.messages
     iam, sqs, logs = stack.client("iam"), stack.client("sqs"), stack.client("logs")
     role, policy = policy_of(stack, FAST_TRACK)

@@ -1,4 +1,4 @@
-"""The in-memory stand-in, with which the model plays its faults, answers as the embedded AWS does, and that as AWS."""
+"""The model's in-memory fake of AWS gives the same answers as the embedded AWS, and the embedded AWS those of AWS."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.model.contract import QUICK, Clients, answers_at_once, changes, create, entry, play
-from tests.model.memory_aws import MemoryAws
+from tests.support.aws_contract import QUICK, Clients, answers_at_once, changes, create, entry, play
+from tests.support.memory_aws import MemoryAws
 from tools.local.stack import Stack
 
 
@@ -25,7 +25,7 @@ class RealTime:
 
 
 class MovedTime:
-    """A clock that is moved, for the stand-in."""
+    """A clock that the test moves, for the stand-in."""
 
     def __init__(self) -> None:
         self._now = time.time()
@@ -40,12 +40,12 @@ class MovedTime:
 
 
 def without_times(recorded: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """What a stream says but when, for the two sequences are not played at the same time."""
+    """Return a stream without its times, because the two sequences are not played at the same time."""
     return [(event, key, old) for event, key, _, old in recorded]
 
 
-def test_equal_to_the_embedded_aws(stack: Stack) -> None:
-    """Answers, errors' codes, stream records and what becomes visible when are the same."""
+def test_stand_in_answers_as_the_embedded_aws(stack: Stack) -> None:
+    """Answers, error codes, stream records and the visibility of messages are the same."""
     clients = Clients(stack.client("dynamodb"), stack.client("sqs"), stack.client("s3"))
     url, reader = create(clients, stack.client("dynamodbstreams"), QUICK)
     embedded = play(clients, url, RealTime(), QUICK)
@@ -59,8 +59,8 @@ def test_equal_to_the_embedded_aws(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("delay", [-1, 901])
-def test_both_refuse_a_delay_that_sqs_refuses(stack: Stack, delay: int) -> None:
-    """A message with a negative delay, or one of more than 900 s, is answered as failed, and the others are taken."""
+def test_invalid_delay_is_refused_by_both(stack: Stack, delay: int) -> None:
+    """A message with a delay below 0 or above 900 s fails, and the others are accepted."""
     entries = [entry("wrong", delay), entry("right", 900)]
     for sqs in (MemoryAws(MovedTime()).sqs(answers_at_once), stack.client("sqs")):
         answer = sqs.send_message_batch(QueueUrl=stack.outputs["delayer_queue_url"], Entries=entries)
@@ -68,8 +68,8 @@ def test_both_refuse_a_delay_that_sqs_refuses(stack: Stack, delay: int) -> None:
         assert [each["Id"] for each in answer["Successful"]] == ["right"]
 
 
-def test_a_permission_that_is_added_again_is_no_conflict(stack: Stack) -> None:
-    """Word for word the same request, whose answer was lost, succeeds; another one under its name is a conflict."""
+def test_repeated_permission_is_no_conflict(stack: Stack) -> None:
+    """An identical request, as after a lost answer, succeeds; a different one under the same name is a conflict."""
     function = stack.outputs["function_names"]["task-1minute-enqueuer"]
     request = {"FunctionName": function, "StatementId": "again", "Action": "lambda:InvokeFunction"}
     functions = stack.client("lambda")

@@ -1,4 +1,8 @@
-"""The handlers on moto, by a clock that stands still."""
+"""Fixtures for the handlers on moto, with a frozen clock.
+
+moto is the fake AWS of these tests because it sits behind the real boto3: it validates parameters and expressions, and
+its stream records have the real shape. The model has a faster one, tests/support/memory_aws.py.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ use_profile()
 
 @pytest.fixture(scope="module")
 def frozen() -> Iterator[FrozenDateTimeFactory]:
-    """Time stands still for a whole file of tests, for stopping it for each is slow; other tests are left alone."""
+    """Freeze the time for a file of tests, because freezing it for each test is slow."""
     with freeze_time(ignore=["_pytest.timing"]) as frozen:
         assert isinstance(frozen, FrozenDateTimeFactory)
         yield frozen
@@ -29,13 +33,13 @@ def frozen() -> Iterator[FrozenDateTimeFactory]:
 
 @pytest.fixture
 def clock(frozen: FrozenDateTimeFactory) -> Clock:
-    """The one clock, at the beginning."""
+    """Return the clock of the test, at NOW."""
     return Clock(frozen)
 
 
 @pytest.fixture(scope="module")
 def no_account() -> Iterator[None]:
-    """A process that knows a region and no account."""
+    """Set a region and fake credentials, and remove all other AWS settings."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
             monkeypatch.delenv(name)
@@ -46,15 +50,15 @@ def no_account() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def clients(no_account: None) -> Clients:  # noqa: ARG001  (the environment is what it takes)
-    """Every client, made once a file: making one is slower than most tests."""
+def clients(no_account: None) -> Clients:  # noqa: ARG001  (clients read the environment)
+    """Return all clients, made once per file, because making one is slower than most tests."""
     with mock_aws():
         return Clients()
 
 
 @pytest.fixture
-def aws(no_account: None) -> Iterator[None]:  # noqa: ARG001  (the environment is what it takes)
-    """An empty account on moto."""
+def aws(no_account: None) -> Iterator[None]:  # noqa: ARG001  (moto reads the environment)
+    """Start an empty account on moto."""
     forget_metrics()
     with mock_aws():
         yield
@@ -63,17 +67,17 @@ def aws(no_account: None) -> Iterator[None]:  # noqa: ARG001  (the environment i
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Every API call that a function makes."""
+    """Return the recorder of the functions' API calls."""
     return Calls(monkeypatch)
 
 
 @pytest.fixture
-def delayer(aws: None, clients: Clients, clock: Clock, calls: Calls) -> Delayer:  # noqa: ARG001  (an account is needed)
-    """The delayer, with nothing scheduled."""
+def delayer(aws: None, clients: Clients, clock: Clock, calls: Calls) -> Delayer:  # noqa: ARG001  (it needs an account)
+    """Return a delayer without schedules."""
     return Delayer(clients, clock, calls)
 
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[], Printed]:
-    """What was printed since it was last asked."""
+    """Return a function that reads what was printed since its last call."""
     return lambda: read_printed(capsys.readouterr().out)

@@ -1,4 +1,4 @@
-"""POST /schedules against a table on moto."""
+"""POST /schedules with a table on moto."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ type ReadPrinted = Callable[[], Printed]
 IN_AN_HOUR = utc(NOW + 3_600)
 
 
-def test_a_schedule_is_stored_and_answered(delayer: Delayer) -> None:
-    """GIVEN a request in order WHEN it is posted THEN 201 names the schedule, and its record is in the table."""
+def test_valid_request_returns_201_and_stores_a_record(delayer: Delayer) -> None:
+    """GIVEN a valid request WHEN posted THEN the answer has id, time and location, and the record the payload."""
     response = delayer.post('{"pointInTime": "2026-11-22T11:00:00+01:00", "payload": {"b": 1.0, "a": "\\u00e9"}}')
 
     body = json.loads(response["body"])
@@ -39,15 +39,15 @@ def test_a_schedule_is_stored_and_answered(delayer: Delayer) -> None:
     assert body["scheduleId"] == f"{int(record['shard']['N']):03d}-{record['due']['S'].replace('#', '-')}"
 
 
-def test_one_put_is_all_that_it_costs(delayer: Delayer) -> None:
-    """A schedule's life is one put and one delete: nothing is read first, and the put replaces nothing."""
+def test_post_costs_one_conditional_put(delayer: Delayer) -> None:
+    """Nothing is read first, and the put replaces no record."""
     delayer.post(body_text(IN_AN_HOUR))
     assert [call.operation for call in delayer.calls.made] == ["PutItem"]
     assert "attribute_not_exists" in delayer.calls.of("PutItem")[0]["ConditionExpression"]
 
 
 def test_schedules_of_one_second_spread_over_the_shards(delayer: Delayer) -> None:
-    """Others get this wrong: one partition key for everything takes a thousand writes a second at most."""
+    """Other schedulers use one partition key for everything, which accepts a thousand writes a second."""
     for _ in range(60):
         delayer.post(body_text(IN_AN_HOUR))
     assert {int(record["shard"]["N"]) for record in delayer.records()} == set(range(SHARDS))
@@ -83,10 +83,10 @@ REFUSED = [
 @pytest.mark.parametrize(
     ("event", "status", "field"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
 )
-def test_a_refused_request_is_a_problem_and_stores_nothing(
+def test_invalid_request_returns_a_problem_and_stores_nothing(
     delayer: Delayer, printed: ReadPrinted, event: dict[str, Any], status: int, field: str
 ) -> None:
-    """GIVEN a mistake WHEN it is posted THEN RFC 9457 problem details name the field, and AWS is not even called."""
+    """GIVEN an invalid request WHEN posted THEN RFC 9457 problem details name the field, without a call of AWS."""
     response = delayer.handle_post(event)
 
     problem = json.loads(response["body"])
@@ -110,10 +110,8 @@ def test_a_refused_request_is_a_problem_and_stores_nothing(
     ],
     ids=["throughput", "throttling", "server", "timeout"],
 )
-def test_a_table_that_can_not_now_gives_503(delayer: Delayer, printed: ReadPrinted, error: Exception) -> None:
-    """GIVEN a throttled or failing table WHEN a request is posted THEN it is told to come again, and none is
-    rejected.
-    """
+def test_transient_table_error_returns_503(delayer: Delayer, printed: ReadPrinted, error: Exception) -> None:
+    """GIVEN a throttled or failing table WHEN posted THEN the answer has Retry-After, and no rejection is counted."""
     delayer.calls.fail("PutItem", error)
     response = delayer.post(body_text(IN_AN_HOUR))
     assert response["statusCode"] == 503
@@ -122,17 +120,15 @@ def test_a_table_that_can_not_now_gives_503(delayer: Delayer, printed: ReadPrint
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_a_fault_of_the_deployment_is_raised(delayer: Delayer, code: str) -> None:
-    """No permission, no table: no caller can mend it, and the function's error alarm has to hear of it."""
+def test_permanent_table_error_is_raised(delayer: Delayer, code: str) -> None:
+    """A missing permission or table is not the caller's mistake, and must raise the function's error alarm."""
     delayer.calls.fail("PutItem", client_error(code))
     with pytest.raises(ClientError, match=code):
         delayer.post(body_text(IN_AN_HOUR))
 
 
-def test_the_same_request_again_is_the_same_schedule(delayer: Delayer, printed: ReadPrinted) -> None:
-    """GIVEN a stored schedule with a key WHEN it is posted again THEN 201 with the same id, and the record is
-    untouched.
-    """
+def test_repeated_request_returns_same_schedule(delayer: Delayer, printed: ReadPrinted) -> None:
+    """GIVEN a stored schedule with a key WHEN posted again THEN the answer is the same, and the record unchanged."""
     first = delayer.post(body_text(IN_AN_HOUR, "p"), {"Idempotency-Key": "k"})
     before = delayer.records()
     second = delayer.post(body_text(IN_AN_HOUR, "p"), {"Idempotency-Key": "k"})
@@ -143,10 +139,8 @@ def test_the_same_request_again_is_the_same_schedule(delayer: Delayer, printed: 
     assert printed().values() == {"SchedulesAccepted": [1], "SchedulesRepeated": [1]}
 
 
-def test_a_lost_answer_can_be_posted_again(delayer: Delayer) -> None:
-    """GIVEN a put that happened and whose answer was lost WHEN it is posted again with its key THEN there is one
-    record.
-    """
+def test_request_repeated_after_a_lost_answer_stores_one_record(delayer: Delayer) -> None:
+    """GIVEN a successful put with a lost answer WHEN posted again with its key THEN there is one record."""
 
     def lose_the_answer(_parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
         go_on()
@@ -159,8 +153,8 @@ def test_a_lost_answer_can_be_posted_again(delayer: Delayer) -> None:
     assert len(delayer.records()) == 1
 
 
-def test_metrics_name_the_namespace_and_the_function(delayer: Delayer, printed: ReadPrinted) -> None:
-    """CloudWatch finds the metrics where the dashboard and the alarms look for them."""
+def test_metrics_have_namespace_and_function(delayer: Delayer, printed: ReadPrinted) -> None:
+    """The dashboard and the alarms use this namespace and dimension."""
     delayer.post(body_text(IN_AN_HOUR))
     [document] = printed().metrics
     assert document["service"] == "api-schedule-post"
@@ -182,7 +176,7 @@ def test_metrics_name_the_namespace_and_the_function(delayer: Delayer, printed: 
     ],
 )
 def test_no_payload_is_logged(delayer: Delayer, printed: ReadPrinted, body: str) -> None:
-    """Accepted or refused, nothing of what was sent is in the logs; the id is."""
+    """For accepted and rejected requests, the logs have the id and no part of the body."""
     response = delayer.post(body)
     output = printed()
     assert "secret" not in output.text
@@ -201,8 +195,8 @@ def test_no_payload_is_logged(delayer: Delayer, printed: ReadPrinted, body: str)
     headers=st.dictionaries(st.text(max_size=10), st.text(max_size=10), max_size=3),
 )
 @settings(max_examples=60)
-def test_no_request_gives_a_5xx(delayer: Delayer, *, body: bytes | str | None, headers: dict[str, str]) -> None:
-    """Any bytes and any headers are answered with 201 and a record, or with a 4xx and none."""
+def test_any_request_returns_201_or_4xx(delayer: Delayer, *, body: bytes | str | None, headers: dict[str, str]) -> None:
+    """For any body and headers, 201 means one new record, and 4xx none."""
     before = len(delayer.records())
     response = delayer.post(body, headers)
     assert response["statusCode"] == 201 or 400 <= response["statusCode"] < 500

@@ -1,6 +1,7 @@
-"""What the first version stored is delivered by today's functions, and what today's store is no less than that.
+"""Compatibility with records of the first version, in both directions.
 
-The records were written by the first version's post function, and its stream records read back, once; see `writtenBy`.
+The first version's post function wrote the records in first_records.json, and their stream records were read back once;
+see `writtenBy`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from typing import Any
 import pytest
 
 from delayer.schedules import point_in_time_of
-from stream_dynamodb_fasttrack_enqueuer.fasttrack import plan
+from stream_dynamodb_fasttrack_enqueuer.plan import Unsendable, plan
 from tests.support.clock import NOW, Clock
 from tests.support.delayer import TABLE, Delayer
 
 FIRST = json.loads((Path(__file__).parents[1] / "support" / "first_records.json").read_text())["records"]
 
-#: As a later version may add: no reader of today knows these.
+#: Attributes that a later version might add, and that no current reader knows.
 UNKNOWN = {
     "caller": {"S": "orders"},
     "attempt": {"N": "1"},
@@ -28,7 +29,7 @@ UNKNOWN = {
 
 
 def message_bodies(delayer: Delayer) -> list[dict[str, Any]]:
-    """Body and attributes of every message that is visible, as the fixture has them."""
+    """Return body and attributes of every visible message, in the form of the JSON file."""
     return [
         {
             "body": message["Body"],
@@ -39,10 +40,8 @@ def message_bodies(delayer: Delayer) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("further", [{}, UNKNOWN], ids=["as stored", "with unknown attributes"])
-def test_todays_functions_deliver_what_the_first_version_stored(
-    delayer: Delayer, clock: Clock, further: dict[str, Any]
-) -> None:
-    """Sweep and fast track hand every record over, and each message is the first version's, to the byte."""
+def test_current_functions_deliver_first_records(delayer: Delayer, clock: Clock, further: dict[str, Any]) -> None:
+    """Sweep and fast track hand every record over, and each message equals the first version's, to the byte."""
     for first in FIRST:
         delayer.dynamodb.put_item(TableName=TABLE, Item=first["item"] | further)
     clock.wait(max(point_in_time_of(first["item"]["due"]["S"]) for first in FIRST) - clock())
@@ -56,29 +55,32 @@ def test_todays_functions_deliver_what_the_first_version_stored(
 
 @pytest.mark.parametrize("further", [{}, UNKNOWN], ids=["as stored", "with unknown attributes"])
 @pytest.mark.parametrize("first", FIRST, ids=lambda first: first["name"])
-def test_todays_fast_track_reads_the_first_versions_stream(first: dict[str, Any], further: dict[str, Any]) -> None:
-    """What was in the stream when the functions were deployed: hand-overs are sent, cancellations aren't."""
+def test_current_fast_track_reads_first_stream_records(first: dict[str, Any], further: dict[str, Any]) -> None:
+    """Of records that are in the stream during a deployment, hand-overs are sent, and cancellations are not."""
     insert, remove = first["insert"], first["remove"]
     change = remove["dynamodb"] | {"OldImage": remove["dynamodb"]["OldImage"] | further}
     point_in_time = point_in_time_of(first["item"]["due"]["S"])
-    # As a sweep removes it; the fixture's own removal was at once.
+    # At the time of a sweep: the removal in the file was immediate.
     swept = remove | {"dynamodb": change | {"ApproximateCreationDateTime": point_in_time - 800}}
     found = plan([swept], point_in_time - 790, 840)
-    ((_, message),) = found.messages
+    (step,) = found.steps
+    assert isinstance(step, list)
+    ((_, _, message),) = step
     assert {"body": message.body, "attributes": message.attributes} == first["message"]
 
     found = plan([insert, remove | {"dynamodb": change}], NOW, 840)
     is_soon = point_in_time <= NOW + 840
     assert found.handovers == ([insert["dynamodb"]["Keys"]] if is_soon else [])
     assert len(found.cancelled) == (point_in_time > NOW + 900)
-    assert found.unreadable == []
+    assert [step for step in found.steps if isinstance(step, Unsendable)] == []
 
 
 @pytest.mark.parametrize("first", FIRST, ids=lambda first: first["name"])
-def test_todays_records_have_all_that_the_first_versions_had(delayer: Delayer, first: dict[str, Any]) -> None:
-    """Attributes may be added, and none is taken away or changed: an earlier version reads what a later one stored.
+def test_current_records_have_all_attributes_of_first_records(delayer: Delayer, first: dict[str, Any]) -> None:
+    """Attributes may be added, but not removed or changed, so that earlier versions read later records.
 
-    Where the request had an Idempotency-Key, the record has the same key too: a repetition over a deployment is one.
+    With an Idempotency-Key, the record's key is the same too, so that a request repeated after a deployment is the same
+    schedule.
     """
     headers = {} if first["idempotencyKey"] is None else {"idempotency-key": first["idempotencyKey"]}
     assert delayer.post(first["body"], headers, caller=first["caller"])["statusCode"] == 201

@@ -1,4 +1,4 @@
-"""What Lambda imports: `main` of each function, with its environment."""
+"""The entry points of the functions: `main`, with environment variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODULES = ["api_schedule_post.main", "task_1minute_enqueuer.main", "stream_dynam
 
 @pytest.fixture
 def environment(delayer: Delayer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every variable that Terraform sets."""
+    """Set every variable that Terraform sets."""
     for name, value in {
         "DELAYER_PERIOD_SECONDS": "840",
         "FAILURE_BUCKET_NAME": "failures",
@@ -35,14 +35,14 @@ def environment(delayer: Delayer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(module: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import it as a new process would."""
+    """Import a module as a new process does."""
     monkeypatch.delitem(sys.modules, module, raising=False)
     return importlib.import_module(module)
 
 
 @pytest.mark.usefixtures("environment")
-def test_the_three_functions_work_together(delayer: Delayer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIVEN the environment that Terraform sets WHEN each is started THEN a schedule goes from one to the next."""
+def test_functions_work_together(delayer: Delayer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN Terraform's variables WHEN the functions start THEN a schedule passes through all three."""
     post, sweep, fast_track = (start(module, monkeypatch) for module in MODULES)
     monkeypatch.setattr("time.time", clock)
     for module in (post, sweep, fast_track):
@@ -60,8 +60,8 @@ def test_the_three_functions_work_together(delayer: Delayer, clock: Clock, monke
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("module", MODULES)
-def test_a_function_without_its_table_does_not_start(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIVEN a missing variable WHEN the function starts THEN it ends with one line that names it."""
+def test_function_without_a_setting_does_not_start(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a missing variable WHEN the function starts THEN it exits with one line that names the variable."""
     monkeypatch.delenv("TABLE_NAME")
     with pytest.raises(SystemExit, match=r"^wrong settings: TABLE_NAME is not set$"):
         start(module, monkeypatch)

@@ -1,4 +1,4 @@
-"""What the functions call AWS for is what their policies allow, no less and no more."""
+"""The functions' AWS calls are exactly those that their IAM policies allow."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from delayer.schedules import format_point_in_time
-from tests.plan.test_permissions import CALLS
 from tests.support.failures import client_error
+from tests.support.permissions import CALLS
 from tests.support.stream_records import StreamRecords
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.support.delayer import Delayer
 
-#: The IAM action of each operation (Service Authorization Reference); SendMessageBatch is allowed by SendMessage.
+#: The IAM action of each operation (Service Authorization Reference). SendMessage also allows SendMessageBatch.
 ACTIONS = {
     "BatchWriteItem": "dynamodb:BatchWriteItem",
     "DescribeTable": "dynamodb:DescribeTable",
@@ -29,7 +29,7 @@ ACTIONS = {
 
 
 def use_post(delayer: Delayer) -> None:
-    """Accept, repeat and refuse."""
+    """Accept, repeat, reject and throttle requests."""
     body = json.dumps({"pointInTime": format_point_in_time(int(delayer.clock()) + 900), "payload": 1})
     for headers in ({}, {"idempotency-key": "key"}, {"idempotency-key": "key"}):
         assert delayer.post(body, headers)["statusCode"] == 201
@@ -39,7 +39,7 @@ def use_post(delayer: Delayer) -> None:
 
 
 def use_sweep(delayer: Delayer) -> None:
-    """Sweep with something due, with nothing, and with a call that fails at first."""
+    """Sweep with and without due records, and with a throttled call."""
     delayer.store(*[delayer.schedule(ahead) for ahead in (-5, 100, 5_000)])
     delayer.calls.fail("BatchWriteItem", client_error("ThrottlingException"), times=1)
     delayer.sweep()
@@ -47,7 +47,7 @@ def use_sweep(delayer: Delayer) -> None:
 
 
 def use_fast_track(delayer: Delayer) -> None:
-    """Hand over, send, cancel, keep what can't be read, and keep what the queue refuses."""
+    """Hand over, send and cancel schedules, and keep an unreadable record and a refused message."""
     made = StreamRecords()
     schedules = [delayer.schedule(ahead) for ahead in (10, 20, 5_000)]
     records = [made.insert(schedule, delayer.clock()) for schedule in schedules]
@@ -67,18 +67,18 @@ def use_fast_track(delayer: Delayer) -> None:
         ("stream_dynamodb_fasttrack_enqueuer", use_fast_track),
     ],
 )
-def test_a_function_calls_what_its_policy_allows_and_all_of_it(
+def test_function_makes_exactly_the_calls_of_its_policy(
     delayer: Delayer, package: str, use: Callable[[Delayer], None]
 ) -> None:
-    """GIVEN a function WHEN it does all that it can do THEN its calls are the allowed ones: none more, none unused."""
+    """GIVEN a function WHEN it does everything it can THEN its calls are those allowed, and none is unused."""
     use(delayer)
     called = {ACTIONS[call.operation] for call in delayer.calls.made}
     assert called == {action for action, _, _ in CALLS[package]}
 
 
 @pytest.mark.parametrize("package", ["task_1minute_enqueuer", "stream_dynamodb_fasttrack_enqueuer"])
-def test_a_batch_write_deletes_and_names_only_the_key(delayer: Delayer, package: str) -> None:
-    """What the condition on dynamodb:Attributes allows is what is asked for: deletes, with shard and due."""
+def test_batch_writes_delete_by_key_only(delayer: Delayer, package: str) -> None:
+    """The policy's condition on dynamodb:Attributes allows only requests with shard and due, so no puts."""
     {"task_1minute_enqueuer": use_sweep, "stream_dynamodb_fasttrack_enqueuer": use_fast_track}[package](delayer)
     requests = [
         request

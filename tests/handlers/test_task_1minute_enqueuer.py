@@ -1,4 +1,4 @@
-"""The minute's sweep against a table on moto."""
+"""The sweep with a table on moto."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto.dynamodb.models.table import StreamRecord
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
-from task_1minute_enqueuer.handler import RESERVE_SECONDS, SweepError
+from delayer.retries import RESERVE_SECONDS
+from task_1minute_enqueuer.handler import SweepError
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tests.support.clock import NOW
 from tests.support.delayer import DELAYER_PERIOD, SHARDS, Delayer, ids
@@ -26,7 +27,7 @@ YEAR = 31_536_000
 
 
 def deleted_keys(delayer: Delayer) -> list[list[tuple[str, str]]]:
-    """The keys of each BatchWriteItem so far."""
+    """Return the keys of each BatchWriteItem so far."""
     return [
         [
             (request["DeleteRequest"]["Key"]["shard"]["N"], request["DeleteRequest"]["Key"]["due"]["S"])
@@ -37,66 +38,54 @@ def deleted_keys(delayer: Delayer) -> list[list[tuple[str, str]]]:
     ]
 
 
-class TestWhatIsDue:
-    """What has entered the delayer period is deleted, and nothing else."""
+class TestDueRecords:
+    """Exactly the records that have entered the delayer period are deleted."""
 
-    def test_the_delayer_period_decides(self, delayer: Delayer) -> None:
-        """GIVEN schedules around the end of the delayer period WHEN swept THEN those within it are gone, the others
-        not.
-        """
+    def test_records_within_the_delayer_period_are_deleted(self, delayer: Delayer) -> None:
+        """GIVEN schedules around the end of the delayer period WHEN swept THEN exactly those within it are deleted."""
         due = [delayer.schedule(seconds) for seconds in (0, 1, 60, DELAYER_PERIOD - 1, DELAYER_PERIOD)]
         pending = [delayer.schedule(seconds) for seconds in (DELAYER_PERIOD + 1, DELAYER_PERIOD + 60, YEAR)]
         delayer.store(*due, *pending)
         delayer.sweep()
         assert delayer.stored_ids() == ids(pending)
 
-    def test_a_fraction_of_a_second_is_rounded_to_the_next(self, delayer: Delayer) -> None:
-        """Whatever is due before the period's end in the current second is due: none waits for another minute."""
+    def test_delayer_period_starts_at_the_next_whole_second(self, delayer: Delayer) -> None:
+        """A fraction of the current second is rounded up, so that no record waits another minute."""
         last = delayer.schedule(DELAYER_PERIOD + 1)
         delayer.store(last)
         delayer.clock.move_to(NOW + 0.25)
         delayer.sweep()
         assert delayer.records() == []
 
-    def test_whatever_is_overdue_is_swept(self, delayer: Delayer) -> None:
-        """Others get this wrong: a lower bound of "now" in the query orphans whatever an outage made overdue."""
+    def test_overdue_records_are_deleted(self, delayer: Delayer) -> None:
+        """In other schedulers, a lower bound of "now" in the query orphans records that an outage made overdue."""
         delayer.store(*[delayer.schedule(-seconds) for seconds in (1, 60, 3_600, 86_400, 40 * YEAR)])
         delayer.sweep()
         assert delayer.records() == []
 
     def test_every_shard_is_swept(self, delayer: Delayer) -> None:
-        """GIVEN due schedules in all shards WHEN swept THEN none is left."""
+        """GIVEN due schedules in all shards WHEN swept THEN none is left, after one query per shard."""
         delayer.store(*[delayer.schedule(60, shard=shard) for shard in range(SHARDS) for _ in range(3)])
         delayer.sweep()
         assert delayer.records() == []
         assert len(delayer.calls.of("Query")) == SHARDS
 
     def test_every_page_is_read(self, delayer: Delayer) -> None:
-        """Others get this wrong: a page ends at 1 MB of records, and what is due may be many pages."""
+        """Other schedulers read only the first page, which ends at 1 MB of records."""
         delayer.store(*[delayer.schedule(60, payload=f'"{"x" * 250_000}"', shard=0) for _ in range(13)])
         delayer.sweep()
         assert delayer.records() == []
         assert len(delayer.calls.of("Query")) >= 3 + SHARDS
 
-    def test_nothing_due_deletes_nothing(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """Cost follows what is due: a quiet minute is one query a shard and no write."""
+    def test_sweep_without_due_records_makes_no_write(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """It costs one query per shard. Other schedulers scan the whole table every minute."""
         delayer.store(delayer.schedule(YEAR))
         delayer.sweep()
         assert [call.operation for call in delayer.calls.made] == ["DescribeTable", *["Query"] * SHARDS]
         assert printed().values() == {"SchedulesSwept": [0], "SchedulesLeft": [0], "SweepsCutShort": [0]}
 
-    def test_it_only_queries_and_deletes(self, delayer: Delayer) -> None:
-        """Others get this wrong: they scan the whole table every minute. The role allows nothing else than these."""
-        delayer.store(*[delayer.schedule(60) for _ in range(30)])
-        delayer.sweep()
-        assert {call.operation for call in delayer.calls.made} == {"DescribeTable", "Query", "BatchWriteItem"}
-        requests = [
-            request for call in delayer.calls.of("BatchWriteItem") for request in call["RequestItems"]["schedules"]
-        ]
-        assert {name for request in requests for name in request} == {"DeleteRequest"}
-
-    def test_only_keys_are_read(self, delayer: Delayer) -> None:
-        """The payloads stay where they are: an expression names the keys, and no word that DynamoDB reserves."""
+    def test_queries_read_only_keys(self, delayer: Delayer) -> None:
+        """Expressions name the keys, without DynamoDB's reserved words."""
         delayer.store(delayer.schedule(60))
         delayer.sweep()
         for query in delayer.calls.of("Query"):
@@ -109,12 +98,10 @@ class TestWhatIsDue:
 
 
 class TestCalls:
-    """How the deletes are put into calls."""
+    """Deletes are grouped into calls, and several calls are in flight."""
 
     def test_calls_are_filled_across_shards(self, delayer: Delayer) -> None:
-        """GIVEN 60 due schedules over four shards WHEN swept THEN three calls of at most 25 distinct keys delete
-        them.
-        """
+        """GIVEN 60 due schedules in four shards WHEN swept THEN three calls of at most 25 keys delete them."""
         delayer.store(*[delayer.schedule(60) for _ in range(60)])
         delayer.sweep()
         calls = deleted_keys(delayer)
@@ -122,8 +109,8 @@ class TestCalls:
         every = [key for keys in calls for key in keys]
         assert len(set(every)) == len(every) == 60
 
-    def test_a_bounded_number_of_calls_is_in_flight(self, delayer: Delayer) -> None:
-        """So many calls go at once, and the next one waits for the first of them to end."""
+    def test_calls_in_flight_are_limited(self, delayer: Delayer) -> None:
+        """CALLS_IN_FLIGHT calls run at once, and the next one waits for the first of them to end."""
         delayer.store(*[delayer.schedule(60) for _ in range(25 * (CALLS_IN_FLIGHT + 3))])
         meeting = Barrier(CALLS_IN_FLIGHT)
         arrived: list[None] = []
@@ -139,10 +126,10 @@ class TestCalls:
         assert delayer.records() == []
         assert delayer.calls.most_in_flight["BatchWriteItem"] == CALLS_IN_FLIGHT
 
-    def test_calls_in_flight_leave_every_removal_in_the_stream_once(
+    def test_concurrent_deletes_put_every_removal_into_the_stream(
         self, delayer: Delayer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """GIVEN deletes from several threads WHEN they write to the stream at once THEN no removal hides another."""
+        """Only one thread at a time calls moto, because concurrent removals could get the same sequence number."""
 
         def slow_record(*arguments: Any) -> StreamRecord:
             time.sleep(0.001)  # another thread's turn
@@ -159,26 +146,22 @@ class TestCalls:
 class TestWorkers:
     """Several workers share the shards."""
 
-    def test_a_worker_sweeps_its_own_shards(self, delayer: Delayer) -> None:
-        """GIVEN due schedules in all shards WHEN worker 1 of 2 sweeps THEN the odd shards are empty, the even
-        untouched.
-        """
+    def test_worker_sweeps_its_own_shards(self, delayer: Delayer) -> None:
+        """GIVEN due schedules in all shards WHEN worker 1 of 2 sweeps THEN only the odd shards are empty."""
         delayer.store(*[delayer.schedule(60, shard=shard) for shard in range(SHARDS)])
         delayer.sweep({"worker": 1, "workers": 2})
         assert sorted(int(record["shard"]["N"]) for record in delayer.records()) == [0, 2]
 
-    def test_all_workers_sweep_everything(self, delayer: Delayer) -> None:
-        """GIVEN due schedules in all shards WHEN every worker has swept THEN none is left, and none was deleted
-        twice.
-        """
+    def test_all_workers_together_sweep_all_shards(self, delayer: Delayer) -> None:
+        """GIVEN due schedules in all shards WHEN all workers sweep THEN each record is deleted once."""
         delayer.store(*[delayer.schedule(60) for _ in range(40)])
         for worker in range(3):
             delayer.sweep({"worker": worker, "workers": 3})
         assert delayer.records() == []
         assert sum(len(keys) for keys in deleted_keys(delayer)) == 40
 
-    def test_a_plain_tick_is_one_worker_for_all(self, delayer: Delayer) -> None:
-        """An event of the rule without an input of its own sweeps every shard."""
+    def test_event_without_a_worker_sweeps_all_shards(self, delayer: Delayer) -> None:
+        """The event of a rule without an input counts as a single worker."""
         delayer.store(*[delayer.schedule(60) for _ in range(8)])
         delayer.sweep({"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
         assert delayer.records() == []
@@ -196,19 +179,19 @@ class TestWorkers:
             {"worker": 1},
         ],
     )
-    def test_a_wrong_event_is_an_error(self, delayer: Delayer, event: dict[str, Any]) -> None:
-        """A worker that isn't one of the workers sweeps nothing and says so, before it calls AWS."""
+    def test_invalid_worker_raises_an_error(self, delayer: Delayer, event: dict[str, Any]) -> None:
+        """AWS is not called."""
         delayer.store(delayer.schedule(60))
-        with pytest.raises(SweepError, match="has to be from 0 to workers - 1"):
+        with pytest.raises(SweepError, match="must be from 0 to workers - 1"):
             delayer.sweep(event)
         assert delayer.calls.made == []
 
 
 class TestFailures:
-    """What fails is tried again, the rest is done all the same, and an error means that something stayed."""
+    """Failed calls are retried, one error does not stop the rest, and a raised error means that records stayed."""
 
     def test_unprocessed_items_are_deleted_again(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """Others get this wrong: BatchWriteItem may succeed and hand back keys that it has not deleted."""
+        """Other schedulers ignore that a successful BatchWriteItem may return keys that it has not deleted."""
         delayer.store(*[delayer.schedule(60) for _ in range(25)])
         answers: list[None] = []
 
@@ -224,22 +207,20 @@ class TestFailures:
         delayer.calls.behave("BatchWriteItem", hand_back_half)
         delayer.sweep()
         assert delayer.records() == []
-        assert delayer.clock() > NOW  # it has waited before it tried again
+        assert delayer.clock() > NOW  # it waited before the retry
         assert printed().total("SchedulesSwept") == 25
 
     @pytest.mark.parametrize("operation", ["DescribeTable", "Query", "BatchWriteItem"])
-    def test_throttles_are_waited_out(self, delayer: Delayer, operation: str) -> None:
-        """GIVEN a dozen throttles WHEN swept THEN the sweep waits, tries again and deletes everything."""
+    def test_throttled_calls_are_retried(self, delayer: Delayer, operation: str) -> None:
+        """GIVEN a dozen throttled calls WHEN swept THEN the sweep waits, retries and deletes every record."""
         delayer.store(*[delayer.schedule(60) for _ in range(8)])
         delayer.calls.fail(operation, client_error("ThrottlingException"), times=12)
         delayer.sweep()
         assert delayer.records() == []
         assert delayer.clock() > NOW
 
-    def test_a_delete_whose_answer_was_lost_is_no_loss(self, delayer: Delayer) -> None:
-        """GIVEN deletes that happen and whose answers are lost WHEN swept THEN each schedule was removed exactly
-        once.
-        """
+    def test_delete_with_a_lost_answer_removes_once(self, delayer: Delayer) -> None:
+        """GIVEN a successful delete with a lost answer WHEN retried THEN the stream has each removal once."""
         delayer.store(*[delayer.schedule(60) for _ in range(5)])
         lost: list[None] = []
 
@@ -254,8 +235,8 @@ class TestFailures:
         delayer.sweep()
         assert [record["eventName"] for record in delayer.read_stream()] == ["INSERT"] * 5 + ["REMOVE"] * 5
 
-    def test_a_failed_delete_is_raised_after_the_rest_is_done(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """Others get this wrong: they log a failed sweep, and its error alarm never means anything."""
+    def test_failed_delete_raises_after_the_rest_is_deleted(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """Other schedulers only log a failed sweep, so that no alarm notices it."""
         delayer.store(*[delayer.schedule(60) for _ in range(75)])
         delayer.calls.fail("BatchWriteItem", client_error("AccessDeniedException"), times=1)
         with pytest.raises(SweepError, match=r"25 records could not be deleted: .*AccessDenied"):
@@ -264,8 +245,8 @@ class TestFailures:
         output = printed()
         assert (output.total("SchedulesSwept"), output.total("SchedulesLeft")) == (50, 25)
 
-    def test_a_shard_that_can_not_be_read_stops_no_other(self, delayer: Delayer) -> None:
-        """GIVEN one shard whose query fails WHEN swept THEN the others are empty, and the error names the shard."""
+    def test_unreadable_shard_does_not_stop_the_others(self, delayer: Delayer) -> None:
+        """GIVEN a shard whose query fails WHEN swept THEN the others are empty, and the error names the shard."""
         delayer.store(*[delayer.schedule(60, shard=shard) for shard in range(SHARDS)])
 
         def fail_shard_2(parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
@@ -278,16 +259,16 @@ class TestFailures:
             delayer.sweep()
         assert [record["shard"] for record in delayer.records()] == [{"N": "2"}]
 
-    def test_many_errors_are_one_line(self, delayer: Delayer) -> None:
-        """An error that befalls every call is told a few times, and how often."""
+    def test_many_errors_are_counted_in_one_line(self, delayer: Delayer) -> None:
+        """The message has the first five errors and the number of the others."""
         delayer.store(*[delayer.schedule(60) for _ in range(200)])
         delayer.calls.fail("BatchWriteItem", client_error("AccessDeniedException"))
         with pytest.raises(SweepError, match=r"; and 3 more$"):
             delayer.sweep()
         assert len(delayer.records()) == 200
 
-    def test_the_next_minute_sweeps_what_stayed(self, delayer: Delayer) -> None:
-        """GIVEN a failed sweep WHEN the table is well again THEN the next tick deletes what stayed."""
+    def test_next_sweep_deletes_the_records_that_stayed(self, delayer: Delayer) -> None:
+        """GIVEN a failed sweep WHEN the table recovers THEN the next sweep deletes the rest."""
         delayer.store(*[delayer.schedule(60) for _ in range(30)])
         delayer.calls.fail("BatchWriteItem", client_error("AccessDeniedException"))
         with pytest.raises(SweepError):
@@ -298,11 +279,11 @@ class TestFailures:
 
 
 class TestDeadline:
-    """A sweep stops before its function does, and that is no error."""
+    """A sweep stops before its function's timeout, which is not an error."""
 
     @staticmethod
     def take_seconds(delayer: Delayer, operation: str, seconds: float) -> None:
-        """Each call of the operation takes that long from now on."""
+        """Make each call of the operation take this long."""
 
         def slowly(_parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
             delayer.clock.wait(seconds)
@@ -310,10 +291,8 @@ class TestDeadline:
 
         delayer.calls.behave(operation, slowly)
 
-    def test_it_stops_in_time_and_the_next_one_goes_on(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """GIVEN more than there is time for WHEN swept THEN it ends in time, says what it left, and the next one
-        finishes.
-        """
+    def test_sweep_stops_in_time_and_the_next_one_continues(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """GIVEN too many records for one sweep WHEN swept THEN the rest is counted, and the next sweep deletes it."""
         delayer.store(*[delayer.schedule(60) for _ in range(500)])
         self.take_seconds(delayer, "BatchWriteItem", 3)
         delayer.sweep(seconds=30)
@@ -329,16 +308,16 @@ class TestDeadline:
         delayer.sweep()
         assert delayer.records() == []
 
-    def test_shards_that_were_not_reached_are_told(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """GIVEN no time to look into every shard WHEN swept THEN it says so, though nothing was found undeleted."""
+    def test_sweep_that_did_not_read_every_shard_is_cut_short(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """GIVEN no time to read every shard WHEN swept THEN SweepsCutShort is 1, although no record was left."""
         self.take_seconds(delayer, "Query", 4)
         delayer.sweep(seconds=RESERVE_SECONDS + 5)
         output = printed()
         assert (output.total("SchedulesLeft"), output.total("SweepsCutShort")) == (0, 1)
         assert len(delayer.calls.of("Query")) < SHARDS
 
-    def test_endless_throttles_end_with_the_time(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """GIVEN a table that only throttles WHEN swept THEN the sweep ends in time and counts what it left."""
+    def test_throttles_until_the_deadline_cut_the_sweep_short(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """GIVEN a table that throttles every delete WHEN swept THEN the sweep ends in time and counts the records."""
         delayer.store(*[delayer.schedule(60) for _ in range(5)])
         delayer.calls.fail("BatchWriteItem", client_error("ThrottlingException"))
         delayer.sweep(seconds=20)
@@ -347,8 +326,8 @@ class TestDeadline:
         assert delayer.clock() <= NOW + 20 - RESERVE_SECONDS
         assert len(delayer.records()) == 5
 
-    def test_being_cut_short_every_time_starves_no_shard(self, delayer: Delayer, printed: ReadPrinted) -> None:
-        """GIVEN time for one shard a run WHEN it runs every minute THEN each shard comes first in its turn."""
+    def test_sweeps_that_are_always_cut_short_reach_every_shard(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """GIVEN time for one shard per sweep WHEN swept every minute THEN each shard is the first one once."""
         delayer.store(*[delayer.schedule(-60, shard=shard) for shard in range(SHARDS)])
         self.take_seconds(delayer, "Query", 4)
         for minute in range(SHARDS):
@@ -360,13 +339,11 @@ class TestDeadline:
 
 
 class TestStream:
-    """After a delete the stream is the only copy: nothing is deleted while nobody listens."""
+    """After a delete, the stream has the only copy: nothing is deleted unless the fast track reads the stream."""
 
     @pytest.mark.parametrize("with_stream", [False, True])
-    def test_a_table_without_the_configured_stream_is_left_alone(self, delayer: Delayer, *, with_stream: bool) -> None:
-        """GIVEN a table restored from a backup (no stream, or another one) WHEN swept THEN it raises and deletes
-        nothing.
-        """
+    def test_table_without_the_configured_stream_is_not_swept(self, delayer: Delayer, *, with_stream: bool) -> None:
+        """GIVEN a table restored from a backup (no stream, or another one) WHEN swept THEN an error is raised."""
         delayer.store(*[delayer.schedule(60) for _ in range(3)])
         delayer.restore_table(with_stream=with_stream)
         with pytest.raises(SweepError, match="nothing was deleted"):
@@ -374,8 +351,8 @@ class TestStream:
         assert len(delayer.records()) == 3
         assert [call.operation for call in delayer.calls.made] == ["DescribeTable"]
 
-    def test_a_stream_that_was_turned_off_is_none(self, delayer: Delayer) -> None:
-        """A table keeps the ARN of its last stream after it was disabled, and nobody hears of a removal."""
+    def test_table_with_a_disabled_stream_is_not_swept(self, delayer: Delayer) -> None:
+        """A table keeps the ARN of its last stream when the stream is disabled."""
         delayer.store(delayer.schedule(60))
 
         def say_disabled(_parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
@@ -389,8 +366,8 @@ class TestStream:
             delayer.sweep()
         assert len(delayer.records()) == 1
 
-    def test_a_table_that_can_not_be_described_is_left_alone(self, delayer: Delayer) -> None:
-        """Without knowing, nothing is deleted, and the error is raised."""
+    def test_table_that_can_not_be_described_is_not_swept(self, delayer: Delayer) -> None:
+        """The error is raised."""
         delayer.store(delayer.schedule(60))
         delayer.calls.fail("DescribeTable", client_error("AccessDeniedException"))
         with pytest.raises(ClientError, match="AccessDenied"):
@@ -398,8 +375,8 @@ class TestStream:
         assert len(delayer.records()) == 1
 
 
-def test_what_was_handed_over_is_logged_without_payload(delayer: Delayer, printed: ReadPrinted) -> None:
-    """Whoever looks for a schedule finds when it was handed over, and never what it holds."""
+def test_handed_over_ids_are_logged_without_payload(delayer: Delayer, printed: ReadPrinted) -> None:
+    """The logs show when a schedule was handed over, but not its payload."""
     schedules = [delayer.schedule(60, payload='"secret"') for _ in range(30)]
     delayer.store(*schedules)
     delayer.sweep()

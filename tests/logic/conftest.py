@@ -1,4 +1,4 @@
-"""Pure logic: nothing here reaches for AWS, a clock or the network."""
+"""Tests of pure logic: no AWS, no clock, no network."""
 
 from __future__ import annotations
 

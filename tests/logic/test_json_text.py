@@ -1,4 +1,4 @@
-"""Which JSON is taken, and that its text is kept."""
+"""Strict JSON parsing that keeps the original text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from api_schedule_post.json_text import MAX_NESTING, JsonTextError, NotAnObjectE
 
 
 def text_of(payload: str) -> str:
-    """The text that is kept of a payload written like this."""
+    """Return the text that is kept for a payload."""
     return object_members(f'{{"payload": {payload} }}')["payload"].text
 
 
@@ -38,19 +38,19 @@ def text_of(payload: str) -> str:
         "[ 1,\t2,\r\n3 ]",
     ],
 )
-def test_the_text_of_a_value_is_kept(payload: str) -> None:
-    """Key order, escapes, white space and every digit of a number are handed on as they were written."""
+def test_text_of_value_is_unchanged(payload: str) -> None:
+    """Key order, escapes, white space and every digit of a number are kept."""
     assert text_of(payload) == payload
 
 
-def test_a_number_is_not_converted() -> None:
-    """A value that is a number can be told from a string, whatever its size."""
+def test_number_is_not_converted() -> None:
+    """A number of any size is a Number, not a plain str."""
     value = object_members('{"a": 1e400}')["a"].value
     assert (type(value), value) == (Number, "1e400")
 
 
-def test_every_member_is_found() -> None:
-    """White space anywhere between the tokens, and none at all, is the same object."""
+def test_white_space_between_tokens_is_ignored() -> None:
+    """An object has the same members with and without white space."""
     members = object_members('\t{ "a" :1,\r\n"b":[2] , "c":"x"}\n')
     assert {key: member.text for key, member in members.items()} == {"a": "1", "b": "[2]", "c": '"x"'}
     assert object_members(" { } ") == {}
@@ -68,8 +68,8 @@ def test_every_member_is_found() -> None:
         ("null", "null"),
     ],
 )
-def test_json_that_is_no_object_is_refused_by_its_kind(text: str, kind: str) -> None:
-    """The error differs from that for text that is no JSON."""
+def test_other_json_values_raise_an_error_with_their_kind(text: str, kind: str) -> None:
+    """The error differs from that for invalid JSON."""
     with pytest.raises(NotAnObjectError) as caught:
         object_members(text)
     assert str(caught.value) == kind
@@ -106,28 +106,28 @@ def test_json_that_is_no_object_is_refused_by_its_kind(text: str, kind: str) -> 
         '{"a":\x0b1}',
     ],
 )
-def test_what_is_no_json_is_refused_with_its_place(text: str) -> None:
-    """The message says at which line and column the text stops being JSON."""
+def test_invalid_json_raises_an_error_with_line_and_column(text: str) -> None:
+    """The message names the place of the first mistake."""
     with pytest.raises(JsonTextError, match=r"at line \d+, column \d+"):
         object_members(text)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1} x', '{"a": 1}{"a": 1}', '{"a": 1}]', "[1] [2]", '{"a": 1}\0'])
 def test_trailing_data_is_refused(text: str) -> None:
-    """One body is one JSON text."""
+    """A body is a single JSON value."""
     with pytest.raises(JsonTextError, match="Extra data"):
         object_members(text)
 
 
-def test_a_byte_order_mark_is_refused() -> None:
-    """JSON texts that are sent have none (RFC 8259, section 8.1)."""
+def test_byte_order_mark_is_refused() -> None:
+    """JSON on a network must not have one (RFC 8259, section 8.1)."""
     with pytest.raises(JsonTextError, match="line 1, column 1"):
         object_members('\ufeff{"a": 1}')
 
 
 @pytest.mark.parametrize("character", ["\n", "\t", "\0", "\x1f"])
 def test_control_characters_in_strings_are_refused(character: str) -> None:
-    """They have to be escaped, in values and in keys."""
+    """They must be escaped, in values and in keys."""
     with pytest.raises(JsonTextError, match="control character"):
         object_members(f'{{"a": "x{character}"}}')
     with pytest.raises(JsonTextError, match="control character"):
@@ -144,19 +144,19 @@ def test_control_characters_in_strings_are_refused(character: str) -> None:
     ],
 )
 def test_duplicate_keys_are_refused(text: str) -> None:
-    """At any depth and however escaped: parsers disagree about which of the two counts."""
-    with pytest.raises(JsonTextError, match="the key 'a' stands twice"):
+    """Parsers disagree about which of the two counts. Depth and escapes make no difference."""
+    with pytest.raises(JsonTextError, match="the key 'a' appears twice"):
         object_members(text)
 
 
-def test_one_key_in_two_objects_is_no_duplicate() -> None:
-    """Only keys of one object are compared."""
+def test_same_key_in_two_objects_is_accepted() -> None:
+    """Only keys of the same object must differ."""
     assert text_of('[{"a": 1}, {"a": {"a": 2}}]') == '[{"a": 1}, {"a": {"a": 2}}]'
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_is_refused(constant: str) -> None:
-    """Python reads these, JSON has none of them."""
+def test_nan_and_infinity_are_refused(constant: str) -> None:
+    """Python's parser accepts them, but they are not JSON."""
     with pytest.raises(JsonTextError, match=f"{constant} is not a JSON number"):
         object_members(f'{{"payload": [{constant}]}}')
 
@@ -174,20 +174,20 @@ def test_what_is_no_number_is_refused(constant: str) -> None:
     ],
 )
 def test_lone_surrogates_are_refused(string: str) -> None:
-    """Half a character can't be encoded again by whoever reads it: high or low, reversed, in values or in keys."""
+    """A consumer could not encode them again. They may be high, low or reversed, in values or in keys."""
     for text in (f'{{"p": "{string}"}}', f'{{"p": [{{"{string}": 1}}]}}', f'{{"{string}": 1}}'):
         with pytest.raises(JsonTextError, match="lone surrogate"):
             object_members(text)
 
 
-def test_an_escaped_backslash_before_ud800_is_no_surrogate() -> None:
-    r"""The text \ud800 with its backslash escaped is six plain characters."""
+def test_escaped_backslash_before_ud800_is_accepted() -> None:
+    r"""With its backslash escaped, \ud800 is six plain characters."""
     assert text_of(r'"\\ud800"') == r'"\\ud800"'
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_nesting_is_bounded(opening: str, closing: str) -> None:
-    """A text 1,000 deep is taken, one 1,001 deep is refused, the outermost object counted: what a message keeps too."""
+def test_nesting_of_1000_is_accepted_and_of_1001_refused(opening: str, closing: str) -> None:
+    """The outermost object counts. The message has the same depth."""
     inside = MAX_NESTING - 1
     assert inside == 999
     payload = opening * inside + "1" + closing * inside
@@ -196,15 +196,15 @@ def test_nesting_is_bounded(opening: str, closing: str) -> None:
         text_of(opening + payload + closing)
 
 
-def test_wide_is_not_deep() -> None:
-    """Any number of brackets beside one another is no nesting."""
+def test_wide_arrays_are_accepted() -> None:
+    """Only the depth of brackets is limited, not their number."""
     payload = "[" + ",".join(["[]"] * 5_000) + "]"
     assert text_of(payload) == payload
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"payload": ' + "[" * 100_000, '{"a":' * 100_000])
-def test_absurd_nesting_is_refused_and_does_not_crash(text: str) -> None:
-    """A hundred thousand brackets, closed or not, are one sentence and no stack overflow."""
+def test_extreme_nesting_raises_an_error(text: str) -> None:
+    """A hundred thousand brackets, closed or not, cause no stack overflow."""
     with pytest.raises(JsonTextError, match="deep"):
         object_members(text)
 
@@ -217,18 +217,18 @@ JSON_VALUES = st.recursive(
 
 
 @given(document=st.dictionaries(st.text(), JSON_VALUES), is_ascii=st.booleans())
-def test_all_valid_json_is_taken_and_means_the_same(*, document: dict[str, object], is_ascii: bool) -> None:
-    """Whatever is valid JSON passes, and each member's text is JSON for that member's value."""
+def test_valid_json_is_accepted_with_the_same_meaning(*, document: dict[str, object], is_ascii: bool) -> None:
+    """For any object, each member's text parses to the member's value."""
     members = object_members(json.dumps(document, ensure_ascii=is_ascii))
     assert {key: json.loads(member.text) for key, member in members.items()} == document
 
 
 @given(st.text(st.sampled_from('{}[]",:\\ud8001eE+-.ntf \n\ufffe\0'), max_size=40))
-def test_no_text_breaks_it(text: str) -> None:
-    """Any text is refused with a sentence, or is an object that the standard parser reads too."""
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    """Any text raises JsonTextError with a message, or is an object for the standard parser, too."""
     try:
         members = object_members(text)
     except JsonTextError as error:
-        assert str(error)  # noqa: PT017  (either outcome is right; a reason has to be there)
+        assert str(error)  # noqa: PT017  (either outcome is right; an error needs a message)
     else:
         assert json.loads(text).keys() == members.keys()

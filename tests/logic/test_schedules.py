@@ -1,4 +1,4 @@
-"""A schedule: its key, its id, its message, and when it is sent."""
+"""Keys, ids, messages and delays of schedules."""
 
 from __future__ import annotations
 
@@ -34,35 +34,35 @@ CLOCKS = st.floats(NOW - 86_400, NOW + 86_400)
 
 
 @given(SHARDS, POINTS_IN_TIME, UNIQUE_PARTS)
-def test_a_schedule_id_is_url_safe_and_short(shard: int, point_in_time: int, unique: str) -> None:
-    """At most 80 characters of letters, digits, `_` and `-`, whatever the record."""
+def test_schedule_id_is_url_safe_and_short(shard: int, point_in_time: int, unique: str) -> None:
+    """It has at most 80 letters, digits, `_` and `-`."""
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", schedule_id(shard, due_key(point_in_time, unique)))
 
 
 @given(SHARDS, POINTS_IN_TIME, UNIQUE_PARTS)
-def test_a_schedule_id_names_its_record(shard: int, point_in_time: int, unique: str) -> None:
-    """The record's key can be read off it: three digits of shard, twelve of seconds, the unique part."""
+def test_schedule_id_contains_the_records_key(shard: int, point_in_time: int, unique: str) -> None:
+    """It has three digits of the shard, twelve of the seconds, and the unique part."""
     match = re.fullmatch(r"(\d{3})-(\d{12})-(.+)", schedule_id(shard, due_key(point_in_time, unique)))
     assert match is not None
     assert (int(match[1]), int(match[2]), match[3]) == (shard, point_in_time, unique)
 
 
 @given(POINTS_IN_TIME, UNIQUE_PARTS, POINTS_IN_TIME, UNIQUE_PARTS)
-def test_keys_sort_as_time_does(first: int, first_unique: str, second: int, second_unique: str) -> None:
-    """An earlier schedule has a smaller sort key, whatever the unique parts are."""
+def test_keys_sort_by_time(first: int, first_unique: str, second: int, second_unique: str) -> None:
+    """An earlier schedule has a smaller sort key, whatever the unique parts."""
     if first != second:
         assert (due_key(first, first_unique) < due_key(second, second_unique)) == (first < second)
 
 
 @given(POINTS_IN_TIME, UNIQUE_PARTS, POINTS_IN_TIME)
-def test_the_end_of_due_parts_due_from_pending(point_in_time: int, unique: str, cutoff: int) -> None:
+def test_end_of_due_separates_due_from_pending(point_in_time: int, unique: str, cutoff: int) -> None:
     """`due < end` holds for every schedule at or before the cutoff and for none after it."""
     assert (due_key(point_in_time, unique) < end_of_due(cutoff)) == (point_in_time <= cutoff)
 
 
 @given(POINTS_IN_TIME, UNIQUE_PARTS)
-def test_a_key_tells_its_point_in_time(point_in_time: int, unique: str) -> None:
-    """An INSERT's keys tell when it is due, so the stream needs no new image."""
+def test_key_contains_the_point_in_time(point_in_time: int, unique: str) -> None:
+    """The keys of an INSERT show when it is due, so the stream needs no new image."""
     assert point_in_time_of(due_key(point_in_time, unique)) == point_in_time
 
 
@@ -81,17 +81,17 @@ def test_a_key_tells_its_point_in_time(point_in_time: int, unique: str) -> None:
         "tomorrow",
     ],
 )
-def test_what_is_no_key_is_told_apart(due: str) -> None:
-    """Another sort key than ours is a ValueError, not a wrong time."""
-    with pytest.raises(ValueError, match="the key due is"):
+def test_key_of_another_form_raises_value_error(due: str) -> None:
+    """A sort key that `due_key` did not make gives no wrong time."""
+    with pytest.raises(ValueError, match="the sort key due must be"):
         point_in_time_of(due)
 
 
 @given(POINTS_IN_TIME, CLOCKS)
-def test_never_early(point_in_time: int, now: float) -> None:
-    """By the sender's clock a message is visible at its pointInTime or within the second after it, or at once if late.
+def test_message_is_never_early(point_in_time: int, now: float) -> None:
+    """By the sender's clock, a message is visible within the second after its pointInTime, or at once if it is late.
 
-    Others round the delay down, which is up to a second early.
+    Other schedulers round the delay down, so that messages are up to a second early.
     """
     delay = delay_seconds(point_in_time, now)
     assert delay >= 0
@@ -104,16 +104,16 @@ def test_never_early(point_in_time: int, now: float) -> None:
     ("ahead", "delay"),
     [(0, 0), (0.000_001, 1), (0.5, 1), (1, 1), (1.5, 2), (899.5, 900), (900, 900), (900.5, 901), (-0.5, 0), (-1e9, 0)],
 )
-def test_a_delay_rounds_up(ahead: float, delay: int) -> None:
-    """Up to the next second, never below zero, and never clamped down to what SQS takes."""
+def test_delay_is_rounded_up(ahead: float, delay: int) -> None:
+    """A delay is never negative, and never cut to the longest that SQS accepts."""
     assert delay_seconds(NOW, NOW - ahead) == delay
 
 
 @given(CLOCKS, st.integers(60, 840))
-def test_what_is_handed_over_can_be_sent(now: float, delayer_period: int) -> None:
-    """The last schedule within the delayer period fits SQS's delay, and its removal is no cancellation.
+def test_handed_over_schedule_can_be_sent(now: float, delayer_period: int) -> None:
+    """The last schedule within the delayer period fits SQS's delay, and its removal is not a cancellation.
 
-    DynamoDB rounds the time of the removal down, so up to a second more than the lead is seen.
+    DynamoDB rounds the time of the removal down, so the lead looks up to a second longer than it is.
     """
     latest = handover_cutoff(now, delayer_period)
     assert latest >= now + delayer_period
@@ -121,15 +121,15 @@ def test_what_is_handed_over_can_be_sent(now: float, delayer_period: int) -> Non
     assert not is_cancelled(latest, float(int(now)))
 
 
-def test_removed_early_means_cancelled() -> None:
-    """Removed exactly 900 s before its pointInTime is a hand-over; 901 s before, a cancellation."""
+def test_removal_more_than_900_s_ahead_is_a_cancellation() -> None:
+    """A removal 900 s before the pointInTime is a hand-over, and one 901 s before it a cancellation."""
     assert not is_cancelled(NOW, NOW - 900)
     assert is_cancelled(NOW, NOW - 901)
     assert not is_cancelled(NOW, NOW + 86_400)
 
 
-def test_the_message() -> None:
-    """The body holds id, time and the payload as it was written; the attributes repeat the first two."""
+def test_message_has_id_time_and_payload() -> None:
+    """The body has the id, the time and the unchanged payload. The attributes repeat the first two."""
     message = Schedule(7, due_key(NOW, "abc"), '{"b": 1.0, "a": "é"}').message()
     assert message.body == (
         '{"scheduleId":"007-001795338000-abc","pointInTime":"2026-11-22T09:00:00Z","payload":{"b": 1.0, "a": "é"}}'
@@ -137,7 +137,7 @@ def test_the_message() -> None:
     assert message.attributes == {"scheduleId": "007-001795338000-abc", "pointInTime": "2026-11-22T09:00:00Z"}
 
 
-def test_the_size_of_a_message() -> None:
+def test_size_of_message_counts_body_and_attributes() -> None:
     """SQS counts the body and each attribute's name, type and value, in bytes of UTF-8."""
     message = Schedule(7, due_key(NOW, "abc"), '"é😀"').message()
     assert message.size_bytes == (
@@ -149,8 +149,8 @@ def test_the_size_of_a_message() -> None:
 
 
 @given(SHARDS, st.integers(0, 253_402_300_799), UNIQUE_PARTS)
-def test_a_body_is_json(shard: int, point_in_time: int, unique: str) -> None:
-    """Any key makes a body that a JSON parser reads, well within what the queue takes."""
+def test_body_is_json(shard: int, point_in_time: int, unique: str) -> None:
+    """For any key, a JSON parser reads the body, and the message is far below the queue's limit."""
     message = Schedule(shard, due_key(point_in_time, unique), "[1]").message()
     assert json.loads(message.body) == message.attributes | {"payload": [1]}
     assert message.size_bytes < MAX_MESSAGE_BYTES // 500
@@ -160,6 +160,6 @@ def test_a_body_is_json(shard: int, point_in_time: int, unique: str) -> None:
     ("seconds", "text"),
     [(0, "1970-01-01T00:00:00Z"), (NOW, "2026-11-22T09:00:00Z"), (253_402_300_799, "9999-12-31T23:59:59Z")],
 )
-def test_times_are_written_in_utc(seconds: int, text: str) -> None:
-    """RFC 3339 with whole seconds, wherever the function runs."""
+def test_times_are_formatted_in_utc(seconds: int, text: str) -> None:
+    """Times are RFC 3339 with whole seconds, whatever the local time zone."""
     assert format_point_in_time(seconds) == text

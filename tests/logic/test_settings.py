@@ -1,4 +1,4 @@
-"""Settings come from the environment, and a wrong one ends the start with one line."""
+"""Settings from environment variables."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ FUNCTIONS = pytest.mark.parametrize(
 )
 
 
-def test_what_is_set_is_read() -> None:
-    """Numbers are numbers, and other variables don't matter."""
+def test_settings_are_read_from_variables() -> None:
+    """Numbers are converted, and unknown variables are ignored."""
     assert PostSettings.from_environment(POST | {"HOME": "/"}) == PostSettings(315_360_000, "Delayer", 16, "schedules")
 
 
 @FUNCTIONS
-def test_no_setting_has_a_silent_default(load: Load, variables: dict[str, str]) -> None:
-    """Each variable is needed: without it, or with it empty, the function doesn't start, and it is named."""
+def test_missing_or_empty_variable_is_named(load: Load, variables: dict[str, str]) -> None:
+    """Each variable is required: no setting has a silent default."""
     assert load(variables)
     for name in variables:
         for wrong in ({k: v for k, v in variables.items() if k != name}, variables | {name: ""}):
@@ -59,8 +59,8 @@ def test_no_setting_has_a_silent_default(load: Load, variables: dict[str, str]) 
 
 
 @FUNCTIONS
-def test_every_mistake_is_named_at_once(load: Load, variables: dict[str, str]) -> None:
-    """One start is enough to learn of all that is wrong."""
+def test_one_error_names_every_mistake(load: Load, variables: dict[str, str]) -> None:
+    """A single start shows everything that is wrong."""
     with pytest.raises(SettingsError) as raised:
         load({})
     assert all(f"{name} is not set" in str(raised.value) for name in variables)
@@ -83,10 +83,10 @@ def test_every_mistake_is_named_at_once(load: Load, variables: dict[str, str]) -
         ),
     ],
 )
-def test_numbers_have_bounds(
+def test_number_outside_its_bounds_is_refused(
     load: Load, variables: dict[str, str], name: str, allowed: list[str], refused: list[str]
 ) -> None:
-    """Both bounds are allowed, what lies beyond them is refused."""
+    """Both bounds are allowed, values beyond them are not."""
     for value in allowed:
         assert load(variables | {name: value})
     for value in refused:
@@ -94,23 +94,23 @@ def test_numbers_have_bounds(
             load(variables | {name: value})
 
 
-def test_without_a_greatest_lateness_everything_is_sent() -> None:
-    """MAX_LATENESS_SECONDS is the one variable that may be absent; the fast track then has no limit."""
+def test_max_lateness_is_optional() -> None:
+    """MAX_LATENESS_SECONDS is the only variable that may be absent. The fast track then has no limit."""
     assert FastTrackSettings.from_environment(FAST_TRACK).max_lateness_seconds is None
     limited = FastTrackSettings.from_environment(FAST_TRACK | {"MAX_LATENESS_SECONDS": "3600"})
     assert limited.max_lateness_seconds == 3600
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "1.5", "1e3", " 16", "16 ", "0x10", "١٦", "²", "1_000", "9" * 5_000])
-def test_a_number_is_written_in_plain_digits(value: str) -> None:
-    """What Python's int() would read and a person wouldn't expect is refused."""
+def test_number_in_another_form_is_refused(value: str) -> None:
+    """Only ASCII digits are accepted, although int() also parses other forms."""
     with pytest.raises(SettingsError, match="SHARD_COUNT must be a whole number from 1 to 1000"):
         PostSettings.from_environment(POST | {"SHARD_COUNT": value})
 
 
 @FUNCTIONS
-def test_a_wrong_environment_ends_the_start_with_one_line(load: Load, variables: dict[str, str]) -> None:
-    """The process ends with a sentence that names the variables, and no traceback."""
+def test_wrong_settings_end_the_process_with_one_line(load: Load, variables: dict[str, str]) -> None:
+    """The line names the variables. There is no traceback."""
     with pytest.raises(SystemExit) as ended:
         load_or_exit(load, variables | {"TABLE_NAME": "", "METRICS_NAMESPACE": ""})
     line = ended.value.code

@@ -1,4 +1,4 @@
-"""What AWS and Lambda do to a handler's calls."""
+"""Faults of AWS and Lambda during a handler's calls."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from enum import Enum, auto
 
 __all__ = ["CALL_SECONDS", "FAST_TRACK_PLANS", "POST_PLANS", "SWEEP_PLANS", "Fault", "Plan", "fault_of"]
 
-#: How long a call takes that nothing happens to.
+#: The duration of a call without a fault.
 CALL_SECONDS = 0.01
 
 
 class Fault(Enum):
-    """What happens to one call."""
+    """A fault of one call."""
 
-    #: It is throttled.
+    #: The call is throttled.
     THROTTLED = auto()
     #: The service answers 500.
     FAILED = auto()
-    #: It takes effect, and the answer never comes.
+    #: The call takes effect, but its answer is lost.
     CUT_OFF = auto()
-    #: Every second part of it is taken.
+    #: The service processes every second entry.
     PARTIAL = auto()
-    #: It is answered, and nothing of it is taken.
+    #: The service answers, but processes no entry.
     NONE_TAKEN = auto()
-    #: It takes as long as a call may.
+    #: The call takes almost until its timeout.
     SLOW = auto()
-    #: The function is killed before it.
+    #: The function is killed before the call.
     KILLED_BEFORE = auto()
-    #: The function is killed after it.
+    #: The function is killed after the call.
     KILLED_AFTER = auto()
-    #: A whole sweep runs between the call before and this one.
+    #: A whole sweep runs before the call.
     OVERLAPPED = auto()
-    #: A query reads what was there a moment ago.
+    #: A query reads an earlier state.
     STALE = auto()
-    #: The service says that this must not be asked.
+    #: The service denies access.
     DENIED = auto()
-    #: The queue refuses a message's content.
+    #: The queue refuses the content of a message.
     CONTENT_REFUSED = auto()
 
 
-#: Stands for every operation that the fault can happen to.
+#: Means every operation that can have the fault.
 _EVERY = "*"
 
-#: What happens to which call of an operation, from 0; None stands for every call.
+#: The faults of an invocation: operation, number of the call from 0 (None: every call), and fault.
 type Plan = tuple[tuple[str, int | None, Fault], ...]
 
 _ANY = (Fault.THROTTLED, Fault.FAILED, Fault.CUT_OFF, Fault.SLOW, Fault.KILLED_BEFORE, Fault.KILLED_AFTER, Fault.DENIED)
@@ -52,14 +52,14 @@ _PARTIAL = (*_OVERLAPPED, Fault.PARTIAL, Fault.NONE_TAKEN)
 
 
 def fault_of(plan: Plan, operation: str, call: int) -> Fault | None:
-    """What happens to that call."""
+    """Return the fault of this call."""
     for faulty, nth, fault in plan:
         if faulty in (operation, _EVERY) and nth in (None, call) and fault in _POSSIBLE[operation]:
             return fault
     return None
 
 
-#: What can happen to an operation.
+#: The possible faults of each operation.
 _POSSIBLE = {
     "put_item": _ANY,
     "describe_table": _ANY,
@@ -71,7 +71,7 @@ _POSSIBLE = {
 
 
 def _plans(*operations: str) -> list[Plan]:
-    """The simplest first: none, a fault of every operation, of one operation, and two or three of these."""
+    """Return plans, the simplest first: without faults, with one of all operations or of one, or with two or three."""
     possible = [fault for fault in Fault if any(fault in _POSSIBLE[operation] for operation in operations)]
     everywhere = [(_EVERY, nth, fault) for fault in possible for nth in (None, 0)]
     parts = [(operation, nth, fault) for operation in operations for fault in _POSSIBLE[operation] for nth in (0, None)]

@@ -1,4 +1,4 @@
-"""The state machine: what callers, the clock, AWS and the consumer do, in any order."""
+"""The state machine: actions of callers, clock, AWS and consumer, in any order."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.model.faults import FAST_TRACK_PLANS, POST_PLANS, SWEEP_PLANS, Plan
-from tests.model.memory_aws import STREAM_ARN
 from tests.model.system import STREAM_SHARDS, System, deterministic
+from tests.support.memory_aws import STREAM_ARN
 
 __all__ = ["STEPS", "DelayerMachine", "Tally", "run"]
 
-#: Steps of a run.
+#: The number of steps of a run.
 STEPS = 50
 
-#: When what is posted is due, in seconds from now.
+#: When posted schedules are due, in seconds from now.
 _DUE_IN = (5, 0, -30, -61, 0.4, 60.7, 300, 839.5, 841, 895, 902.5, 960, 1_000, 1_800, 5_000)
 _LARGE = '"' + "x" * 130_000 + '"'
 _PAYLOADS = ("1", '"two"', '{"n": 3.10}', _LARGE)
@@ -27,7 +27,7 @@ _WAITS = (0.3, 1, 7.25, 30, 60, 60, 61, 300, 840, 900, 4_000, 90_000)
 _WORKERS: tuple[dict[str, int], ...] = ({}, {"worker": 0, "workers": 2}, {"worker": 1, "workers": 2})
 _LEADS = (900, 899, 841, 895, 899.5, 901, 902, 1_000, 30)
 _SKEWS = (0.0, 1.0, -1.0, 0.5, -0.25)
-#: Timeouts of an invocation; with the shortest there is a second for the work.
+#: Timeouts of an invocation in seconds. The shortest leaves one second for calls.
 _TIMEOUTS = (60, 60, 20, 13)
 
 shards = st.integers(0, STREAM_SHARDS - 1)
@@ -35,7 +35,7 @@ indices = st.integers(0, 7)
 
 
 class DelayerMachine(RuleBasedStateMachine):
-    """One delayer from its first post until everything has arrived."""
+    """A delayer from its first post until every message has arrived."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class DelayerMachine(RuleBasedStateMachine):
         skew=st.sampled_from(_SKEWS),
     )
     def begin(self, batch_size: int, page_bytes: int, skew: float) -> None:
-        """An empty delayer."""
+        """Start with an empty delayer."""
         self.system = System(batch_size=batch_size, page_bytes=page_bytes)
         self.system.skews["fast track"] = skew
 
@@ -59,19 +59,19 @@ class DelayerMachine(RuleBasedStateMachine):
         plan=st.sampled_from(POST_PLANS),
     )
     def post(self, due_in: float, payload: str, key: str | None, plan: Plan) -> None:
-        """A schedule is posted."""
+        """Post a schedule."""
         self.system.post(due_in, payload, key, plan)
 
     @rule(due_in=st.sampled_from(_DUE_IN), many=st.sampled_from(_MANY))
     def post_many(self, due_in: float, many: tuple[int, str]) -> None:
-        """Many schedules for one second are posted."""
+        """Post many schedules for the same second."""
         size, payload = many
         for _ in range(size):
             self.system.post(due_in, payload, None, ())
 
     @rule(index=indices, is_swept=st.booleans(), another=st.sampled_from((None, None, "4")))
     def post_again(self, index: int, is_swept: bool, another: str | None) -> None:  # noqa: FBT001
-        """A request with an idempotency key is repeated, perhaps between two ticks, or with another payload."""
+        """Repeat a request with an idempotency key, perhaps between two sweeps, or with another payload."""
         requests = list(self.system.requests)
         if requests:
             key, payload, instant = requests[index % len(requests)]
@@ -83,17 +83,17 @@ class DelayerMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from(_WAITS))
     def wait(self, seconds: float) -> None:
-        """Time passes."""
+        """Let time pass."""
         self.system.pass_time(seconds)
 
     @rule(event=st.sampled_from(_WORKERS), plan=st.sampled_from(SWEEP_PLANS), timeout=st.sampled_from(_TIMEOUTS))
     def tick(self, event: dict[str, int], plan: Plan, timeout: float) -> None:
-        """The minute's rule ticks, or ticks again."""
+        """Run a sweep."""
         self.system.tick(event, plan, timeout)
 
     @rule()
     def tick_well(self) -> None:
-        """The minute's rule ticks, and nothing fails."""
+        """Run a sweep without faults."""
         self.system.tick({})
 
     @rule(
@@ -103,7 +103,7 @@ class DelayerMachine(RuleBasedStateMachine):
         is_answer_lost=st.sampled_from((False, False, True)),
     )
     def deliver(self, shard: int, plan: Plan, timeout: float, is_answer_lost: bool) -> None:  # noqa: FBT001
-        """A batch of a stream shard is handed to the fast track; where there is none, one is made of new schedules."""
+        """Deliver a batch of a stream shard to the fast track. If there is none, make one of new schedules."""
         if self.system.is_read(shard):
             shard = STREAM_SHARDS - 1 - shard
         if self.system.is_read(shard):
@@ -115,18 +115,18 @@ class DelayerMachine(RuleBasedStateMachine):
 
     @rule()
     def deliver_well(self) -> None:
-        """A batch of every stream shard is handed to the fast track, and nothing fails."""
+        """Deliver a batch of every stream shard to the fast track, without faults."""
         for shard in range(STREAM_SHARDS):
             self.system.deliver(shard)
 
     @rule(index=indices)
     def remove(self, index: int) -> None:
-        """Someone deletes a record."""
+        """Delete a record, as a user with access to the table may."""
         self.system.remove(index)
 
     @rule(lead=st.sampled_from(_LEADS), is_delivered=st.booleans(), skew=st.sampled_from(_SKEWS))
     def remove_ahead(self, lead: float, is_delivered: bool, skew: float) -> None:  # noqa: FBT001
-        """Someone deletes a record near the lead that separates a hand-over from a cancellation."""
+        """Delete a record close to the lead that separates hand-overs from cancellations."""
         self.system.skews["fast track"] = skew
         self.system.post(lead + 5, "0", None, ())
         self.system.remove_ahead(lead)
@@ -135,52 +135,52 @@ class DelayerMachine(RuleBasedStateMachine):
 
     @rule(due_in=st.sampled_from((10, 1_000, -5)))
     def corrupt(self, due_in: int) -> None:
-        """Someone writes a record without a payload."""
+        """Write a record without a payload, as a user with access to the table may."""
         self.system.corrupt(due_in)
 
     @rule(is_crashing=st.booleans())
     def consume(self, is_crashing: bool) -> None:  # noqa: FBT001
-        """The consumer receives, and may crash before it deletes."""
+        """Let the consumer receive messages. It may crash before it deletes them."""
         self.system.consume(is_crashing=is_crashing)
 
     @rule(stream_arn=st.sampled_from((STREAM_ARN, None, STREAM_ARN + "Z")))
     def replace_table(self, stream_arn: str | None) -> None:
-        """The table is restored from a backup, or its stream is mended."""
+        """Restore the table from a backup, or repair its stream."""
         self.system.replace_table(stream_arn)
 
     @rule(post=st.sampled_from(_SKEWS), sweep=st.sampled_from(_SKEWS), fast_track=st.sampled_from(_SKEWS))
     def set_clocks(self, post: float, sweep: float, fast_track: float) -> None:
-        """The functions' clocks differ, by up to 2 s."""
+        """Set the functions' clocks, which differ by up to 2 s."""
         self.system.skews.update({"post": post, "sweep": sweep, "fast track": fast_track})
 
     @invariant()
     def holds(self) -> None:
-        """What has to be true after every step."""
+        """Check the invariants after every step."""
         self.steps += 1
         self.system.check()
 
     def teardown(self) -> None:
-        """The faults stop, and everything arrives."""
+        """End the faults, and check that every message arrives."""
         if not self.system.violations:
             self.system.settle()
             self.system.check()
         Tally.runs += 1
-        Tally.whole_runs += self.steps > STEPS  # the beginning is no step
+        Tally.whole_runs += self.steps > STEPS  # begin() is not a step
 
 
 class Tally:
-    """What was run in this process."""
+    """The number of runs in this process. Whole runs have all of their steps."""
 
     runs: ClassVar[int] = 0
     whole_runs: ClassVar[int] = 0
 
 
 def run(runs: int, seed_number: int, *, is_shrinking: bool = True) -> None:
-    """Run the machine; raises what it found, with the steps of the simplest run that shows it in the error's notes."""
+    """Run the machine. An error has the steps of the simplest failing run in its notes."""
     phases = (Phase.generate, Phase.shrink) if is_shrinking else (Phase.generate,)
     configuration = settings(
         max_examples=runs,
-        stateful_step_count=STEPS + 1,  # and the beginning
+        stateful_step_count=STEPS + 1,  # and begin()
         deadline=None,
         database=None,
         derandomize=False,

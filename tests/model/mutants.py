@@ -1,6 +1,6 @@
-"""Deliberate bugs: what others get wrong (the design's last section) and what this code could.
+"""Deliberate bugs: those of other schedulers, and possible ones of this code.
 
-Each one patches an object of the handlers, as if it had been written that way.
+Each patches an object of the handlers, as if it had been written that way.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from types import SimpleNamespace
+from dataclasses import dataclass
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
-from api_schedule_post import handler as post
 from api_schedule_post import request
+from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.point_in_time import parse_point_in_time
 from delayer import delayer_queue, schedule_table
 from delayer.delayer_queue import DelayerQueue, Unsent
-from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
+from delayer.retries import CALL_ERRORS, RESERVE_SECONDS, OutOfTimeError, Remaining
 from delayer.schedule_table import Deletion, Key, ScheduleTable
 from delayer.schedules import MAX_DELAY_SECONDS, Message, Schedule, delay_seconds, end_of_due
-from stream_dynamodb_fasttrack_enqueuer import fasttrack
 from stream_dynamodb_fasttrack_enqueuer import handler as stream
-from stream_dynamodb_fasttrack_enqueuer.fasttrack import Plan, Record
-from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer import plan as planning
+from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
+from stream_dynamodb_fasttrack_enqueuer.plan import Plan, Record, Unsendable
 from task_1minute_enqueuer import handler as task
 from task_1minute_enqueuer.sweep import Sweep, shards_of_worker, sweep
-from tests.model.memory_aws import STREAM_ARN
 from tests.model.system import PERIOD
+from tests.support.memory_aws import STREAM_ARN
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -48,13 +48,12 @@ class Mutant:
 
 MUTANTS: list[Mutant] = []
 
-_plan = fasttrack.plan
+_plan = planning.plan
 _due_keys = ScheduleTable.due_keys
 _delete = ScheduleTable.delete
 _send = DelayerQueue.send
 _send_once = DelayerQueue._send_once  # noqa: SLF001
-_handle = FastTrack.__call__
-_hand_over = FastTrack._hand_over  # noqa: SLF001
+_handle = FastTrackHandler.__call__
 _sweep = sweep
 _sha256 = hashlib.sha256
 
@@ -67,6 +66,13 @@ def mutant(name: str) -> Callable[[Callable[[pytest.MonkeyPatch], None]], Callab
         return apply
 
     return listed
+
+
+def _work_until_timeout(patch: pytest.MonkeyPatch, module: ModuleType) -> None:
+    def time_for_calls(context: Any) -> Remaining:
+        return lambda: context.get_remaining_time_in_millis() / 1000 + RESERVE_SECONDS
+
+    patch.setattr(module, "time_for_calls", time_for_calls)
 
 
 # The sweep.
@@ -93,7 +99,7 @@ def _first_page(patch: pytest.MonkeyPatch) -> None:
 def _unprocessed(patch: pytest.MonkeyPatch) -> None:
     def delete(table: ScheduleTable, keys: Sequence[Key], remaining: Remaining) -> Deletion:
         deletion = _delete(table, keys, remaining)
-        return deletion if deletion.error else Deletion([])
+        return deletion if deletion.error else Deletion(keys, [])
 
     def no_wait(*_arguments: Any) -> None:
         raise OutOfTimeError
@@ -102,61 +108,63 @@ def _unprocessed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ScheduleTable, "delete", delete)
 
 
-@mutant("a failed sweep is not raised")
+@mutant("a failed sweep raises no error")
 def _not_raised(patch: pytest.MonkeyPatch) -> None:
     def quiet(*arguments: Any) -> Sweep:
-        result = _sweep(*arguments)
-        result.errors.clear()
-        return result
+        return _sweep(*arguments)._replace(errors=[])
 
     patch.setattr(task, "sweep", quiet)
 
 
-@mutant("the sweep doesn't look at the table's stream")
+@mutant("the sweep does not check the table's stream")
 def _no_stream_check(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ScheduleTable, "stream_arn", lambda *_arguments: STREAM_ARN)
 
 
-@mutant("the sweep only looks whether there is a stream")
+@mutant("the sweep only checks that the table has a stream")
 def _any_stream(patch: pytest.MonkeyPatch) -> None:
     stream_arn = ScheduleTable.stream_arn
     patch.setattr(ScheduleTable, "stream_arn", lambda *arguments: stream_arn(*arguments) and STREAM_ARN)
 
 
-@mutant("a worker forgets its last shard")
+@mutant("a worker skips its last shard")
 def _forgotten_shard(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "shards_of_worker", lambda *arguments: sorted(shards_of_worker(*arguments))[:-1])
 
 
-@mutant("the sweep takes what is due now, not what has entered the delayer period")
+@mutant("the sweep deletes records that are due now, without the delayer period")
 def _no_period(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "handover_cutoff", lambda now, _period: math.floor(now))
 
 
-@mutant("the sweep takes what is due in twice the delayer period")
+@mutant("the sweep deletes records due in twice the delayer period")
 def _twice_the_period(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(task, "handover_cutoff", lambda now, period: math.ceil(now) + 2 * period)
 
 
 @mutant("the sweep works until its timeout")
 def _no_deadline(patch: pytest.MonkeyPatch) -> None:
-    reserve = task.RESERVE_SECONDS
-    patch.setattr(task, "RESERVE_SECONDS", -reserve)
+    _work_until_timeout(patch, task)
 
 
-# The fast track: what it plans.
+# The fast track: its plan.
 
 
-@mutant("a removal whose time has passed is dropped")
+@mutant("an overdue removal is dropped")
 def _overdue_dropped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
-        return replace(todo, messages=[each for each in todo.messages if each[1].point_in_time >= now])
+        return todo._replace(
+            steps=[
+                step if isinstance(step, Unsendable) else [each for each in step if each.message.point_in_time >= now]
+                for step in todo.steps
+            ],
+        )
 
     patch.setattr(stream, "plan", plan)
 
 
-@mutant("a cancellation is judged by the time it is processed")
+@mutant("a cancellation is decided by the time of processing")
 def _processing_time(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         aged = [{**each, "dynamodb": {**each["dynamodb"], "ApproximateCreationDateTime": now}} for each in records]
@@ -165,22 +173,22 @@ def _processing_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stream, "plan", plan)
 
 
-@mutant("nothing is a cancellation")
+@mutant("no removal is a cancellation")
 def _no_cancellation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fasttrack, "is_cancelled", lambda *_arguments: False)
+    patch.setattr(planning, "is_cancelled", lambda *_arguments: False)
 
 
-@mutant("what is removed before the delayer period is cancelled")
+@mutant("a removal before the delayer period is a cancellation")
 def _period_as_lead(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(fasttrack, "is_cancelled", lambda point_in_time, removed_at: point_in_time - removed_at > PERIOD)
+    patch.setattr(planning, "is_cancelled", lambda point_in_time, removed_at: point_in_time - removed_at > PERIOD)
 
 
-@mutant("keys to delete are not made distinct")
+@mutant("keys to delete are not distinct")
 def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
         inserted = [each["dynamodb"]["Keys"] for each in records if each["eventName"] == "INSERT"]
-        return replace(todo, handovers=[key for key in inserted if key in todo.handovers])
+        return todo._replace(handovers=[key for key in inserted if key in todo.handovers])
 
     patch.setattr(stream, "plan", plan)
 
@@ -188,7 +196,8 @@ def _repeated_keys(patch: pytest.MonkeyPatch) -> None:
 @mutant("an unreadable removal is skipped")
 def _unreadable_skipped(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
-        return replace(_plan(records, now, *rest), unreadable=[])
+        todo = _plan(records, now, *rest)
+        return todo._replace(steps=[step for step in todo.steps if not isinstance(step, Unsendable)])
 
     patch.setattr(stream, "plan", plan)
 
@@ -197,27 +206,27 @@ def _unreadable_skipped(patch: pytest.MonkeyPatch) -> None:
 def _unreadable_raises(patch: pytest.MonkeyPatch) -> None:
     def plan(records: Sequence[Record], now: float, *rest: Any) -> Plan:
         todo = _plan(records, now, *rest)
-        if todo.unreadable:
+        if any(isinstance(step, Unsendable) for step in todo.steps):
             raise ValueError
         return todo
 
     patch.setattr(stream, "plan", plan)
 
 
-# The fast track: what it answers.
+# The fast track: its answer.
 
 
 @mutant("batchItemFailures is empty")
 def _empty_answer(patch: pytest.MonkeyPatch) -> None:
-    def handle(function: FastTrack, event: dict[str, Any], context: Any) -> Any:
+    def handle(function: FastTrackHandler, event: dict[str, Any], context: Any) -> Any:
         _handle(function, event, context)
         return {"batchItemFailures": []}
 
-    patch.setattr(FastTrack, "__call__", handle)
+    patch.setattr(FastTrackHandler, "__call__", handle)
 
 
 def _answer_shifted(patch: pytest.MonkeyPatch, shift: Callable[[int, int], int]) -> None:
-    def handle(function: FastTrack, event: dict[str, Any], context: Any) -> Any:
+    def handle(function: FastTrackHandler, event: dict[str, Any], context: Any) -> Any:
         answer = _handle(function, event, context)
         numbers = [record["dynamodb"]["SequenceNumber"] for record in event["Records"]]
         for failure in answer["batchItemFailures"]:
@@ -225,7 +234,7 @@ def _answer_shifted(patch: pytest.MonkeyPatch, shift: Callable[[int, int], int])
             failure["itemIdentifier"] = numbers[position]
         return answer
 
-    patch.setattr(FastTrack, "__call__", handle)
+    patch.setattr(FastTrackHandler, "__call__", handle)
 
 
 @mutant("batchItemFailures names the record after the one that failed")
@@ -240,46 +249,47 @@ def _first_record(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("batchItemFailures names the last of the records that failed")
 def _last_failure(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
-        return _send(queue, messages, remaining)[-1:]
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
+        return dict(sorted(_send(queue, messages, remaining).items())[-1:])
 
     patch.setattr(DelayerQueue, "send", send)
 
 
-@mutant("success is answered when time is up")
+@mutant("success is reported at the deadline")
 def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
-        return [each for each in _send(queue, messages, remaining) if each.reason != "no time was left"]
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
+        unsent = _send(queue, messages, remaining)
+        return {index: each for index, each in unsent.items() if each.reason != "no time was left"}
 
     patch.setattr(DelayerQueue, "send", send)
 
 
-@mutant("a hand-over that fails makes the whole batch come again")
+@mutant("a failed hand-over fails the whole batch")
 def _hand_over_raises(patch: pytest.MonkeyPatch) -> None:
     delete = ScheduleTable.delete
 
-    def hand_over(function: FastTrack, keys: Sequence[Key], remaining: Remaining) -> None:
+    def hand_over(function: FastTrackHandler, keys: Sequence[Key], remaining: Remaining) -> None:
         deletion = delete(function._table, keys[:25], remaining) if keys else None  # noqa: SLF001
         if deletion is not None and deletion.error is not None:
             raise deletion.error
 
-    patch.setattr(FastTrack, "_hand_over", hand_over)
+    patch.setattr(FastTrackHandler, "_hand_over", hand_over)
 
 
 @mutant("the fast track works until its timeout")
 def _fast_track_deadline(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stream, "RESERVE_SECONDS", -stream.RESERVE_SECONDS)
+    _work_until_timeout(patch, stream)
 
 
-@mutant("what can't be kept in the failure bucket is given up")
+@mutant("a record that can't be kept in the failure bucket is dropped")
 def _not_kept(patch: pytest.MonkeyPatch) -> None:
-    keep = FastTrack._keep  # noqa: SLF001
+    keep = FastTrackHandler._keep  # noqa: SLF001
 
     def given_up(*arguments: Any) -> bool:
         keep(*arguments)
         return True
 
-    patch.setattr(FastTrack, "_keep", given_up)
+    patch.setattr(FastTrackHandler, "_keep", given_up)
 
 
 # The queue.
@@ -309,7 +319,7 @@ def _failed_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "_send_once", send_once)
 
 
-@mutant("all entries are sent again when some failed")
+@mutant("all entries are sent again if some failed")
 def _all_again(patch: pytest.MonkeyPatch) -> None:
     def send_once(queue: DelayerQueue, left: dict[int, Message]) -> Any:
         answer = _send_once(queue, left)
@@ -341,9 +351,9 @@ def _ids(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "_send_once", send_once)
 
 
-@mutant("the delay is taken when the batch begins, not when it is sent again")
+@mutant("the delay is not computed again for a retry")
 def _early_delay(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent]:
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
         clock, now = queue._clock, queue._clock()  # noqa: SLF001
         queue._clock = lambda: now  # noqa: SLF001
         try:
@@ -354,7 +364,7 @@ def _early_delay(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DelayerQueue, "send", send)
 
 
-@mutant("messages are grouped by 10, not by their bytes")
+@mutant("messages are grouped only by number, not by bytes")
 def _no_bytes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(delayer_queue, "BYTES_PER_CALL", 10**9)
 
@@ -362,7 +372,7 @@ def _no_bytes(patch: pytest.MonkeyPatch) -> None:
 @mutant("a message has no scheduleId attribute")
 def _no_attribute(patch: pytest.MonkeyPatch) -> None:
     message_of = Schedule.message
-    patch.setattr(Schedule, "message", lambda schedule: replace(message_of(schedule), attributes={}))
+    patch.setattr(Schedule, "message", lambda schedule: message_of(schedule)._replace(attributes={}))
 
 
 # The post.
@@ -374,18 +384,18 @@ def _fraction(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(request, "parse_point_in_time", lambda text: parse(text.partition(".")[0].rstrip("Z") + "Z"))
 
 
-@mutant("a schedule that could not be stored is accepted")
+@mutant("a schedule that was not stored is accepted")
 def _accepted_anyway(patch: pytest.MonkeyPatch) -> None:
-    def store(table: ScheduleTable, schedule: Schedule) -> bool:
+    def store(function: PostHandler, schedule: Schedule) -> bool:
         try:
-            return table.put(schedule)
+            return function._table.put(schedule)  # noqa: SLF001
         except CALL_ERRORS:
             return True
 
-    patch.setattr(post, "_store", store)
+    patch.setattr(PostHandler, "_store", store)
 
 
-@mutant("an idempotency key names a schedule whatever its payload")
+@mutant("the digest of an idempotency key ignores the payload")
 def _key_alone(patch: pytest.MonkeyPatch) -> None:
     def sha256(text: bytes) -> Any:
         return _sha256(json.dumps(json.loads(text)[:2]).encode())
@@ -393,7 +403,7 @@ def _key_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(request, "hashlib", SimpleNamespace(sha256=sha256))
 
 
-@mutant("an idempotency key is not heeded")
+@mutant("the idempotency key is ignored")
 def _no_key(patch: pytest.MonkeyPatch) -> None:
     def sha256(_text: bytes) -> Any:
         return SimpleNamespace(digest=lambda: random.randbytes(32))

@@ -1,4 +1,4 @@
-"""The real handlers on the in-memory stand-in, with faults, and what has to be true of them after every step."""
+"""The real handlers on the in-memory AWS, with faults, and the invariants that hold after every step."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from unittest.mock import patch
 
 from botocore.exceptions import ReadTimeoutError
 
-from api_schedule_post import handler as post
 from api_schedule_post import request
+from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
 from delayer.delayer_queue import DelayerQueue
+from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import ScheduleTable
 from delayer.schedules import format_point_in_time
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
-from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
 from stream_dynamodb_fasttrack_enqueuer.settings import Settings as FastTrackSettings
-from task_1minute_enqueuer import handler as task
 from task_1minute_enqueuer import sweep as sweeping
+from task_1minute_enqueuer.handler import Handler as SweepHandler
+from task_1minute_enqueuer.handler import SweepError
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from tests.model.faults import CALL_SECONDS, Fault, Plan, fault_of
-from tests.model.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
 from tests.support.clock import NOW, utc
 from tests.support.failures import client_error
 from tests.support.http_events import http_event
+from tests.support.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
 from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
 
 __all__ = ["PERIOD", "SHARDS", "STREAM_SHARDS", "System", "Violation", "deterministic"]
@@ -53,37 +55,37 @@ _ENVIRONMENT = {
     "TABLE_NAME": "schedules",
 }
 
-#: Sums of times as large as today's are this exact.
+#: The precision of sums of current times, in seconds.
 _EXACTNESS = 1e-5
-#: A wait before a retry is never longer, so that with more time than this left no work is given up.
+#: The longest wait before a retry. With more time left, no work may be given up.
 _LONGEST_WAIT_SECONDS = 2.0
-#: How often the end of a run goes round before something is said to be stuck.
+#: The number of rounds at the end of a run after which something is stuck.
 _MOST_ROUNDS = 400
 
 
-class Violation(AssertionError):  # noqa: N818  (it names what was found)
-    """Something that has to be true at every moment is not."""
+class Violation(AssertionError):  # noqa: N818  (it is a finding, not an error of the tests)
+    """An invariant does not hold."""
 
 
 class Killed(BaseException):
-    """The function's process is gone."""
+    """The function's process was killed."""
 
 
 class _Silent:
-    """A logger or metrics that nobody reads."""
+    """A logger or metrics without output."""
 
     def __getattr__(self, _name: str) -> Callable[..., None]:
         return lambda *_arguments, **_named: None
 
 
 class _InlineExecutor(Executor):
-    """Runs what it is given at once, in the caller's thread, so that a run can be replayed."""
+    """An executor that runs functions at once, in the caller's thread, so that runs are deterministic."""
 
     def __init__(self, _workers: int) -> None:
         pass
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
-        """Run it; a kill goes through to the handler."""
+        """Run the function. A kill is raised in the handler."""
         future: Future[Any] = Future()
         future.set_result(function(*arguments, **named))
         return future
@@ -91,7 +93,7 @@ class _InlineExecutor(Executor):
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Inside, the handlers use one thread and `random`, which hypothesis seeds for each run."""
+    """Make the handlers use one thread, and `random`, which hypothesis seeds for each run."""
     with (
         patch.object(sweeping, "ThreadPoolExecutor", _InlineExecutor),
         patch.object(request, "secrets", SimpleNamespace(token_bytes=random.randbytes)),
@@ -101,7 +103,7 @@ def deterministic() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Clock:
-    """AWS's time."""
+    """The clock of AWS."""
 
     now: float = float(NOW)
 
@@ -115,23 +117,23 @@ class Clock:
 
 @dataclass(slots=True)
 class Invocation:
-    """A handler that is running."""
+    """An invocation of a handler."""
 
     function: str
     plan: Plan
     deadline: float
     calls: dict[str, int] = field(default_factory=dict)
-    #: The sender's clock when the last call began.
+    #: The sender's time at the start of the last call.
     sender_now: float = 0.0
-    #: What SQS has said it has taken, by id.
+    #: The ids of the messages that SQS has confirmed.
     confirmed: set[str] = field(default_factory=set)
-    #: Whether a query was stale.
+    #: Whether a query read an earlier state.
     is_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a caller was promised."""
+    """The promise to a caller whose request was accepted."""
 
     point_in_time: int
     payload: str
@@ -139,7 +141,7 @@ class Accepted:
 
 @lru_cache(maxsize=65_536)
 def schedule_id_of(shard: str, due: str) -> str:
-    """The scheduleId of a key, as docs say it is built."""
+    """Return the scheduleId of a key, built as documented."""
     return f"{int(shard):03d}-{due.replace('#', '-', 1)}"
 
 
@@ -149,7 +151,12 @@ def _key_id(record: Record) -> str:
 
 
 class System:
-    """The delayer, its callers, its consumer and all that AWS does in between."""
+    """The delayer, its callers, its consumer, and AWS between them.
+
+    The invariants: each accepted schedule is in the table, the stream, the queue, the dead-letter queue or the failure
+    bucket, or was received or cancelled; no message is early, late without a fault, cancelled or changed; no call is
+    malformed; no function exceeds its timeout; and no error is hidden.
+    """
 
     def __init__(self, *, batch_size: int = 100, page_bytes: int = 1_048_576) -> None:
         self.clock = Clock()
@@ -162,13 +169,13 @@ class System:
         self.cancelled: set[str] = set()
         self.received: set[str] = set()
         self.kept_ids: set[str] = set()
-        #: The removals that are in the stream, by id, and how far each of its shards was read for it.
+        #: The removals in the stream by scheduleId, and the number of records read of each of its shards.
         self._removals: dict[str, list[dict[str, Any]]] = {}
         self._removals_read = [0] * STREAM_SHARDS
         self._last_sent: dict[str, int] = {}
         self._audited = 0
         self._invocation: Invocation | None = None
-        #: Where nothing is wrong from now on, the latest that each of these may become visible.
+        #: The latest time at which each of these must be visible if no fault happens from now on.
         self._latest: dict[str, float] = {}
         self._corrupted = 0
         self._build()
@@ -177,20 +184,28 @@ class System:
         silent: Any = _Silent()
         dynamodb, sqs = self.aws.dynamodb(self._call), self.aws.sqs(self._call)
         failures = FailureBucket("failures", self.clock.wait)
-        failures._client = self.aws.s3(self._call)  # noqa: SLF001  (it is made at first use)
+        failures._client = self.aws.s3(self._call)  # noqa: SLF001  (made at first use)
         table = ScheduleTable(dynamodb, "schedules", self.clock.wait)
-        self._post = post.create_handler(
-            PostSettings.from_environment(_ENVIRONMENT), table, lambda: self._clock_of("post"), silent, silent
+        self._post = PostHandler(
+            settings=PostSettings.from_environment(_ENVIRONMENT),
+            table=table,
+            clock=lambda: self._clock_of("post"),
+            logger=silent,
+            metrics=silent,
         )
-        self._sweep = task.create_handler(
-            SweepSettings.from_environment(_ENVIRONMENT), table, lambda: self._clock_of("sweep"), silent, silent
+        self._sweep = SweepHandler(
+            settings=SweepSettings.from_environment(_ENVIRONMENT),
+            table=table,
+            clock=lambda: self._clock_of("sweep"),
+            logger=silent,
+            metrics=silent,
         )
-        self._fast_track = FastTrack(
-            FastTrackSettings.from_environment(_ENVIRONMENT),
-            table,
-            DelayerQueue(sqs, "https://queue", lambda: self._clock_of("fast track"), self.clock.wait),
-            failures,
-            lambda: self._clock_of("fast track"),
+        self._fast_track = FastTrackHandler(
+            settings=FastTrackSettings.from_environment(_ENVIRONMENT),
+            table=table,
+            queue=DelayerQueue(sqs, "https://queue", lambda: self._clock_of("fast track"), self.clock.wait),
+            failures=failures,
+            clock=lambda: self._clock_of("fast track"),
             logger=silent,
             metrics=silent,
         )
@@ -198,14 +213,14 @@ class System:
     def _clock_of(self, function: str) -> float:
         return self.clock.now + self.skews[function]
 
-    # What happens.
+    # Actions.
 
     def post(self, due_in: float, payload: str, key: str | None, plan: Plan) -> None:
-        """A caller posts a schedule that is due so many seconds from now."""
+        """Post a schedule that is due in this many seconds."""
         self.post_at(self.clock.now + due_in, payload, key, plan)
 
     def post_at(self, instant: float, payload: str, key: str | None, plan: Plan = ()) -> None:
-        """A caller posts a schedule."""
+        """Post a schedule for an instant, and check the answer."""
         instant = round(instant, 3)
         event = http_event(
             f'{{"pointInTime": "{utc(instant)}", "payload": {payload}}}',
@@ -214,7 +229,7 @@ class System:
         with self._invoking("post", plan, 30) as invocation:
             try:
                 answer = self._post(event, None)
-            except (Killed, Exception):  # noqa: BLE001  (the gateway answers 500, whatever it was)
+            except (Killed, Exception):  # noqa: BLE001  (the gateway answers 500 to any error)
                 return
         status = answer["statusCode"]
         if status == 201:
@@ -227,10 +242,10 @@ class System:
             self._check(instant < self._clock_of("post") - 59, f"a good request was answered {status}")
 
     def tick(self, event: dict[str, Any], plan: Plan = (), timeout: float = 60) -> None:
-        """The minute's rule calls the sweep."""
+        """Run a sweep, and check that it deletes every due record or reports why not."""
         now = self._clock_of("sweep")
         worker, workers = event.get("worker", 0), event.get("workers", 1)
-        is_listened_to = self.aws.stream_arn == STREAM_ARN
+        is_read = self.aws.stream_arn == STREAM_ARN
         due = {
             (shard, key)
             for shard, items in self.aws.items.items()
@@ -243,19 +258,21 @@ class System:
                 self._sweep(event, self._context(invocation))
             except Killed:
                 return
-            except task.SweepError:
-                self._check(bool(plan) or not is_listened_to, "a sweep failed though no call did")
+            except SweepError:
+                self._check(bool(plan) or not is_read, "a sweep failed without a failed call")
                 return
-            except Exception as error:  # noqa: BLE001  (the rule sees a failed function)
-                self._check(bool(plan), f"a sweep raised {error!r} though no call failed")
+            except Exception as error:  # noqa: BLE001  (any error fails the function)
+                self._check(bool(plan), f"a sweep raised {error!r} without a failed call")
                 return
-        left = invocation.deadline - self.clock.now - task.RESERVE_SECONDS
+        left = invocation.deadline - self.clock.now - RESERVE_SECONDS
         if left > _LONGEST_WAIT_SECONDS and not invocation.is_stale:
             stayed = [key for shard, key in due if key in self.aws.items.get(shard, {})]
-            self._check(not stayed, f"a sweep left {len(stayed)} due records, had time, and said nothing")
+            self._check(
+                not stayed, f"a sweep with time left did not delete {len(stayed)} due records, and raised no error"
+            )
 
     def deliver(self, shard: int, plan: Plan = (), timeout: float = 60, *, is_answer_lost: bool = False) -> None:
-        """The stream mapping calls the fast track for a shard, once, if there is something to hand it."""
+        """Deliver the next batch of a shard, if there is one, to the fast track."""
         mapping = self.mappings[shard]
         batch = mapping.next_batch(self.clock.now)
         if not batch:
@@ -266,7 +283,7 @@ class System:
                 retry_from = checkpoint(batch, answer)
             except Killed:
                 retry_from = WHOLE_BATCH
-            except Exception as error:  # noqa: BLE001  (the mapping sees a failed function)
+            except Exception as error:  # noqa: BLE001  (any error fails the function)
                 self._check(condition=False, text=f"the fast track raised {error!r}")
                 retry_from = WHOLE_BATCH
             else:
@@ -281,17 +298,17 @@ class System:
             self.clock.wait(1)
 
     def is_read(self, shard: int) -> bool:
-        """Whether there is nothing to deliver in a shard of the stream."""
+        """Return whether a shard of the stream is read to its end."""
         return next(self.mappings[shard].unread(), None) is None
 
     def remove(self, index: int) -> None:
-        """Someone deletes a record: a cancellation if it is early enough, else a hand-over."""
+        """Delete a record: a cancellation if early enough, otherwise a hand-over."""
         keys = [(shard, due) for shard, items in sorted(self.aws.items.items()) for due in sorted(items)]
         if keys and self.aws.stream_arn == STREAM_ARN:
             self._remove(*keys[index % len(keys)])
 
     def remove_ahead(self, lead: float) -> None:
-        """The record that is due next is deleted when it is due in so many seconds."""
+        """Wait until the next record is due in this many seconds, and delete it."""
         waiting = [
             (due, shard)
             for shard, items in self.aws.items.items()
@@ -310,26 +327,24 @@ class System:
         self.aws.delete_item({"Key": {"shard": {"N": shard}, "due": {"S": due}}})
 
     def corrupt(self, due_in: int) -> None:
-        """Someone writes a record that no message can be made of."""
+        """Write a record without a payload."""
         self._corrupted += 1
         due = f"{int(self.clock.now) + due_in:012d}#corrupt{self._corrupted}"
         self.aws.put_item({"Item": {"shard": {"N": str(self._corrupted % SHARDS)}, "due": {"S": due}}})
 
     def replace_table(self, stream_arn: str | None) -> None:
-        """The table is restored from a backup: it has no stream, or one that nobody reads. It is restored when the
-        stream has been read to its end.
-        """
+        """Restore the table from a backup, without a stream or with another one, if the stream is read to its end."""
         if all(self.is_read(shard) for shard in range(STREAM_SHARDS)):
             self.aws.stream_arn = stream_arn
 
     def consume(self, *, is_crashing: bool) -> None:
-        """The consumer receives, works and deletes; or crashes before it deletes."""
+        """Receive all messages, and delete them. A crashing consumer does not delete, and receives only once."""
         while messages := self.aws.receive_message({"MaxNumberOfMessages": 10}).get("Messages"):
             for message in messages:
                 body = json.loads(message["Body"])
                 due = self.accepted.get(body["scheduleId"])
                 if due is not None:
-                    sender = self.clock.now + self.skews["fast track"] + 4  # it may have been set since
+                    sender = self.clock.now + self.skews["fast track"] + 4  # the skew may have changed since
                     self._check(due.point_in_time <= sender, "a message was received early")
                 if not is_crashing:
                     self.received.add(body["scheduleId"])
@@ -338,13 +353,13 @@ class System:
                 break
 
     def pass_time(self, seconds: float) -> None:
-        """Nothing happens for a while."""
+        """Let time pass. Old records leave the stream."""
         self.clock.wait(seconds)
         for mapping in self.mappings:
             mapping.discard_old(self.clock.now)
 
     def settle(self) -> None:
-        """The faults stop: everything that is due arrives, and in time where there is time."""
+        """Run without faults to the end, and check that every schedule arrives, in time if possible."""
         self.aws.stream_arn = STREAM_ARN
         safe = self.clock.now + LEAD_OF_A_CANCELLATION + 120
         for shard, items in self.aws.items.items():
@@ -368,7 +383,7 @@ class System:
             self.consume(is_crashing=False)
         dead = {message.schedule_id for message in self.aws.dead}
         missing = self.accepted.keys() - self.received - self.cancelled - self.kept_ids - dead - self._discarded()
-        self._check(not missing, f"{len(missing)} accepted schedules have not arrived at the end")
+        self._check(not missing, f"{len(missing)} accepted schedules did not arrive")
 
     def _deliver_all(self) -> None:
         for _ in range(_MOST_ROUNDS):
@@ -378,10 +393,10 @@ class System:
                 self.deliver(shard)
         self._check(condition=False, text="a shard of the stream is blocked")
 
-    # What has to be true.
+    # Invariants.
 
     def check(self) -> None:
-        """Raise Violation if anything that has to be true is not."""
+        """Raise Violation if an invariant does not hold."""
         if not self.violations:
             self._check_after_step()
         if self.violations:
@@ -401,7 +416,7 @@ class System:
             for mapping in self.mappings:
                 lost -= {_key_id(record) for record in mapping.unread() if record["eventName"] == "REMOVE"}
             lost -= self._discarded()
-        self._check(not lost, f"{len(lost)} accepted schedules are nowhere")
+        self._check(not lost, f"{len(lost)} accepted schedules are lost")
 
     def _discarded(self) -> set[str]:
         return {_key_id(record) for mapping in self.mappings for record in mapping.discarded}
@@ -409,19 +424,19 @@ class System:
     def _accept(self, schedule_id: str, point_in_time: int, payload: str) -> None:
         promise = Accepted(point_in_time, payload)
         known = self.accepted.setdefault(schedule_id, promise)
-        self._check(known.payload == payload, "two payloads were accepted under one id")
-        self._check(known.point_in_time == point_in_time, "two instants were accepted under one id")
+        self._check(known.payload == payload, "two payloads were accepted with the same id")
+        self._check(known.point_in_time == point_in_time, "two instants were accepted with the same id")
         named = int(schedule_id.split("-")[1])
-        self._check(named == point_in_time, "an accepted schedule is due at another second than was asked for")
+        self._check(named == point_in_time, "an accepted schedule is due at another second than requested")
 
     def _check_checkpoint(self, record: Record, invocation: Invocation) -> None:
         if record["eventName"] != "REMOVE":
-            self._check(condition=False, text="the failed record is no removal")
+            self._check(condition=False, text="the reported record is not a removal")
         else:
-            self._check(_key_id(record) not in invocation.confirmed, "the failed record had been sent")
+            self._check(_key_id(record) not in invocation.confirmed, "the reported record was sent")
 
     def _check_done(self, record: Record) -> None:
-        """A record that the mapping has done with leaves nothing behind."""
+        """Check that a record was handled when the mapping continues after it."""
         if record["eventName"] != "REMOVE" or f"fasttrack/{record['eventID']}.json" in self.aws.objects:
             return
         change, identity = record["dynamodb"], _key_id(record)
@@ -432,12 +447,12 @@ class System:
         if due - change["ApproximateCreationDateTime"] > LEAD_OF_A_CANCELLATION:
             return
         is_sent = self._last_sent.get(identity, 0) > int(change["SequenceNumber"])
-        self._check(is_sent, "a removal that was due was passed over")
+        self._check(is_sent, "a due removal was not sent")
 
     def _audit_kept(self) -> None:
         for key, body in self.aws.objects.items():
             [record] = json.loads(json.loads(body)["payload"])["Records"]
-            self._check(key == f"fasttrack/{record['eventID']}.json", "a failed record has another's place")
+            self._check(key == f"fasttrack/{record['eventID']}.json", "a kept record has the key of another")
             self.kept_ids.add(_key_id(record))
 
     def _audit_removals(self) -> None:
@@ -460,24 +475,24 @@ class System:
         identity = message.schedule_id
         removed = self._removals.get(identity)
         if not removed:
-            self._check(condition=False, text="a message was sent for nothing that was removed")
+            self._check(condition=False, text="a message was sent without a removal")
             return
         change = removed[-1]
         point_in_time = int(change["Keys"]["due"]["S"].partition("#")[0])
         leads = [point_in_time - each["ApproximateCreationDateTime"] for each in removed]
         self._check(min(leads) <= LEAD_OF_A_CANCELLATION, "a cancelled schedule was sent")
-        self._check(identity not in invocation.confirmed or len(removed) > 1, "what SQS had taken was sent again")
+        self._check(identity not in invocation.confirmed or len(removed) > 1, "a confirmed message was sent again")
         delay = max(0, math.ceil(point_in_time - invocation.sender_now))
         self._check(message.delay_seconds >= delay, f"a message is {delay - message.delay_seconds} s early")
         self._check(message.delay_seconds <= delay, f"a message is {message.delay_seconds - delay} s late")
         latest = self._latest.get(identity)
         if latest is not None:
-            self._check(message.visible_at <= latest + _EXACTNESS, "a schedule arrives late though nothing fails")
+            self._check(message.visible_at <= latest + _EXACTNESS, "a schedule arrives late without a fault")
         text = (
             f'{{"scheduleId":"{identity}","pointInTime":"{format_point_in_time(point_in_time)}",'
             f'"payload":{change["OldImage"]["payload"]["S"]}}}'
         )
-        self._check(message.body == text, "a message's body is not what was stored")
+        self._check(message.body == text, "a message's body differs from the stored schedule")
         promise = self.accepted.get(identity)
         if promise is not None:
             self._check(change["OldImage"]["payload"]["S"] == promise.payload, "a payload was changed")
@@ -509,10 +524,10 @@ class System:
         finally:
             self.clock.wait(CALL_SECONDS)
             if self.clock.now > invocation.deadline:
-                self._check(condition=False, text=f"the {invocation.function} ran into its timeout")
+                self._check(condition=False, text=f"the {invocation.function} exceeded its timeout")
             self._audit_sent(invocation)
 
-    def _faulty(  # noqa: C901  (one case for each fault)
+    def _faulty(  # noqa: C901  (a case for each fault)
         self,
         operation: str,
         parameters: dict[str, Any],
@@ -582,7 +597,7 @@ class System:
     def _confirm(self, operation: str, parameters: dict[str, Any], answer: Any, invocation: Invocation) -> None:
         if operation != "send_message_batch":
             return
-        # What was sent in this call is looked at before it counts as taken.
+        # Messages of this call are checked before they count as confirmed.
         self._audit_sent(invocation)
         taken = {sent["Id"] for sent in answer.get("Successful", [])}
         for entry in parameters["Entries"]:
@@ -591,7 +606,7 @@ class System:
 
 
 def _split(entries: Sequence[Any], fault: Fault) -> tuple[list[Any], list[Any]]:
-    """What is taken and what is not."""
+    """Return the entries that the service processes, and the others."""
     if fault is Fault.NONE_TAKEN:
         return [], list(entries)
     if fault is Fault.CONTENT_REFUSED:

@@ -1,4 +1,4 @@
-"""The in-memory stand-in answers as moto does; tests/end_to_end compares it with the embedded AWS."""
+"""The in-memory fake gives the same answers as moto. tests/end_to_end compares it with the embedded AWS."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 from moto import mock_aws
 
-from tests.model.contract import SLOW, Clients, answers_at_once, changes, create, play
-from tests.model.memory_aws import MemoryAws
+from tests.support.aws_contract import SLOW, Clients, answers_at_once, changes, create, play
 from tests.support.clock import NOW, Clock
+from tests.support.memory_aws import MemoryAws
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    """One clock for both, and no account."""
+    """Return the clock of both, and set fake credentials."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -30,8 +30,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
         yield Clock(frozen)
 
 
-def test_equal_to_moto(clock: Clock) -> None:
-    """Answers, errors' codes, stream records and what becomes visible when are the same."""
+def test_fake_equals_moto(clock: Clock) -> None:
+    """Answers, error codes, stream records and the times of visible messages are the same."""
     clients = Clients(boto3.client("dynamodb"), boto3.client("sqs"), boto3.client("s3"))
     streams = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
     url, reader = create(clients, streams, SLOW)

@@ -1,4 +1,4 @@
-"""The model notices every deliberate bug."""
+"""The model finds every deliberate bug."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tests.model.machine import Tally, run
 from tests.model.mutants import MUTANTS, Mutant
 from tests.model.system import Violation
 
-#: A bug has to be found with one of these seeds, in so many runs of each.
+#: A bug must be found with one of these seeds, in this many runs of each.
 SEEDS = range(1, 61)
 RUNS_PER_SEED = 40
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_deliberate_bug(
+def test_model_finds_deliberate_bug(
     mutant: Mutant, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
-    """The model alone finds it, and says what it breaks; the table at the end of the run has it."""
+    """A run violates an invariant. A table at the end of the test run shows which."""
     mutant.apply(monkeypatch)
     before = Tally.runs
-    with pytest.raises(Violation) as violation:  # noqa: PT012  (the first seed that finds it ends it)
+    with pytest.raises(Violation) as violation:  # noqa: PT012  (the first seed that finds the bug ends the loop)
         for seed in SEEDS:
             run(RUNS_PER_SEED, seed, is_shrinking=False)
     record_property("deliberate bug", (mutant.name, f"run {Tally.runs - before - 1}: {violation.value}"))

@@ -1,4 +1,4 @@
-"""One init and one plan an environment, for the whole session: no AWS account, no network, empty packages."""
+"""Plan each environment once per session: no AWS account, no network, empty packages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ type MakePlan = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Terraform in a folder of its own, ready to plan any environment."""
+    """Return Terraform in a folder of its own, ready to plan any environment."""
     folder = tmp_path_factory.mktemp("plan")
     packages = folder / "packages"
     packages.mkdir()
     for name in functions():
         (packages / f"{name}.zip").write_bytes(b"a plan only reads the hash")
-    # Nothing of the caller's own account or variables may reach a plan.
+    # No variable of the caller's environment may reach a plan.
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "TF_VAR_")):
@@ -35,7 +35,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
         workspace = open_workspace(
             "local", folder / "work", has_local_state=True, variables=NO_CREDENTIALS, packages=packages
         )
-    # tftest takes the name of one program.
+    # tftest accepts the name of one program only.
     program = folder / "terraform"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(terraform_command())} "$@"\n')
     program.chmod(0o755)
@@ -44,14 +44,14 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="session")
 def make_plan(terraform: Any, tmp_path_factory: pytest.TempPathFactory) -> MakePlan:
-    """Plans an environment, with further variables where a test wants them."""
+    """Return a function that plans an environment, with further variables."""
 
     @functools.cache
     def plan(name: str, /, **variables: Any) -> Any:
-        # A file of variables, for tftest names single ones before the environment's file, which then wins.
+        # tftest passes single variables before the environment's file, which would override them; not so a second file.
         further = tmp_path_factory.mktemp("variables") / "further.tfvars.json"
         further.write_text(json.dumps({variable: json.loads(value) for variable, value in variables.items()}))
-        # use_cache stays off: tftest's cache doesn't see that files changed.
+        # use_cache stays off, because tftest's cache does not notice changed files.
         return terraform.plan(output=True, tf_var_file=[f"environments/{name}.tfvars", str(further)])
 
     return plan
@@ -59,7 +59,7 @@ def make_plan(terraform: Any, tmp_path_factory: pytest.TempPathFactory) -> MakeP
 
 @pytest.fixture(scope="session")
 def unusual(make_plan: MakePlan) -> Any:
-    """A plan of prod with what no environment uses: tokens, a paused sweep, many workers, reserved concurrency."""
+    """Return a plan of prod with settings that no environment uses."""
     return make_plan(
         "prod",
         authorization='{"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"]}',
@@ -72,11 +72,11 @@ def unusual(make_plan: MakePlan) -> Any:
 
 @pytest.fixture(scope="session", params=environments())
 def environment(request: pytest.FixtureRequest) -> str:
-    """Each environment's name in turn."""
+    """Return each environment's name in turn."""
     return str(request.param)
 
 
 @pytest.fixture(scope="session")
 def plan(make_plan: MakePlan, environment: str) -> Any:
-    """Each environment's plan in turn."""
+    """Return each environment's plan in turn."""
     return make_plan(environment)

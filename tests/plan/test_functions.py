@@ -1,4 +1,4 @@
-"""The three functions: what they are, what triggers them, what they are told."""
+"""The functions: their code, their triggers and their settings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import api_schedule_post.settings
-import stream_dynamodb_fasttrack_enqueuer.handler
-import task_1minute_enqueuer.handler
+from delayer.retries import RESERVE_SECONDS
 from tests.plan.planned import FUNCTIONS, call, delayer, expressions, of_type, references, values
 
 MAPPING = "aws_lambda_event_source_mapping.stream"
@@ -18,30 +17,30 @@ MAPPING = "aws_lambda_event_source_mapping.stream"
 
 @pytest.fixture(params=sorted(FUNCTIONS))
 def package(request: pytest.FixtureRequest) -> str:
-    """Each function's package in turn."""
+    """Return each function's package in turn."""
     return str(request.param)
 
 
 def function(plan: Any, package: str) -> dict[str, Any]:
-    """The planned values of a function."""
+    """Return the planned values of a function."""
     return values(plan, f"module.{package}.aws_lambda_function.this")
 
 
-def test_there_are_three_functions_named_for_the_environment(plan: Any, environment: str) -> None:
-    """Several environments fit one account, for each function's name starts with its environment's."""
+def test_functions_are_named_for_the_environment(plan: Any, environment: str) -> None:
+    """Each function's name starts with its environment's, so that one account can have several environments."""
     names = {found["function_name"] for found in of_type(plan, "aws_lambda_function").values()}
     assert names == {f"delayer-{environment}-{plain}" for plain in FUNCTIONS.values()}
 
 
-def test_a_function_runs_its_package_on_python_3_13_and_arm64(plan: Any, package: str) -> None:
-    """The zip is the one named for it, the runtime the one that its bytecode was compiled for."""
+def test_function_runs_its_package_on_python_3_13_and_arm64(plan: Any, package: str) -> None:
+    """The zip has the name of the function, and the runtime is the one that its bytecode was compiled for."""
     found = function(plan, package)
     assert found["filename"] == f"./../build/dist/{FUNCTIONS[package]}.zip"
     assert found["source_code_hash"]
     assert (found["runtime"], found["architectures"]) == ("python3.13", ["arm64"])
 
 
-def test_a_functions_handler_is_in_its_package(plan: Any, package: str) -> None:
+def test_handler_is_in_the_package(plan: Any, package: str) -> None:
     """The handler names a module of src/<package>/ that defines `handler`."""
     module, attribute = function(plan, package)["handler"].rsplit(".", 1)
     source = Path("src", *module.split(".")).with_suffix(".py").read_text()
@@ -49,21 +48,21 @@ def test_a_functions_handler_is_in_its_package(plan: Any, package: str) -> None:
     assert f"\n{attribute} = " in source
 
 
-def test_a_function_keeps_time_in_hand_before_its_timeout(plan: Any) -> None:
-    """Sweep and fast track stop before Lambda's timeout, and the sweep's is under the minute of its rule."""
+def test_timeout_leaves_time_after_the_reserve(plan: Any) -> None:
+    """Sweep and fast track stop before Lambda's timeout, and the sweep's timeout is under a minute."""
     sweep = function(plan, "task_1minute_enqueuer")["timeout"]
     fast_track = function(plan, "stream_dynamodb_fasttrack_enqueuer")["timeout"]
-    assert 3 * task_1minute_enqueuer.handler.RESERVE_SECONDS < sweep < 60
-    assert fast_track > 3 * stream_dynamodb_fasttrack_enqueuer.handler.RESERVE_SECONDS
+    assert 3 * RESERVE_SECONDS < sweep < 60
+    assert fast_track > 3 * RESERVE_SECONDS
 
 
-def test_the_post_function_answers_before_the_gateway_gives_up(plan: Any) -> None:
-    """An HTTP API waits 30 s for its integration (API Gateway quotas), so a slow table still gives a 503 of ours."""
+def test_post_function_times_out_before_the_gateway(plan: Any) -> None:
+    """An HTTP API waits 30 s for its integration (API Gateway quotas), so a slow table still gives our 503."""
     assert function(plan, "api_schedule_post")["timeout"] < 30
 
 
-def test_a_functions_logs_are_json_in_a_group_that_is_declared(plan: Any, environment: str, package: str) -> None:
-    """The function never creates its log group, so its retention is the declared one."""
+def test_logs_are_json_in_a_declared_group(plan: Any, environment: str, package: str) -> None:
+    """The function never creates its log group, so the declared retention applies."""
     kept = {"local": 1, "dev": 7, "staging": 14, "prod": 90}[environment]
     group = values(plan, f"module.{package}.aws_cloudwatch_log_group.this")
     assert group["retention_in_days"] == kept
@@ -72,8 +71,8 @@ def test_a_functions_logs_are_json_in_a_group_that_is_declared(plan: Any, enviro
     assert logging["log_group"] == group["name"] == f"/aws/lambda/{function(plan, package)['function_name']}"
 
 
-def test_concurrency_is_reserved_only_where_asked(plan: Any, unusual: Any) -> None:
-    """No environment reserves any; a variable reserves it for a function by its plain name."""
+def test_reserved_concurrency_is_set_by_its_variable(plan: Any, unusual: Any) -> None:
+    """No environment reserves any; the variable reserves it for a function by plain name."""
     reserved = {package: function(unusual, package)["reserved_concurrent_executions"] for package in FUNCTIONS}
     assert reserved == {
         "api_schedule_post": 7, "task_1minute_enqueuer": 12, "stream_dynamodb_fasttrack_enqueuer": 9,
@@ -82,8 +81,8 @@ def test_concurrency_is_reserved_only_where_asked(plan: Any, unusual: Any) -> No
         assert function(plan, package)["reserved_concurrent_executions"] in (None, -1)
 
 
-def test_the_stream_mapping_starts_at_the_oldest_record_and_reads_inserts_and_removals(plan: Any) -> None:
-    """A removal is the only copy of what was handed over: none is skipped; modifications mean nothing here."""
+def test_stream_mapping_reads_inserts_and_removals_from_the_oldest(plan: Any) -> None:
+    """A removal is the only copy of a schedule that was handed over, so none is skipped."""
     mapping = values(plan, MAPPING)
     assert mapping["starting_position"] == "TRIM_HORIZON"
     (criteria,) = mapping["filter_criteria"]
@@ -92,8 +91,8 @@ def test_the_stream_mapping_starts_at_the_oldest_record_and_reads_inserts_and_re
     assert mapping["enabled"] in (None, True)
 
 
-def test_the_stream_mapping_retries_until_the_record_is_kept_elsewhere(plan: Any) -> None:
-    """Partial answers and halved batches; no limit of tries but age, under the 24 h of a stream; whole records kept."""
+def test_stream_mapping_retries_until_the_bucket_has_the_record(plan: Any) -> None:
+    """Partial answers, bisected batches, whole records kept; only age ends the retries, under a stream's 24 h."""
     mapping = values(plan, MAPPING)
     assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
     assert mapping["bisect_batch_on_function_error"] is True
@@ -103,16 +102,16 @@ def test_the_stream_mapping_retries_until_the_record_is_kept_elsewhere(plan: Any
     assert references(destination["on_failure"][0]["destination_arn"])[0] == "module.failure_bucket.bucket.arn"
 
 
-def test_the_stream_mapping_joins_the_tables_stream_and_the_fast_track(plan: Any) -> None:
-    """There is one mapping, and it is wired to the schedule table's stream and to the one function that sends."""
+def test_stream_mapping_connects_the_table_and_the_fast_track(plan: Any) -> None:
+    """There is one mapping, from the schedule table's stream to the one function that sends."""
     assert list(of_type(plan, "aws_lambda_event_source_mapping")) == [MAPPING]
     written = expressions(plan, MAPPING)
     assert references(written["event_source_arn"])[0] == "module.schedule_table.table.stream_arn"
     assert references(written["function_name"])[0] == "module.stream_dynamodb_fasttrack_enqueuer.function.arn"
 
 
-def test_the_stream_mapping_has_two_lanes_in_every_environment(plan: Any) -> None:
-    """Two keep up with a partition (docs/adr/0013), and leave a new account's executions to the other functions."""
+def test_stream_mapping_has_two_lanes_in_every_environment(plan: Any) -> None:
+    """Two keep up with a partition (docs/adr/0013) and leave a new account's concurrency to the other functions."""
     assert values(plan, MAPPING)["parallelization_factor"] == 2
 
 
@@ -121,7 +120,7 @@ def test_parallelization_factor_reaches_the_stream_mapping(make_plan: Any) -> No
     assert values(make_plan("dev", parallelization_factor="10"), MAPPING)["parallelization_factor"] == 10
 
 
-def test_the_stream_mapping_waits_for_its_permissions(plan: Any) -> None:
+def test_stream_mapping_waits_for_its_policy(plan: Any) -> None:
     """The mapping is created after its policy, so that its first reads are not refused."""
     (mapping,) = [resource for resource in delayer(plan)["resources"] if resource["address"] == MAPPING]
     assert mapping["depends_on"] == ["aws_iam_role_policy.stream_mapping"]
@@ -137,37 +136,37 @@ def test_function_is_created_after_its_policies(plan: Any, package: str) -> None
     assert set(created["depends_on"]) == {"aws_iam_role_policy.calls", "aws_iam_role_policy.logs"}
 
 
-def test_the_sweep_runs_every_minute(plan: Any) -> None:
-    """Every rule ticks once a minute, and is enabled."""
+def test_sweep_runs_every_minute(plan: Any) -> None:
+    """Every rule ticks once a minute and is enabled."""
     rules = of_type(plan, "aws_cloudwatch_event_rule").values()
     assert {(rule["schedule_expression"], rule["state"]) for rule in rules} == {("rate(1 minute)", "ENABLED")}
     assert references(call(plan, "minute_schedule")["function"])[0] == "module.task_1minute_enqueuer.function"
 
 
-def test_the_sweep_can_be_paused(unusual: Any) -> None:
-    """With sweep_paused the rules are disabled, and still there."""
+def test_paused_sweep_has_disabled_rules(unusual: Any) -> None:
+    """With sweep_paused the rules exist and are disabled."""
     rules = of_type(unusual, "aws_cloudwatch_event_rule").values()
     assert [rule["state"] for rule in rules] == ["DISABLED"] * 3
 
 
-def test_every_worker_is_told_its_number_once(plan: Any, unusual: Any, environment: str) -> None:
-    """There is a target for each worker, told its number and how many there are, so that no shard is left out."""
+def test_every_worker_has_one_target(plan: Any, unusual: Any, environment: str) -> None:
+    """Each target passes the number of its worker and the number of all workers, so that no shard is left out."""
     workers = {"local": 1, "dev": 1, "staging": 2, "prod": 2}[environment]
     for made, count in ((plan, workers), (unusual, 12)):
         targets = of_type(made, "aws_cloudwatch_event_target").values()
-        told = sorted((json.loads(target["input"]) for target in targets), key=lambda event: int(event["worker"]))
-        assert told == [{"worker": worker, "workers": count} for worker in range(count)]
+        events = sorted((json.loads(target["input"]) for target in targets), key=lambda event: int(event["worker"]))
+        assert events == [{"worker": worker, "workers": count} for worker in range(count)]
 
 
-def test_a_rule_has_five_targets_at_most(unusual: Any) -> None:
-    """Twelve workers take three rules (EventBridge quotas: targets for each rule), each allowed to call the sweep."""
+def test_rule_has_at_most_five_targets(unusual: Any) -> None:
+    """Twelve workers need three rules (EventBridge quotas: targets per rule), each allowed to call the sweep."""
     rules = [target["rule"] for target in of_type(unusual, "aws_cloudwatch_event_target").values()]
     assert sorted(rules.count(rule) for rule in set(rules)) == [2, 5, 5]
     permissions = [address for address in of_type(unusual, "aws_lambda_permission") if "minute_schedule" in address]
     assert len(permissions) == 3
 
 
-def test_an_old_tick_is_not_retried(plan: Any) -> None:
+def test_failed_tick_is_not_retried(plan: Any) -> None:
     """Neither the rule nor the function's asynchronous queue repeats a tick: the next minute supersedes it."""
     for target in of_type(plan, "aws_cloudwatch_event_target").values():
         assert target["retry_policy"] == [{"maximum_event_age_in_seconds": 60, "maximum_retry_attempts": 0}]
@@ -176,15 +175,15 @@ def test_an_old_tick_is_not_retried(plan: Any) -> None:
     assert config["function_name"] == function(plan, "task_1minute_enqueuer")["function_name"]
 
 
-def test_the_sweep_is_told_the_stream_that_the_fast_track_reads(plan: Any) -> None:
-    """Where the table has another stream the sweep deletes nothing, so it has to know the right one."""
+def test_sweep_gets_the_stream_of_the_fast_track(plan: Any) -> None:
+    """The sweep deletes nothing if the table has another stream, so it must get the right one."""
     variables = references(call(plan, "task_1minute_enqueuer")["environment_variables"])
     assert "module.schedule_table.table.stream_arn" in variables
     assert references(expressions(plan, MAPPING)["event_source_arn"])[0] in variables
 
 
-def test_the_post_function_is_told_what_it_reads(plan: Any, environment: str) -> None:
-    """Its variables are exactly those of its settings, and the settings take them."""
+def test_post_function_gets_the_settings_that_it_reads(plan: Any, environment: str) -> None:
+    """Its environment variables are exactly those of its settings, and the settings accept them."""
     variables = function(plan, "api_schedule_post")["environment"][0]["variables"]
     settings = api_schedule_post.settings.Settings.from_environment(variables)
     assert set(variables) == {"HORIZON_SECONDS", "METRICS_NAMESPACE", "SHARD_COUNT", "TABLE_NAME"}

@@ -1,4 +1,4 @@
-"""Alarms and dashboard: each looks at a metric that exists, by its name, namespace and dimensions."""
+"""Alarms and dashboard use metrics that exist, with the right name, namespace and dimensions."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from tools.project import environments
 
 RUNBOOK = Path("docs/operations/runbook.md")
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
-#: What CloudWatch shows the functions' own metrics under in the run below.
+#: The namespace of the functions' metrics in the run below.
 NAMESPACE = "delayer-emitted"
 
-#: What AWS measures itself, with the dimensions alarms may ask for, and where AWS says so.
+#: The metrics of AWS's services, with the dimensions that alarms may use, and AWS's documentation of each.
 _LAMBDA = "AWS Lambda developer guide, Types of metrics for Lambda functions"
 _SQS = "Amazon SQS developer guide, Available CloudWatch metrics for Amazon SQS"
 _DYNAMODB = "Amazon DynamoDB developer guide, DynamoDB metrics and dimensions"
@@ -63,7 +63,7 @@ type Metric = tuple[str, str, dict[str, str]]
 
 @pytest.fixture(scope="module")
 def emitted() -> set[tuple[str, str, str]]:
-    """Namespace, name and service of every metric that the functions, started as Lambda does, print in a varied run."""
+    """Return namespace, name and service of every metric that the functions print in a varied run."""
     printed = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, mock_aws(), contextlib.redirect_stdout(printed):
         for name in [name for name in os.environ if name.startswith(("AWS_", "POWERTOOLS_"))]:
@@ -83,7 +83,7 @@ def emitted() -> set[tuple[str, str, str]]:
 
 
 def run_everything(patch: pytest.MonkeyPatch) -> None:
-    """Start the three functions on moto, and let them meet what makes them count."""
+    """Start the functions on moto and give each an event for every metric."""
     created = boto3.client("dynamodb").create_table(
         TableName="schedules",
         BillingMode="PAY_PER_REQUEST",
@@ -131,24 +131,24 @@ def run_everything(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=READINGS, ids=str)
 def reading(request: pytest.FixtureRequest) -> Reading:
-    """Each way in which CloudWatch's user guide can be read, in turn."""
+    """Return each interpretation of CloudWatch's user guide in turn."""
     return cast("Reading", request.param)
 
 
 @pytest.fixture(scope="session", params=[name for name in environments() if name != "local"])
 def environment(request: pytest.FixtureRequest) -> str:
-    """Each environment on AWS in turn: the embedded one gets no alarms."""
+    """Return each environment on AWS in turn: the local one has no alarms."""
     return str(request.param)
 
 
 def alarms(plan: Any) -> dict[str, dict[str, Any]]:
-    """The planned alarms by their names without the environment's."""
+    """Return the planned alarms by their names without the environment's."""
     found = of_type(plan, "aws_cloudwatch_metric_alarm")
     return {re.findall(r'\["(.+)"\]$', address)[0]: planned for address, planned in found.items()}
 
 
 def alarm_metrics(plan: Any) -> Iterator[tuple[str, Metric]]:
-    """Every metric that an alarm looks at, with the alarm's name."""
+    """Yield every metric that an alarm uses, with the alarm's name."""
     for name, alarm in alarms(plan).items():
         if alarm["metric_name"]:
             yield name, (alarm["namespace"], alarm["metric_name"], alarm.get("dimensions") or {})
@@ -158,25 +158,25 @@ def alarm_metrics(plan: Any) -> Iterator[tuple[str, Metric]]:
 
 
 def dashboard_metrics(plan: Any) -> Iterator[tuple[str, Metric]]:
-    """Every metric that the dashboard shows, with its widget's title."""
+    """Yield every metric on the dashboard, with its widget's title."""
     for widget in dashboard(plan):
         for namespace, metric, dimension, value, _ in widget["properties"]["metrics"]:
             yield widget["properties"]["title"], (namespace, metric, {dimension: value})
 
 
 def dashboard(plan: Any) -> list[dict[str, Any]]:
-    """The dashboard's widgets."""
+    """Return the widgets of the dashboard."""
     body = values(plan, "module.monitoring.aws_cloudwatch_dashboard.this")["dashboard_body"]
     return list(json.loads(body)["widgets"])
 
 
 def looked_at(plan: Any) -> list[tuple[str, Metric]]:
-    """Every metric that is looked at, and by what."""
+    """Return every metric that is used, and by what."""
     return [*alarm_metrics(plan), *dashboard_metrics(plan)]
 
 
 def names(plan: Any) -> dict[str, set[str]]:
-    """The planned values of each dimension that are known before an apply."""
+    """Return the planned values of each dimension that are known before an apply."""
     return {
         "FunctionName": {found["function_name"] for found in of_type(plan, "aws_lambda_function").values()},
         "QueueName": {found["name"] for found in of_type(plan, "aws_sqs_queue").values()},
@@ -184,14 +184,14 @@ def names(plan: Any) -> dict[str, set[str]]:
     }
 
 
-def test_the_functions_own_metrics_are_those_that_they_print(
+def test_metrics_of_the_functions_are_printed_by_them(
     plan: Any, environment: str, emitted: set[tuple[str, str, str]]
 ) -> None:
-    """Each is in what the run printed, under its service, and in the namespace that the functions are told."""
-    told = "local.metrics_namespace"
+    """The run printed each under its service; alarms, dashboard and functions have the same namespace."""
+    passed = "local.metrics_namespace"
     for package in FUNCTIONS:
-        assert told in references(call(plan, package)["environment_variables"])
-    assert references(call(plan, "monitoring")["metrics_namespace"]) == [told]
+        assert passed in references(call(plan, package)["environment_variables"])
+    assert references(call(plan, "monitoring")["metrics_namespace"]) == [passed]
     own = [(by, metric) for by, metric in looked_at(plan) if not metric[0].startswith("AWS/")]
     assert own
     for by, (namespace, metric, dimensions) in own:
@@ -200,13 +200,13 @@ def test_the_functions_own_metrics_are_those_that_they_print(
         assert (NAMESPACE, metric, dimensions["service"]) in emitted, by
 
 
-def test_aws_publishes_the_other_metrics(plan: Any) -> None:
-    """Each of AWS's metrics is documented with just that dimension, and the dimension names a resource of the plan."""
+def test_other_metrics_are_published_by_aws(plan: Any) -> None:
+    """AWS documents each with exactly this dimension, and the dimension names a planned resource."""
     known = names(plan)
     for by, (namespace, metric, dimensions) in looked_at(plan):
         if not namespace.startswith("AWS/"):
             continue
-        # One that is known only after apply is not in the plan: the two below.
+        # These two values are known only after an apply, so they are not in the plan.
         after_apply = {"5xx": "ApiId", "OnFailureDestinationDeliveredEventCount": "EventSourceMappingUUID"}
         (dimension,) = dimensions or {after_apply[metric]: ""}
         assert (namespace, metric, dimension) in MEASURED_BY_AWS, by
@@ -220,8 +220,8 @@ def test_calculated_cost_counts_each_metric_and_alarm(plan: Any, emitted: set[tu
     assert len(list(alarm_metrics(plan))) == ALARM_METRICS
 
 
-def test_each_alarm_looks_at_its_own_resource(plan: Any, environment: str) -> None:
-    """The dead-letter alarm's queue is the dead-letter queue, and a function's alarms are that function's."""
+def test_each_alarm_watches_its_resource(plan: Any, environment: str) -> None:
+    """The dead-letter alarm watches the dead-letter queue, and a function's alarms watch that function."""
     found = {name: metric[2] for name, metric in alarm_metrics(plan) if name in alarms(plan)}
     prefix = f"delayer-{environment}"
     assert found["dead-letters"] == {"QueueName": f"{prefix}-delayer-dead-letter"}
@@ -233,21 +233,21 @@ def test_each_alarm_looks_at_its_own_resource(plan: Any, environment: str) -> No
         assert found[name] == {"FunctionName": f"{prefix}-{plain}"}
 
 
-def test_what_is_known_only_after_apply_is_taken_from_its_resource(plan: Any) -> None:
-    """The API's id is an output of the API's module, and the mapping's is the mapping's."""
+def test_ids_known_after_apply_come_from_their_resources(plan: Any) -> None:
+    """The API's id comes from the API's module, and the mapping's UUID from the mapping."""
     given = call(plan, "monitoring")
     assert references(given["api_id"])[0] == "module.http_api.api.id"
     assert references(given["stream_mapping_uuid"])[0] == "aws_lambda_event_source_mapping.stream.uuid"
 
 
-def test_the_mapping_publishes_what_the_alarm_on_discarded_records_reads(make_plan: MakePlan) -> None:
-    """A mapping counts what it gives to its failure destination only where its metrics_config asks for it."""
+def test_mapping_publishes_the_metric_of_records_discarded(make_plan: MakePlan) -> None:
+    """A mapping counts records for its failure destination only if its metrics_config requests it."""
     mapping = values(make_plan("prod"), "aws_lambda_event_source_mapping.stream")
     assert mapping["metrics_config"] == [{"metrics": ["EventCount"]}]
 
 
-def test_an_expression_is_made_of_the_metrics_beside_it(plan: Any) -> None:
-    """One expression is compared, and each name in one is another query's."""
+def test_expression_uses_only_queries_of_its_alarm(plan: Any) -> None:
+    """One expression is compared, and every name in an expression is another query."""
     found = {name: alarm["metric_query"] for name, alarm in alarms(plan).items() if alarm["metric_query"]}
     assert {"functions-throttled", "no-sweep", "swept-not-enqueued"} < set(found)
     for queries in found.values():
@@ -258,23 +258,23 @@ def test_an_expression_is_made_of_the_metrics_beside_it(plan: Any) -> None:
             assert words <= ids - {query["id"]}
 
 
-def test_every_metric_of_an_expression_counts(plan: Any) -> None:
-    """No query is left over: all are in an expression, or all metrics are taken at once."""
+def test_every_query_is_used(plan: Any) -> None:
+    """Every query is in an expression, or an expression takes all metrics at once."""
     for alarm in alarms(plan).values():
         text = " ".join(query["expression"] or "" for query in alarm["metric_query"])
         for query in alarm["metric_query"]:
             assert query["id"] == "alarm" or "METRICS()" in text or re.search(rf"\b{query['id']}\b", text)
 
 
-def test_missing_values_never_alarm_by_themselves(plan: Any) -> None:
-    """A new alarm has only missing values to judge, and most metrics are missing while nothing happens."""
+def test_missing_values_do_not_alarm(plan: Any) -> None:
+    """A new alarm has only missing values, and most metrics are missing while nothing happens."""
     missing = {name: alarm["treat_missing_data"] for name, alarm in alarms(plan).items()}
     assert {name for name, treated in missing.items() if treated == "ignore"} == {"no-sweep"}
     assert set(missing.values()) == {"ignore", "notBreaching"}
 
 
-def test_the_alarm_on_sweeps_comes_after_what_calls_them(plan: Any) -> None:
-    """The rules, their targets and the permission to call the sweep are made before the first alarm."""
+def test_alarms_are_created_after_the_rules(plan: Any) -> None:
+    """The rules, their targets and the permission to call the sweep exist before the first alarm."""
     assert delayer(plan)["module_calls"]["monitoring"]["depends_on"] == ["module.minute_schedule"]
 
 
@@ -283,37 +283,37 @@ class TestNoSweep:
 
     @pytest.fixture
     def alarm(self, make_plan: MakePlan) -> dict[str, Any]:
-        """The alarm of prod, which has two workers."""
+        """Return the alarm of prod."""
         alarm = alarms(make_plan("prod"))["no-sweep"]
         assert (alarm["threshold"], alarm["comparison_operator"]) == (2, "LessThanThreshold")
         return alarm
 
     @staticmethod
     def sweeps(*counts: int) -> dict[str, list[float | None]]:
-        """The metric that every sweep counts once; a minute without a sweep has no value."""
+        """Return the metric that every sweep writes once; a minute without a sweep has no value."""
         return {"SweepsCutShort": [count or None for count in counts]}
 
     @pytest.mark.parametrize("first", range(1, 6))
     def test_first_apply(self, alarm: dict[str, Any], reading: Reading, first: int) -> None:
-        """A new alarm with no value yet does not fire, however soon the first sweeps come."""
+        """A new alarm without a value does not fire, however soon the first sweeps come."""
         found = states(alarm, self.sweeps(*[0] * first, *[2] * 9), reading)
         assert "ALARM" not in found
         assert found[0] == "unknown"
         assert found[-1] == "OK"
 
     def test_first_sweeps_in_part(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """The first minute may see one of two workers only."""
+        """The first minute may have only one of two workers."""
         assert "ALARM" not in states(alarm, self.sweeps(0, 1, 2, 2, 2, 2, 2), reading)
 
     def test_stopped(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """Four minutes after the last sweep it fires, and stays until the sweeps are back."""
+        """It fires four minutes after the last sweep, until sweeps return."""
         found = states(alarm, self.sweeps(*[2] * 9, *[0] * 90, *[2] * 9), reading)
         assert found[8] == "OK"
         assert set(found[12:99]) == {"ALARM"}
         assert found[-1] == "OK"
 
-    def test_a_worker_is_missing(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """One of two workers that never ends is as good as shards that are not swept."""
+    def test_missing_worker(self, alarm: dict[str, Any], reading: Reading) -> None:
+        """A worker whose sweeps never end fires the alarm, because its shards are not swept."""
         found = states(alarm, self.sweeps(*[2] * 9, *[1] * 90, *[2] * 9), reading)
         assert set(found[12:99]) == {"ALARM"}
         assert found[-1] == "OK"
@@ -326,17 +326,17 @@ class TestNoSweep:
         assert "ALARM" not in states(alarm, self.sweeps(2, 2, *pattern * 20), reading)
 
     def test_resumed(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """After a pause the alarm starts as OK, with the values from before the pause gone by."""
+        """After a pause the alarm starts as OK, because the values from before the pause are too old."""
         series = self.sweeps(*[2] * 9, *[0] * 10, *[2] * 9)
         assert set(states(alarm, series, reading, start=18, state="OK")) == {"OK"}
 
     def test_more_workers(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """Minutes before a worker was added had one sweep less, and don't count."""
+        """Minutes before a worker was added had one sweep less and do not count."""
         series = self.sweeps(*[1] * 9, *[2] * 9)
         assert set(states(alarm, series, reading, start=8, state="OK")) == {"OK"}
 
 
-def test_a_paused_sweep_is_not_missed(unusual: Any) -> None:
+def test_paused_sweep_does_not_alarm(unusual: Any) -> None:
     """With sweep_paused no number of sweeps, and no absence of them, is an alarm."""
     alarm = alarms(unusual)["no-sweep"]
     assert alarm["treat_missing_data"] == "notBreaching"
@@ -353,7 +353,7 @@ class TestSparseMetrics:
 
     @staticmethod
     def several_minutes(plan: Any) -> dict[str, dict[str, Any]]:
-        """Those alarms but for the two on sweeps, whose metrics have a value every minute."""
+        """Return the alarms of this kind, except the two on sweeps, whose metrics have a value every minute."""
         return {
             name: alarm
             for name, alarm in alarms(plan).items()
@@ -367,14 +367,14 @@ class TestSparseMetrics:
         return {name: list(values) for name in names or [alarm["metric_name"]]}
 
     def test_all_are_known(self, plan: Any) -> None:
-        """A further alarm of this kind is tested here as well."""
+        """These tests cover every alarm of this kind."""
         assert set(self.several_minutes(plan)) == {
             "api-errors", "fast-track-errors", "functions-throttled", "posts-throttled", "reads-throttled",
             "stream-behind", "writes-throttled",
         }  # fmt: skip
 
     def test_burst(self, plan: Any, reading: Reading) -> None:
-        """A burst fires, and the alarm ends when its evaluation periods are over, though no value follows."""
+        """A burst fires, and the alarm ends after its evaluation periods, although no value follows."""
         for name, alarm in self.several_minutes(plan).items():
             needed, periods = alarm["datapoints_to_alarm"], alarm["evaluation_periods"]
             found = states(alarm, self.series(alarm, *[None] * 9, *[1e6] * periods, *[None] * 20), reading)
@@ -383,7 +383,7 @@ class TestSparseMetrics:
             assert set(found[over:]) == {"OK"}, name
 
     def test_far_apart(self, plan: Any, reading: Reading) -> None:
-        """As many minutes as are needed, but spread over more than the evaluation periods, are no alarm."""
+        """Enough breaching minutes, but over more than the evaluation periods, do not fire."""
         for name, alarm in self.several_minutes(plan).items():
             gap = [None] * (alarm["evaluation_periods"] // (alarm["datapoints_to_alarm"] - 1))
             found = states(alarm, self.series(alarm, *[None] * 9, *[1e6, *gap] * 9), reading)
@@ -395,7 +395,7 @@ class TestSweptNotEnqueued:
 
     @pytest.fixture
     def alarm(self, make_plan: MakePlan) -> dict[str, Any]:
-        """The alarm of prod."""
+        """Return the alarm of prod."""
         return alarms(make_plan("prod"))["swept-not-enqueued"]
 
     @staticmethod
@@ -407,20 +407,20 @@ class TestSweptNotEnqueued:
 
     @pytest.mark.parametrize("counted", ["enqueued", "failed", "cancelled"])
     def test_sends_in_the_next_minute(self, alarm: dict[str, Any], reading: Reading, counted: str) -> None:
-        """A sweep that always ends at second 59 has its records handled in the minute after, each time."""
+        """The records of a sweep that always ends at second 59 are handled in the next minute each time."""
         swept: list[float | None] = [0, 0, 7, 0] * 30
         found = states(alarm, self.series(swept, **{counted: [None, *((n or None) for n in swept[:-1])]}), reading)
         assert set(found[5:]) == {"OK"}
 
     def test_busy(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """With something to sweep every minute, this minute's sends are the last one's, or this one's."""
+        """With sweeps every minute, the sends of a minute are of its own sweep or of the one before."""
         swept: list[float | None] = [7] * 120
         for delay in (0, 1):
             series = self.series(swept, enqueued=[*[None] * delay, *swept[delay:]])
             assert set(states(alarm, series, reading)[5:]) == {"OK"}
 
     def test_dead(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """A fast track that stops is seen within five minutes, while it stands, and for an hour at the most after."""
+        """The alarm fires within five minutes after the fast track stops, and ends at most an hour after it returns."""
         swept: list[float | None] = [7] * 300
         enqueued: list[float | None] = [*[7] * 100, *[None] * 100, *[7] * 100]
         found = states(alarm, self.series(swept, enqueued=enqueued), reading)
@@ -432,12 +432,12 @@ class TestSweptNotEnqueued:
     def test_dead_with_little_traffic(
         self, alarm: dict[str, Any], reading: Reading, *, period: int, fires: bool
     ) -> None:
-        """A schedule now and then is enough, where three come within an hour."""
+        """A few schedules are enough if three are swept within an hour."""
         swept: list[float | None] = [*[0] * (period - 1), 1] * (200 // period)
         assert ("ALARM" in states(alarm, self.series(swept), reading)) is fires
 
     def test_little_traffic(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """Each record sent in its minute or in the next, and minutes without a sweep, are no alarm."""
+        """Records that are sent in the same or the next minute do not fire, nor do minutes without a sweep."""
         swept: list[float | None] = [*[0] * 9, 1, None, 0, 0, 1, None, 2] * 20
         for delay in (0, 1):
             sent = [n or None for n in swept]
@@ -445,27 +445,27 @@ class TestSweptNotEnqueued:
             assert set(states(alarm, series, reading)[5:]) == {"OK"}
 
     def test_nothing_swept(self, alarm: dict[str, Any], reading: Reading) -> None:
-        """While sweeps are paused there is nothing to alarm of."""
+        """Paused sweeps do not fire the alarm."""
         assert set(states(alarm, self.series([None] * 90), reading)) == {"OK"}
 
 
-def test_late_is_later_than_a_sender_can_make_it(plan: Any) -> None:
-    """What is posted as late as the API takes it, and stored as slowly as the function may, is no alarm."""
+def test_late_threshold_is_over_the_lateness_of_accepted_posts(plan: Any) -> None:
+    """The latest accepted pointInTime, stored as slowly as the function may, does not alarm."""
     timeout = values(plan, "module.api_schedule_post.aws_lambda_function.this")["timeout"]
     alarm = alarms(plan)["late"]
     assert alarm["threshold"] >= MAX_PAST_SECONDS + timeout
     assert (alarm["statistic"], alarm["comparison_operator"]) == ("Maximum", "GreaterThanThreshold")
 
 
-def test_without_a_topic_nobody_is_told(plan: Any) -> None:
-    """The topic is optional, and no environment names one."""
+def test_without_a_topic_alarms_have_no_actions(plan: Any) -> None:
+    """The topic is optional, and no environment sets one."""
     for alarm in alarms(plan).values():
         assert not alarm["alarm_actions"]
         assert not alarm["ok_actions"]
 
 
-def test_every_alarm_tells_the_topic_when_it_begins_and_ends(make_plan: MakePlan) -> None:
-    """With alarm_topic_arn, each alarm's actions are that topic."""
+def test_alarms_notify_the_topic_at_begin_and_end(make_plan: MakePlan) -> None:
+    """With alarm_topic_arn, it is each alarm's only action."""
     found = alarms(make_plan("prod", alarm_topic_arn=json.dumps(TOPIC)))
     assert found
     for alarm in found.values():
@@ -474,16 +474,16 @@ def test_every_alarm_tells_the_topic_when_it_begins_and_ends(make_plan: MakePlan
 
 
 @pytest.mark.parametrize("arn", ["on-call", TOPIC.replace("eu-west-1", "us-east-1"), TOPIC + ".fifo"])
-def test_a_topic_that_an_alarm_can_not_tell_is_refused(make_plan: MakePlan, arn: str) -> None:
-    """A name, another region's topic and a FIFO topic give a sentence."""
+def test_topic_that_alarms_can_not_notify_is_refused(make_plan: MakePlan, arn: str) -> None:
+    """A name, another region's topic and a FIFO topic are refused with a sentence."""
     with pytest.raises(TerraformTestError) as refused:
         make_plan("prod", alarm_topic_arn=json.dumps(arn))
     said = " ".join(re.sub(r"\x1b\[\d+m|│", " ", refused.value.cmd_error).split())
     assert "The alarm topic must be the ARN of a standard SNS topic in the environment's region" in said
 
 
-def test_an_alarm_is_named_for_its_environment_and_says_what_it_means(plan: Any, environment: str) -> None:
-    """The description is a sentence, and then the runbook's section for it, which is there."""
+def test_alarm_has_a_name_a_meaning_and_a_runbook_section(plan: Any, environment: str) -> None:
+    """The description is a sentence, followed by the section of the runbook, which exists."""
     sections = re.findall(r"^### (\S+)$", RUNBOOK.read_text(), re.MULTILINE)
     for name, alarm in alarms(plan).items():
         assert alarm["alarm_name"] == f"delayer-{environment}-{name}"
@@ -494,29 +494,29 @@ def test_an_alarm_is_named_for_its_environment_and_says_what_it_means(plan: Any,
         assert sections.count(name) == 1
 
 
-def test_the_runbook_has_no_section_for_an_alarm_that_is_not_there(make_plan: MakePlan) -> None:
-    """Each third-level heading of the runbook is an alarm of prod's."""
+def test_runbook_sections_are_the_alarms(make_plan: MakePlan) -> None:
+    """The third-level headings of the runbook are the names of prod's alarms."""
     assert set(re.findall(r"^### (\S+)$", RUNBOOK.read_text(), re.MULTILINE)) == set(alarms(make_plan("prod")))
 
 
-def test_the_dashboards_first_row_answers_the_first_question(plan: Any) -> None:
-    """Late, lost and stuck come first, with the lead and the lateness beside them."""
+def test_first_row_of_the_dashboard_shows_late_lost_and_stuck(plan: Any) -> None:
+    """Lead and lateness are beside them."""
     first = [widget for widget in dashboard(plan) if widget["y"] == 0]
     assert [widget["properties"]["title"].split("?")[0] for widget in first[:3]] == ["Late", "Lost", "Stuck"]
     shown = {metric[1] for metric in first[3]["properties"]["metrics"]}
     assert shown == {"Lead", "Lateness"}
 
 
-def test_the_embedded_aws_gets_the_dashboard_alone(make_plan: MakePlan) -> None:
-    """With alarms = false and mapping_metrics = false, no plan of the local environment would change them."""
+def test_local_environment_has_the_dashboard_and_no_alarms(make_plan: MakePlan) -> None:
+    """The embedded AWS would change alarms and mapping metrics in every plan, so local has neither."""
     plan = make_plan("local")
     assert not alarms(plan)
     assert not values(plan, "aws_lambda_event_source_mapping.stream")["metrics_config"]
     assert {widget["properties"]["region"] for widget in dashboard(plan)} == {"us-east-1"}
 
 
-def test_the_dashboard_is_the_regions_and_no_widget_covers_another(plan: Any) -> None:
-    """Every row's widgets stand side by side over the whole width."""
+def test_dashboard_shows_its_region_and_widgets_do_not_overlap(plan: Any) -> None:
+    """The widgets of each row stand side by side over the whole width."""
     widgets = dashboard(plan)
     assert {widget["properties"]["region"] for widget in widgets} == {"eu-west-1"}
     for y in {widget["y"] for widget in widgets}:
@@ -525,8 +525,8 @@ def test_the_dashboard_is_the_regions_and_no_widget_covers_another(plan: Any) ->
         assert sum(width for _, width in row) == 24
 
 
-def test_monitoring_reads_no_data_source(plan: Any) -> None:
-    """What the module needs it is given, so that an offline plan has all of it."""
+def test_monitoring_has_no_data_source(plan: Any) -> None:
+    """The module is called with depends_on, which would make the values of a data source unknown in a plan."""
     module = delayer(plan)["module_calls"]["monitoring"]["module"]
     assert {resource["mode"] for resource in module["resources"]} == {"managed"}
     assert expressions(plan, 'module.monitoring.aws_cloudwatch_metric_alarm.metric["late"]')

@@ -1,4 +1,4 @@
-"""Who may do what: each function's policy has exactly the actions that it calls, on exactly what it calls them on."""
+"""Each function's policy has exactly the actions that it calls, on exactly the resources that it calls them on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.plan.planned import FUNCTIONS, WITHOUT_RESOURCE, call, expressions, o
 TABLE = "module.schedule_table.table.arn"
 KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due"])]
 
-#: What each function calls: action, on what, under which conditions.
+#: The calls of each function: action, resource and conditions.
 CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
     "api_schedule_post": [("dynamodb:PutItem", TABLE, [])],
     "task_1minute_enqueuer": [
@@ -27,7 +27,7 @@ CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
     ],
 }
 
-#: What Lambda calls for the stream mapping, with the fast track's role (AWS Lambda developer guide, "Using AWS Lambda
+#: The calls of Lambda for the stream mapping with the fast track's role (AWS Lambda developer guide, "Using AWS Lambda
 #: with Amazon DynamoDB", execution role permissions; for an S3 destination, "Retain discarded records").
 MAPPING = [
     (["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
@@ -39,7 +39,7 @@ MAPPING = [
 
 
 def allowed(plan: Any) -> list[dict[str, Any]]:
-    """Every statement of the plan that allows something to a role."""
+    """Return every statement of the plan that allows something to a role."""
     return [
         statement
         for address in of_type(plan, "aws_iam_policy_document")
@@ -49,16 +49,16 @@ def allowed(plan: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("package", sorted(CALLS))
-def test_a_function_may_do_exactly_what_it_calls(plan: Any, package: str) -> None:
-    """One action a statement, on one resource; nothing else, and nothing unconditionally that has a condition."""
+def test_function_may_make_exactly_its_calls(plan: Any, package: str) -> None:
+    """Each statement has one action on one resource, with its conditions."""
     found = statements(plan, f"data.aws_iam_policy_document.{package}")
     assert [(s["effect"], s["actions"], s["refers_to"][0], s["conditions"]) for s in found] == [
         ("Allow", [action], resource, conditions) for action, resource, conditions in CALLS[package]
     ]
 
 
-def test_the_platform_may_do_exactly_what_a_stream_mapping_needs(plan: Any) -> None:
-    """Reading the stream and keeping what is given up, apart from what the function calls."""
+def test_mapping_policy_has_exactly_the_needs_of_the_platform(plan: Any) -> None:
+    """Lambda reads the stream and keeps discarded records, apart from the calls of the function."""
     found = statements(plan, "data.aws_iam_policy_document.stream_mapping")
     assert [(s["actions"], (s["refers_to"] or s["resources"])[0], s["conditions"]) for s in found] == [
         (actions, resource, []) for actions, resource in MAPPING
@@ -66,24 +66,24 @@ def test_the_platform_may_do_exactly_what_a_stream_mapping_needs(plan: Any) -> N
 
 
 @pytest.mark.parametrize("package", sorted(FUNCTIONS))
-def test_a_function_logs_to_its_own_group_only(plan: Any, package: str) -> None:
-    """It may add streams and events to its group, and can't create a group."""
+def test_function_logs_only_to_its_group(plan: Any, package: str) -> None:
+    """It may add streams and events to its group, and can not create a group."""
     (statement,) = statements(plan, f"module.{package}.data.aws_iam_policy_document.logs")
     assert statement["actions"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
     assert statement["refers_to"][0] == "aws_cloudwatch_log_group.this.arn"
 
 
 @pytest.mark.parametrize("package", sorted(FUNCTIONS))
-def test_a_function_has_a_role_of_its_own_that_only_lambda_assumes(plan: Any, package: str) -> None:
-    """Three functions, three roles, and each trusts the Lambda service and nobody else."""
+def test_each_function_has_a_role_that_only_lambda_assumes(plan: Any, package: str) -> None:
+    """The trust policy of each role has the Lambda service as its only principal."""
     trust = json.loads(values(plan, f"module.{package}.aws_iam_role.this")["assume_role_policy"])
     (statement,) = trust["Statement"]
     assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
     assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRole")
 
 
-def test_the_roles_have_these_policies_and_no_others(plan: Any) -> None:
-    """Each policy is attached to the role that it is for; nothing is attached from elsewhere."""
+def test_roles_have_no_further_policies(plan: Any) -> None:
+    """Each policy is attached to its role, and nothing is attached from elsewhere."""
     attached = {
         address: (
             references(expressions(plan, address)["role"])[0],
@@ -107,16 +107,16 @@ def test_the_roles_have_these_policies_and_no_others(plan: Any) -> None:
     assert not of_type(plan, "aws_iam_policy")
 
 
-def test_only_actions_that_know_no_resource_are_allowed_on_a_star(plan: Any) -> None:
-    """No action that is allowed is a star, and no resource where the action knows one (a wrong turn of others)."""
+def test_only_actions_without_resource_are_allowed_on_a_star(plan: Any) -> None:
+    """No allowed action has a star, and no resource is a star if the action takes one."""
     for statement in allowed(plan):
         assert not [action for action in statement["actions"] if "*" in action]
         knows_none = [action in WITHOUT_RESOURCE for action in statement["actions"]]
         assert knows_none == [statement["resources"] == ["*"]] * len(knows_none)
 
 
-def test_one_inserts_and_one_sends(plan: Any) -> None:
-    """Only the post function may put an item, only the fast track may send; nobody may update, get or scan."""
+def test_one_function_inserts_and_one_sends(plan: Any) -> None:
+    """Only the post function may put an item, only the fast track may send; none may update, get or scan."""
     by_action: dict[str, set[str]] = {}
     for package in CALLS:
         for statement in statements(plan, f"data.aws_iam_policy_document.{package}"):

@@ -1,4 +1,4 @@
-"""What schedules live in: the table, the queues, the failure bucket, in every environment."""
+"""The table, the queues and the failure bucket, in every environment."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ QUEUE = "module.delayer_queue.aws_sqs_queue.delayer"
 DEAD_LETTER_QUEUE = "module.delayer_queue.aws_sqs_queue.dead_letter"
 DAY = 24 * 60 * 60
 
-#: What an environment may differ in, and why it may: see environments/<environment>.tfvars.
+#: The reasons are in environments/<environment>.tfvars.
 IS_PROTECTED = {"local": False, "dev": False, "staging": True, "prod": True}
 
 
-def test_the_table_is_partitioned_by_shard_and_sorted_by_due(plan: Any) -> None:
+def test_table_has_keys_shard_and_due_and_no_index(plan: Any) -> None:
     """Keys: shard (number) and due (string), and no index, so a schedule costs one put and one delete."""
     table = values(plan, TABLE)
     assert (table["hash_key"], table["range_key"]) == ("shard", "due")
@@ -25,23 +25,23 @@ def test_the_table_is_partitioned_by_shard_and_sorted_by_due(plan: Any) -> None:
     assert not table["local_secondary_index"]
 
 
-def test_the_tables_stream_carries_old_images(plan: Any) -> None:
-    """Removals carry the record that was removed, and inserts only their keys."""
+def test_stream_has_old_images(plan: Any) -> None:
+    """A removal has the removed record, and an insert only its keys."""
     table = values(plan, TABLE)
     assert table["stream_enabled"] is True
     assert table["stream_view_type"] == "OLD_IMAGE"
 
 
-def test_the_table_is_paid_by_request_and_never_global(plan: Any) -> None:
-    """Cost follows requests; a replica's stream would send every message again; time-to-live would delete unasked."""
+def test_table_is_on_demand_and_not_global(plan: Any) -> None:
+    """Cost follows requests; a replica's stream would send every message twice; time-to-live would delete records."""
     table = values(plan, TABLE)
     assert table["billing_mode"] == "PAY_PER_REQUEST"
     assert not table["replica"]
     assert not any(ttl.get("enabled") for ttl in table.get("ttl") or [])
 
 
-def test_the_table_is_protected_where_the_environment_says_so(plan: Any, environment: str) -> None:
-    """Deletion protection and point-in-time recovery are on where other people's schedules are."""
+def test_protection_follows_the_variables(plan: Any, environment: str) -> None:
+    """Deletion protection and point-in-time recovery are on in the environments with other people's schedules."""
     table = values(plan, TABLE)
     assert table["deletion_protection_enabled"] is IS_PROTECTED[environment]
     assert [recovery["enabled"] for recovery in table["point_in_time_recovery"]] == [IS_PROTECTED[environment]]
@@ -50,33 +50,33 @@ def test_the_table_is_protected_where_the_environment_says_so(plan: Any, environ
     )
 
 
-def test_messages_live_days_and_dead_letters_longer(plan: Any) -> None:
-    """A consumer may be down for 4 days; what it failed at is kept 14, for a moved message keeps its age."""
+def test_dead_letters_are_kept_longer_than_messages(plan: Any) -> None:
+    """Messages are kept 4 days and dead letters 14, because a moved message keeps its age."""
     queue, dead_letter = values(plan, QUEUE), values(plan, DEAD_LETTER_QUEUE)
     assert queue["message_retention_seconds"] == 4 * DAY
     assert dead_letter["message_retention_seconds"] == 14 * DAY
 
 
-def test_what_consumers_fail_at_goes_to_the_dead_letter_queue(plan: Any) -> None:
-    """The delayer queue is redriven to its dead-letter queue."""
+def test_queue_redrives_to_the_dead_letter_queue(plan: Any) -> None:
+    """Messages that consumers fail to handle move to the dead-letter queue."""
     assert "aws_sqs_queue.dead_letter.arn" in references(expressions(plan, QUEUE)["redrive_policy"])
 
 
-def test_the_queue_takes_what_the_post_function_accepts(plan: Any) -> None:
-    """Both queues' message limit is the one that payloads are measured against."""
+def test_queue_limit_is_the_limit_of_payloads(plan: Any) -> None:
+    """The post function checks payloads against the message limit of both queues."""
     assert values(plan, QUEUE)["max_message_size"] == MAX_MESSAGE_BYTES
     assert values(plan, DEAD_LETTER_QUEUE)["max_message_size"] == MAX_MESSAGE_BYTES
 
 
-def test_the_queue_delays_nothing_by_itself(plan: Any) -> None:
-    """The delay is each message's own; a queue's delay or first-in-first-out order would break it."""
+def test_queue_has_no_delay_and_no_order(plan: Any) -> None:
+    """Each message has its own delay; a delay of the queue or first-in-first-out order would break it."""
     queue = values(plan, QUEUE)
     assert queue["delay_seconds"] == 0
     assert queue["fifo_queue"] is False
 
 
-def test_everything_at_rest_is_encrypted_with_awss_own_keys(plan: Any) -> None:
-    """Queues by SQS, the bucket by S3, the table by DynamoDB's default; no key of ours that could be lost."""
+def test_stores_are_encrypted_with_keys_of_aws(plan: Any) -> None:
+    """SQS, S3 and DynamoDB encrypt with their own keys; there is no customer key that could be lost."""
     for address in (QUEUE, DEAD_LETTER_QUEUE):
         assert values(plan, address)["sqs_managed_sse_enabled"] is True
         assert not values(plan, address)["kms_master_key_id"]
@@ -87,7 +87,7 @@ def test_everything_at_rest_is_encrypted_with_awss_own_keys(plan: Any) -> None:
     assert not of_type(plan, "aws_kms_key")
 
 
-def test_plain_http_is_denied_to_everyone(plan: Any) -> None:
+def test_plain_http_is_denied(plan: Any) -> None:
     """Table, queues and bucket have a policy that denies every action without TLS, and nothing else."""
     documents = {
         "module.schedule_table.data.aws_iam_policy_document.tls_only": ["dynamodb:*"],
@@ -104,7 +104,7 @@ def test_plain_http_is_denied_to_everyone(plan: Any) -> None:
         assert (principal["type"], principal["identifiers"]) == ("AWS", ["*"])
 
 
-def test_each_tls_policy_is_attached(plan: Any) -> None:
+def test_tls_policies_are_attached(plan: Any) -> None:
     """The documents above are the policies of the table, of each queue and of the bucket."""
     attached = {
         "module.schedule_table.aws_dynamodb_resource_policy.tls_only": ("resource_arn", "aws_dynamodb_table.schedules"),
@@ -118,8 +118,8 @@ def test_each_tls_policy_is_attached(plan: Any) -> None:
         assert "data.aws_iam_policy_document.tls_only" in references(written["policy"])
 
 
-def test_the_failure_bucket_is_closed_to_the_public(plan: Any) -> None:
-    """No access control lists, no public policy, and what is deleted can be brought back for a while."""
+def test_failure_bucket_is_private_and_versioned(plan: Any) -> None:
+    """It has no access control lists and no public policy, and a deleted object can be restored for a while."""
     block = values(plan, "module.failure_bucket.aws_s3_bucket_public_access_block.failures")
     assert [block[name] for name in (
         "block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets",
@@ -130,8 +130,8 @@ def test_the_failure_bucket_is_closed_to_the_public(plan: Any) -> None:
     assert versioning["versioning_configuration"][0]["status"] == "Enabled"
 
 
-def test_the_failure_bucket_forgets_no_record(plan: Any) -> None:
-    """Only what was deleted expires: a record that is still there is never removed by age."""
+def test_failure_bucket_expires_only_deleted_objects(plan: Any) -> None:
+    """A record that was not deleted never expires."""
     (rule,) = values(plan, "module.failure_bucket.aws_s3_bucket_lifecycle_configuration.failures")["rule"]
     assert not rule["expiration"]
     assert rule["noncurrent_version_expiration"]

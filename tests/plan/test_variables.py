@@ -1,4 +1,4 @@
-"""A wrong variable is refused with a sentence that says what is right; environments differ in variables only."""
+"""Wrong values are refused with a sentence, and environments differ only in variables."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tools.project import environments, functions
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 
-#: Wrong values and what is said of each. Terraform reports all of a plan's wrong variables at once, so each of these
-#: rounds is one plan; but it looks no further at a variable that is judged by another one that is wrong.
+#: Wrong values and a part of each error. Terraform reports all wrong variables of a plan, so each round is one plan.
+#: It skips the validations of a variable that refer to another wrong variable.
 ROUNDS: list[dict[str, tuple[Any, str]]] = [
     {
         "authorization": ({"type": "NONE"}, "an API that is open to everyone is not offered"),
@@ -79,7 +79,7 @@ NO_REGIONS = ["Ireland", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1", "wes
 
 @pytest.fixture(scope="session")
 def refusals(make_plan: Any) -> list[str]:
-    """What Terraform says of each round's variables, without its line drawing."""
+    """Return Terraform's errors for each round of variables, without its line drawing."""
     said = []
     for variables in ROUNDS:
         values = {"sweep_workers": 2} | {name: value for name, (value, _) in variables.items()}
@@ -92,24 +92,24 @@ def refusals(make_plan: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("number", "name"), [(number, name) for number, variables in enumerate(ROUNDS) for name in variables]
 )
-def test_a_wrong_variable_is_refused_with_its_sentence(refusals: list[str], number: int, name: str) -> None:
-    """The plan fails, names the variable and says what it has to be."""
+def test_wrong_value_is_refused_with_its_sentence(refusals: list[str], number: int, name: str) -> None:
+    """The plan fails, and the error has the name of the variable and the valid values."""
     errors = [error for error in refusals[number].split("Error: ") if f"var.{name}" in error or f'"{name}"' in error]
     assert ROUNDS[number][name][1] in " ".join(errors)
 
 
-def test_a_greatest_lateness_reaches_the_fast_track(make_plan: Any) -> None:
-    """The smallest one is allowed, and the function's settings refer to it.
+def test_max_lateness_reaches_the_fast_track(make_plan: Any) -> None:
+    """The smallest value is allowed, and the function's settings refer to the variable.
 
-    What they are is known after an apply: the end-to-end tests see that without one the variable isn't set at all.
+    The settings' values are known only after an apply: the end-to-end tests cover the absent variable.
     """
     plan = make_plan("dev", max_lateness_seconds="60")
     settings = call(plan, "stream_dynamodb_fasttrack_enqueuer")["environment_variables"]
     assert "var.max_lateness_seconds" in references(settings)
 
 
-def test_a_missing_package_is_refused_with_what_to_do(terraform: Any) -> None:
-    """A plan without the zips says to run make package."""
+def test_missing_package_is_refused_with_the_remedy(terraform: Any) -> None:
+    """A plan without the zips fails with the advice to run make package."""
     packages = Path(terraform.tfdir).parent / "build" / "dist"
     zip_file = packages / "task-1minute-enqueuer.zip"
     content = zip_file.read_bytes()
@@ -122,22 +122,22 @@ def test_a_missing_package_is_refused_with_what_to_do(terraform: Any) -> None:
     assert "run make package first" in " ".join(re.sub(r"[│╷╵]", " ", refused.value.cmd_error).split())
 
 
-def test_everything_is_tagged_with_its_environment(plan: Any, environment: str) -> None:
-    """What belongs to the delayer, and to which environment, can be told from its tags."""
+def test_resources_are_tagged_with_project_and_environment(plan: Any, environment: str) -> None:
+    """Every resource that has tags has exactly these two."""
     tagged = [change["change"]["after"].get("tags_all") for change in plan.resource_changes.values()]
     assert {json.dumps(tags, sort_keys=True) for tags in tagged if tags} == {
         json.dumps({"Environment": environment, "Project": "delayer"}, sort_keys=True)
     }
 
 
-def test_a_plan_names_no_commit_and_no_folder_of_this_machine(plan: Any) -> None:
-    """The same code gives the same plan wherever it is checked out."""
+def test_plan_has_no_local_path(plan: Any) -> None:
+    """The same code gives the same plan in every checkout."""
     text = json.dumps([change["change"]["after"] for change in plan.resource_changes.values()])
     assert str(TERRAFORM.parent) not in text
 
 
-def test_the_root_outputs_what_tools_and_consumers_need(plan: Any) -> None:
-    """The outputs by which the environment is used."""
+def test_root_has_the_outputs_of_tools_and_consumers(plan: Any) -> None:
+    """`make outputs` shows these."""
     assert set(plan.configuration["root_module"]["outputs"]) == {
         "api_execution_arn", "api_id", "api_url", "aws_region", "delayer_dead_letter_queue_arn",
         "delayer_dead_letter_queue_url", "delayer_queue_arn", "delayer_queue_url", "failure_bucket_arn",
@@ -165,14 +165,14 @@ def test_output_is_its_resources_attribute(plan: Any, output: str, module: str, 
     assert attribute in references(inside)
 
 
-def test_the_region_is_an_output(plan: Any) -> None:
-    """Who uses an environment learns its region without reading its tfvars."""
+def test_region_is_an_output(plan: Any) -> None:
+    """A user of an environment gets its region without reading its tfvars."""
     regions = {plan.outputs["aws_region"]}
     assert regions in ({"eu-west-1"}, {"us-east-1"})
 
 
-def test_no_url_is_taken_apart() -> None:
-    """What a URL holds is an output: no Terraform splits one."""
+def test_no_url_is_split() -> None:
+    """Every part of a URL that is needed is an attribute of a resource."""
     cut = re.compile(r"\b(split|regex|trimprefix|trimsuffix|replace)\(.*url\b")
     found = {
         line.strip() for path in TERRAFORM.rglob("*.tf") for line in path.read_text().splitlines() if cut.search(line)
@@ -181,7 +181,7 @@ def test_no_url_is_taken_apart() -> None:
     assert found == {'value       = trimsuffix(aws_apigatewayv2_stage.this.invoke_url, "/")'}
 
 
-def test_no_condition_depends_on_the_environments_name() -> None:
+def test_no_condition_depends_on_the_environment_name() -> None:
     """The name is part of names and tags, and is validated. Every other difference is a variable with a reason."""
     used = {
         line.strip()
@@ -198,8 +198,8 @@ def test_no_condition_depends_on_the_environments_name() -> None:
     }
 
 
-def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
-    """An environment that says so may have a shorter period than two ticks can be apart."""
+def test_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
+    """With it an environment may have a period shorter than the time between two ticks."""
     plan = make_plan("dev", shortest_delayer_period_seconds="90", delayer_period_seconds="90")
     assert plan.resource_changes
     with pytest.raises(tftest.TerraformTestError) as refused:
@@ -207,8 +207,8 @@ def test_the_shortest_delayer_period_lowers_the_limit(make_plan: Any) -> None:
     assert "from 90 to 840" in " ".join(re.sub(r"[│╷╵]", " ", refused.value.cmd_error).split())
 
 
-def test_each_environment_has_a_state_of_its_own() -> None:
-    """Every environment but local has a backend with a lock, encrypted, and no two share a bucket and key."""
+def test_each_environment_has_its_own_state() -> None:
+    """Every environment except local has an encrypted backend with a lock, and no two share a bucket and key."""
     states = set()
     for name in environments():
         path = TERRAFORM / "environments" / f"{name}.s3.tfbackend"
@@ -221,8 +221,8 @@ def test_each_environment_has_a_state_of_its_own() -> None:
     assert len(states) == len(environments()) - 1
 
 
-def test_the_provider_is_locked_for_every_platform() -> None:
-    """The lock file has one exact version, and a published hash for each of the provider's platforms."""
+def test_provider_is_locked_for_every_platform() -> None:
+    """The lock file has one exact version, and a published hash for each platform of the provider."""
     lock = (TERRAFORM / ".terraform.lock.hcl").read_text()
     assert re.findall(r'^\s*version\s*=\s*"(.+)"', lock, re.MULTILINE) == ["5.100.0"]
     assert len(re.findall(r'"zh:[0-9a-f]{64}"', lock)) == 15
@@ -235,8 +235,8 @@ def region_patterns() -> list[str]:
     return [pattern for text in texts for pattern in re.findall(r'regex\("([^"]+)", (?:var\.)?region\)', text)]
 
 
-def test_regions_of_all_partitions_are_accepted_everywhere() -> None:
-    """Every root judges a region by one pattern, which knows no partition by its name."""
+def test_regions_of_all_partitions_are_accepted() -> None:
+    """Every root uses one pattern for regions, which has no list of partitions."""
     patterns = region_patterns()
     assert len(patterns) >= 3
     (pattern,) = set(patterns)
@@ -247,7 +247,7 @@ def test_regions_of_all_partitions_are_accepted_everywhere() -> None:
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-eusc", "aws-iso-b", "aws-us-gov", "aws-later-one"])
 def test_alarm_topic_of_any_partition_is_accepted(partition: str) -> None:
-    """The pattern of a topic's ARN knows no partition by its name."""
+    """The pattern of a topic's ARN has no list of partitions."""
     (pattern,) = re.findall(r'regex\("([^"]+:sns:[^"]+)"', (TERRAFORM / "settings.tf").read_text())
     arn = f"arn:{partition}:sns:eusc-de-east-1:123456789012:on-call"
     assert re.search(pattern.replace("${local.region}", "eusc-de-east-1"), arn)
@@ -257,14 +257,14 @@ def test_alarm_topic_of_any_partition_is_accepted(partition: str) -> None:
     ("region", "partition", "topic"),
     [
         ("us-isob-east-1", "aws-iso-b", "arn:aws-iso-b:sns:us-isob-east-1:123456789012:on-call"),
-        # Provider 5.100.0 takes no ARN with a region of the European Sovereign Cloud.
+        # Provider 5.100.0 refuses ARNs with a region of the European Sovereign Cloud.
         ("eusc-de-east-1", "aws-eusc", None),
     ],
 )
 def test_environment_in_another_partition_has_its_arns(
     make_plan: Any, region: str, partition: str, topic: str | None
 ) -> None:
-    """Region and alarm topic are accepted, and no planned ARN is of the commercial partition."""
+    """Region and alarm topic are accepted, and no planned ARN has the commercial partition."""
     plan = make_plan("dev", region=json.dumps(region), alarm_topic_arn=json.dumps(topic))
     boundaries = {values["permissions_boundary"] for values in of_type(plan, "aws_iam_role").values()}
     assert boundaries == {f"arn:{partition}:iam::111122223333:policy/terraform-delayer-boundary-dev"}

@@ -1,4 +1,4 @@
-"""What the code under test calls AWS for, and how AWS misbehaves."""
+"""Recording and failing of AWS calls."""
 
 from __future__ import annotations
 
@@ -17,35 +17,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Call", "Calls"]
 
-#: Gets a call's parameters and the way to make it; answers or raises in its place.
+#: Takes a call's parameters and a function that makes the call. It answers or raises in place of the call.
 type Behaviour = Callable[[dict[str, Any], Callable[[], Any]], Any]
 
 
 @dataclass(frozen=True)
 class Call:
-    """One API call and its parameters."""
+    """An API call and its parameters."""
 
     operation: str
     parameters: dict[str, Any]
 
 
 class Calls:
-    """Sees every API call that is made while a function runs, and can make it fail.
-
-    What a test itself asks AWS is neither recorded nor disturbed.
-    """
+    """Records every API call that a function makes, and can make it fail. Calls of the test itself are not affected."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.made: list[Call] = []
-        #: The most calls of one operation that were under way at once.
+        #: The most calls in flight at once, by operation.
         self.most_in_flight: dict[str, int] = defaultdict(int)
         self._in_flight: dict[str, int] = defaultdict(int)
         self._behaviours: dict[str, Behaviour] = {}
         self._is_running = False
         self._lock = Lock()
-        # moto is not made for threads: two deletes at once can give two stream records one sequence number.
+        # moto is not thread-safe: two deletes at once can put two stream records with the same sequence number.
         moto = Lock()
-        make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  (where moto's manual says to patch)
+        make_call = BaseClient._make_api_call  # type: ignore[attr-defined]  # noqa: SLF001  (moto's manual recommends this)
 
         def watched(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
             def go_on() -> Any:
@@ -69,7 +66,7 @@ class Calls:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Calls that are made inside are a function's."""
+        """Treat calls made inside as those of a function."""
         self._is_running = True
         try:
             yield
@@ -77,19 +74,19 @@ class Calls:
             self._is_running = False
 
     def of(self, operation: str) -> list[dict[str, Any]]:
-        """The parameters of every call of an operation."""
+        """Return the parameters of every call of an operation."""
         return [call.parameters for call in self.made if call.operation == operation]
 
     def behave(self, operation: str, behaviour: Behaviour) -> None:
-        """Answer an operation's calls by `behaviour` from now on."""
+        """Answer an operation's calls with `behaviour` from now on."""
         self._behaviours[operation] = behaviour
 
     def heal(self) -> None:
-        """Behave as AWS does on a good day."""
+        """End all behaviours."""
         self._behaviours.clear()
 
     def fail(self, operation: str, error: Exception, times: int | None = None) -> None:
-        """Raise `error` for an operation's next calls: so many, or all."""
+        """Raise `error` for an operation's next calls: the next `times`, or all."""
         turns = iter(range(times)) if times is not None else repeat(0)
 
         def behaviour(_parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:

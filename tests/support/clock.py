@@ -1,4 +1,4 @@
-"""The one clock of a test."""
+"""The clock of a test."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = ["NOW", "Clock", "lambda_context", "utc"]
 
-#: When tests begin: 2026-11-22T09:00:00Z.
+#: The time at the start of a test: 2026-11-22T09:00:00Z.
 NOW = 1_795_338_000
 
 
 def utc(seconds: float) -> str:
-    """RFC 3339 in UTC."""
+    """Return the time as RFC 3339 in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 class Clock:
-    """What the functions are passed as their clock, and what moto, botocore and the metrics read as the time.
+    """The clock of the functions, and through freezegun also that of moto, botocore and the metrics.
 
-    It stands still unless it is moved. A wait moves it, so that waits take time and tests don't.
+    It moves only by `move_to` and `wait`, so that tests with waits take no time.
     """
 
     def __init__(self, frozen: FrozenDateTimeFactory) -> None:
@@ -34,16 +34,16 @@ class Clock:
         self.move_to(NOW)
 
     def __call__(self) -> float:
-        """Seconds since 1970."""
+        """Return the seconds since 1970."""
         return self._now
 
     def move_to(self, seconds: float) -> None:
-        """Set it to this many seconds since 1970."""
+        """Set the time, in seconds since 1970."""
         with self._lock:
             self._set(seconds)
 
     def wait(self, seconds: float) -> None:
-        """Move it on; usable in place of time.sleep."""
+        """Move the clock forward. Usable in place of time.sleep."""
         with self._lock:
             self._set(self._now + seconds)
 
@@ -53,12 +53,12 @@ class Clock:
 
 
 def lambda_context(clock: Clock, seconds: float) -> LambdaContext:
-    """The context of an invocation that times out that many seconds from now, by `clock`."""
+    """Return the context of an invocation with a timeout in this many seconds by `clock`."""
     deadline = clock() + seconds
 
     class Context:
         def get_remaining_time_in_millis(self) -> int:
-            """Milliseconds, as Lambda has it."""
+            """Return the milliseconds until the timeout."""
             return round((deadline - clock()) * 1000)
 
     return cast("LambdaContext", Context())

@@ -10,6 +10,9 @@ import pytest
 
 __all__ = ["move_project", "status_of"]
 
+#: Reads pyproject.toml, which stays this checkout's.
+_LISTS = "tools.project"
+
 _PLACES = {"CACHE": "build/work/cache", "DIST": "build/dist", "PLANS": "build/plans", "ROOT": ".", "WORK": "build/work"}
 _TERRAFORM = {"CONFIGURATION": "terraform"}
 
@@ -24,7 +27,7 @@ def status_of(main: Callable[[list[str]], None], *arguments: str) -> int:
 
 def move_project(patch: pytest.MonkeyPatch, root: Path) -> None:
     """Let every loaded module of the tools take `root` for the checkout, and its Terraform if it has any."""
-    for module in [module for name, module in sys.modules.items() if name.partition(".")[0] == "tools"]:
+    for module in [module for name, module in sys.modules.items() if name.startswith("tools.") and name != _LISTS]:
         for name, place in (_PLACES | (_TERRAFORM if (root / "terraform").exists() else {})).items():
             if hasattr(module, name):
                 patch.setattr(module, name, root / place)

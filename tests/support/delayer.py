@@ -1,4 +1,4 @@
-"""The whole delayer on moto, in one process, by one clock: what the tests of the handlers work with."""
+"""The whole delayer on moto, in one process and with one clock, for the tests of the handlers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
-from api_schedule_post import handler as post
+from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
 from delayer.delayer_queue import DelayerQueue, queue_client
 from delayer.schedule_table import ScheduleTable, handover_client, posting_client
 from delayer.schedules import Schedule, due_key
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
-from stream_dynamodb_fasttrack_enqueuer.handler import FastTrack
+from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
 from stream_dynamodb_fasttrack_enqueuer.settings import Settings as FastTrackSettings
-from task_1minute_enqueuer import handler as sweep
+from task_1minute_enqueuer.handler import Handler as SweepHandler
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tests.support.clock import Clock, lambda_context
@@ -47,7 +47,7 @@ _SERVICES = ("api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fast
 
 
 class _StandardOutput(io.StringIO):
-    """Writes to what is standard output now: loggers are kept for the process, and pytest's changes with tests."""
+    """Writes to the current standard output, because loggers live longer than pytest's capture of a test."""
 
     def write(self, text: str) -> int:
         """Write a log line."""
@@ -55,19 +55,19 @@ class _StandardOutput(io.StringIO):
 
 
 def forget_metrics() -> None:
-    """Powertools keeps metrics in the class: begin as a new process would."""
+    """Clear the metrics that Powertools keeps in the class, as in a new process."""
     for kept in (Metrics._metrics, Metrics._dimensions, Metrics._metadata, Metrics._default_dimensions):  # noqa: SLF001
         kept.clear()
 
 
 class Clients:
-    """The tests' own clients, and the functions'."""
+    """The clients of the tests and of the functions."""
 
     def __init__(self) -> None:
         self.dynamodb = boto3.client("dynamodb")
         self.sqs = boto3.client("sqs")
         self.s3 = boto3.client("s3")
-        # moto knows the streams' endpoint of a region, not that of an account.
+        # moto supports the streams endpoint of a region, but not of an account.
         self.streams = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
         self.posting = posting_client()
         self.sweeping = handover_client(CALLS_IN_FLIGHT + 1)
@@ -76,7 +76,7 @@ class Clients:
 
 
 class Delayer:
-    """Table, queue and bucket on moto, and the three functions as `main` puts them together, waiting by the clock."""
+    """Table, queue and bucket on moto, and the three handlers, built as in `main` but with the test's clock."""
 
     def __init__(self, clients: Clients, clock: Clock, calls: Calls) -> None:
         self.clock = clock
@@ -87,75 +87,76 @@ class Delayer:
         self.s3.create_bucket(Bucket=BUCKET)
         self._stream = StreamReader(self.stream_arn, clients.streams)
         self._written = 0
-        self._post = post.create_handler(
-            PostSettings(3_650 * 86_400, NAMESPACE, SHARDS, TABLE),
-            ScheduleTable(clients.posting, TABLE, clock.wait),
-            clock,
-            *self._logger_and_metrics(_SERVICES[0]),
+        self._post = PostHandler(
+            settings=PostSettings(3_650 * 86_400, NAMESPACE, SHARDS, TABLE),
+            table=ScheduleTable(clients.posting, TABLE, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[0]),
+            metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[0]),
         )
-        self._sweep = sweep.create_handler(
-            SweepSettings(DELAYER_PERIOD, NAMESPACE, SHARDS, self.stream_arn, TABLE),
-            ScheduleTable(clients.sweeping, TABLE, clock.wait),
-            clock,
-            *self._logger_and_metrics(_SERVICES[1]),
+        self._sweep = SweepHandler(
+            settings=SweepSettings(DELAYER_PERIOD, NAMESPACE, SHARDS, self.stream_arn, TABLE),
+            table=ScheduleTable(clients.sweeping, TABLE, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[1]),
+            metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[1]),
         )
-        logger, metrics = self._logger_and_metrics(_SERVICES[2])
-        self._fast_track = FastTrack(
-            FastTrackSettings(DELAYER_PERIOD, BUCKET, NAMESPACE, self.queue_url, TABLE),
-            ScheduleTable(clients.handing_over, TABLE, clock.wait),
-            DelayerQueue(clients.sending, self.queue_url, clock, clock.wait),
-            FailureBucket(BUCKET, clock.wait),
-            clock,
-            logger=logger,
-            metrics=metrics,
+        self._fast_track = FastTrackHandler(
+            settings=FastTrackSettings(DELAYER_PERIOD, BUCKET, NAMESPACE, self.queue_url, TABLE),
+            table=ScheduleTable(clients.handing_over, TABLE, clock.wait),
+            queue=DelayerQueue(clients.sending, self.queue_url, clock, clock.wait),
+            failures=FailureBucket(BUCKET, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[2]),
+            metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[2]),
         )
 
-    # What runs.
+    # Invocations.
 
     def post(self, body: str | bytes | None, headers: dict[str, str] | None = None, **event: Any) -> dict[str, Any]:
-        """POST /schedules."""
+        """Call POST /schedules with a body, and return the response."""
         return self.handle_post(http_event(body, headers, **event))
 
     def handle_post(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The post function with an event."""
+        """Call the post function with an event, and return the response."""
         with self.calls.watching():
             return self._post(event, None)
 
     def sweep(self, event: dict[str, Any] | None = None, seconds: float = 60) -> None:
-        """A tick of the minute's rule, with a function's timeout of so many seconds."""
+        """Call the sweep, with a timeout in seconds."""
         with self.calls.watching():
             self._sweep({} if event is None else event, lambda_context(self.clock, seconds))
 
     def fast_track(self, event: dict[str, Any], seconds: float = 60) -> dict[str, Any]:
-        """The fast track with an event, with a function's timeout of so many seconds."""
+        """Call the fast track with an event and a timeout in seconds, and return its answer."""
         with self.calls.watching():
             return self._fast_track(event, lambda_context(self.clock, seconds))
 
     def mapping(self, **options: Any) -> StreamMapping:
-        """A stream mapping to the fast track."""
+        """Return a stream mapping that calls the fast track."""
         return StreamMapping(self.fast_track, self.clock, **options)
 
     def run_stream(self) -> StreamMapping:
-        """Let the fast track have what has happened in the table, and what it does there itself, until it is quiet."""
+        """Deliver the table's stream to the fast track until it is empty, and return the mapping."""
         mapping = self.mapping()
         while records := self._stream.read():
             mapping.deliver(records)
         return mapping
 
     def read_stream(self) -> list[dict[str, Any]]:
-        """What has happened in the table since it was last read, as records for the fast track."""
+        """Return the stream records since the last read."""
         return self._stream.read()
 
-    # What is there.
+    # State.
 
     def schedule(self, due_in: float, payload: str = "{}", shard: int | None = None) -> Schedule:
-        """A schedule that is due so many whole seconds from now, told apart from every other one."""
+        """Return a new schedule that is due in this many seconds, rounded down."""
         self._written += 1
         in_shard = self._written % SHARDS if shard is None else shard
         return Schedule(in_shard, due_key(int(self.clock() + due_in), f"n{self._written}"), payload)
 
     def store(self, *schedules: Schedule) -> None:
-        """Put schedules into the table, as if they had been posted before."""
+        """Put schedules into the table."""
         for schedule in schedules:
             self.dynamodb.put_item(
                 TableName=TABLE,
@@ -167,16 +168,16 @@ class Delayer:
             )
 
     def records(self) -> list[dict[str, Any]]:
-        """Everything in the table."""
+        """Return all records of the table."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=TABLE)
         return [item for page in pages for item in page["Items"]]
 
     def stored_ids(self) -> set[str]:
-        """The scheduleIds of everything in the table."""
+        """Return the scheduleIds of all records of the table."""
         return {Schedule(int(r["shard"]["N"]), r["due"]["S"], "").schedule_id for r in self.records()}
 
     def receive(self) -> list[MessageTypeDef]:
-        """Every message that is visible now; they are taken out of the queue."""
+        """Receive and delete all messages that are visible now, and return them."""
         received: list[MessageTypeDef] = []
         while messages := self.sqs.receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -187,19 +188,19 @@ class Delayer:
         return received
 
     def sent(self) -> list[dict[str, Any]]:
-        """The entries of every SendMessageBatch so far, refused ones too."""
+        """Return the entries of every SendMessageBatch so far, whether accepted or not."""
         return [entry for call in self.calls.of("SendMessageBatch") for entry in call["Entries"]]
 
     def failure_documents(self) -> list[str]:
-        """The text of everything in the failure bucket."""
+        """Return the text of all objects in the failure bucket."""
         keys = [item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
         return [self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode() for key in keys]
 
     def restore_table(self, *, with_stream: bool) -> None:
-        """Put in the table's place what a restore from a backup is: without a stream, or with another than it had."""
+        """Replace the table as a restore from a backup does: without a stream, or with another one."""
         records = self.records()
         self.dynamodb.delete_table(TableName=TABLE)
-        self.clock.wait(1)  # a stream is labelled by the time
+        self.clock.wait(1)  # a stream's label is its time of creation
         self._create_table(_STREAM if with_stream else {"StreamEnabled": False})
         for record in records:
             self.dynamodb.put_item(TableName=TABLE, Item=record)
@@ -217,16 +218,16 @@ class Delayer:
         )
         return created["TableDescription"].get("LatestStreamArn", "")
 
-    @staticmethod
-    def _logger_and_metrics(service: str) -> tuple[Logger, Metrics]:
-        logger = Logger(service=service)
-        # A logger of that name, with its handler, may be left from a test that started the function's own module.
-        for handler in logging.getLogger(service).handlers:
-            assert isinstance(handler, logging.StreamHandler)
-            handler.setStream(_StandardOutput())
-        return logger, Metrics(namespace=NAMESPACE, service=service)
+
+def _logger(service: str) -> Logger:
+    logger = Logger(service=service)
+    # A test that imported the function's `main` may have left a logger with this name and its own handler.
+    for handler in logging.getLogger(service).handlers:
+        assert isinstance(handler, logging.StreamHandler)
+        handler.setStream(_StandardOutput())
+    return logger
 
 
 def ids(schedules: Iterable[Schedule]) -> set[str]:
-    """The scheduleIds of these schedules."""
+    """Return the scheduleIds of these schedules."""
     return {schedule.schedule_id for schedule in schedules}

@@ -1,4 +1,4 @@
-"""HTTP API events (payload format 2.0), as the gateway hands them to the post function."""
+"""HTTP API events (payload format 2.0), as the gateway sends them to the post function."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ ROLE_ARN = "arn:aws:sts::123456789012:assumed-role/orders/session-1"
 
 
 def iam_caller(user_arn: str) -> dict[str, Any]:
-    """What the gateway says of a caller whose signature it has checked."""
+    """Return the authorizer of a caller with a valid signature."""
     return {"iam": {"accountId": "123456789012", "userArn": user_arn, "cognitoIdentity": None}}
 
 
 def jwt_caller(issuer: str, subject: str, **claims: str) -> dict[str, Any]:
-    """What the gateway says of a caller whose token it has checked."""
+    """Return the authorizer of a caller with a valid token."""
     return {"jwt": {"claims": {"iss": issuer, "sub": subject, **claims}, "scopes": None}}
 
 
 def body_text(point_in_time: object = "2026-11-22T10:00:00Z", payload: object = None) -> str:
-    """A request's body."""
+    """Return the body of a request."""
     return json.dumps({"pointInTime": point_in_time, "payload": payload})
 
 
@@ -33,7 +33,7 @@ def http_event(
     content_type: str | None = "application/json",
     caller: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """An event of `POST /schedules`. Bytes travel as base64, as the gateway sends what it takes for binary."""
+    """Return an event of `POST /schedules`. A body of bytes becomes base64, as for binary content types."""
     sent = {} if content_type is None else {"content-type": content_type}
     event: dict[str, Any] = {
         "version": "2.0",
@@ -52,6 +52,6 @@ def http_event(
         },
         "isBase64Encoded": isinstance(body, bytes),
     }
-    if body is not None:  # the gateway leaves the member out when there is no body
+    if body is not None:  # without a body, the gateway omits the member
         event["body"] = base64.b64encode(body).decode() if isinstance(body, bytes) else body
     return event

@@ -1,4 +1,4 @@
-"""How the property-based tests run: the same examples every time, none of them timed, nothing written to disk."""
+"""The profile of the property-based tests: fixed examples, no time limits, and no files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, configuration, settings
 
 __all__ = ["UNCHECKED", "use_profile"]
 
-#: How long examples take to generate says something about the machine only; and no example needs a fixture made anew.
+#: The time to generate examples depends on the machine only, and no example needs a new fixture.
 UNCHECKED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 
 
 def use_profile() -> None:
-    """Make it the profile of the tests that are collected from here on."""
+    """Use the profile for the tests that are collected after this call."""
     configuration.set_hypothesis_home_dir(tempfile.gettempdir())
     settings.register_profile(
         "delayer",

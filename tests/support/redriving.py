@@ -1,4 +1,4 @@
-"""A failure bucket on moto, and the real fast track in the place of the deployed one."""
+"""A failure bucket on moto, with the real fast track in place of the deployed one."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.support.stream_records import Record
 from tools.operate.environment import Environment
 from tools.operate.failures import show
 from tools.operate.redrive import redrive
+from tools.project import FAST_TRACK
 
 __all__ = ["Failed", "Frozen", "failed_environment", "frozen_clients"]
 
@@ -30,12 +31,12 @@ _LOG_TAIL_BYTES = 4_096
 
 
 class _Function:
-    """Lambda's Invoke, of one function."""
+    """Stands in for Lambda's client, with one function."""
 
     def __init__(self, delayer: Delayer) -> None:
         self._delayer = delayer
         self.events: list[dict[str, Any]] = []
-        #: Called with each event before the function is; may raise, or answer in its place.
+        #: Is called with each event before the function; it may raise, or answer in its place.
         self.before: Callable[[dict[str, Any]], Mapping[str, Any] | None] = lambda _event: None
 
     def invoke(self, *, FunctionName: str, InvocationType: str, LogType: str, Payload: bytes) -> Mapping[str, Any]:  # noqa: N803  (Lambda's names)
@@ -55,20 +56,20 @@ class _Function:
 
 
 class _Queues:
-    """SQS without long polls: moto's would wait for a clock that stands still."""
+    """SQS without long polls, because moto's wait for a clock that stands still."""
 
     def __init__(self, sqs: Any) -> None:
         self._sqs = sqs
         self.get_queue_attributes = sqs.get_queue_attributes
 
     def receive_message(self, **parameters: Any) -> Mapping[str, Any]:
-        """What is visible now."""
+        """Return the messages that are visible now."""
         answer: Mapping[str, Any] = self._sqs.receive_message(**parameters | {"WaitTimeSeconds": 0})
         return answer
 
 
 class Failed:
-    """An environment with things in its failure bucket."""
+    """An environment, and ways to fill its failure bucket."""
 
     def __init__(self, delayer: Delayer) -> None:
         self.delayer = delayer
@@ -80,13 +81,13 @@ class Failed:
         outputs = {
             "delayer_dead_letter_queue_url": self.dead_letters,
             "failure_bucket_name": BUCKET,
-            "function_names": {"stream-dynamodb-fasttrack_enqueuer": "the-fast-track"},
+            "function_names": {FAST_TRACK: "the-fast-track"},
         }
         self.environment = Environment("dev", outputs, clients.__getitem__)
         self._mapping_objects = 0
 
     def give_up(self, *records: Record) -> str:
-        """Keep a batch as the stream mapping does; its key."""
+        """Keep a batch as the stream mapping does, and return its key."""
         self._mapping_objects += 1
         key = f"aws/lambda/5e2f/shardId-1/2026/11/22/2026-11-22T09.00.00-{self._mapping_objects:04d}"
         document = {
@@ -99,20 +100,20 @@ class Failed:
         return self.put(key, json.dumps(document))
 
     def put(self, key: str, text: str) -> str:
-        """Put any object; its key."""
+        """Put any object, and return its key."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
         return key
 
     def object_keys(self) -> list[str]:
-        """What lies in the bucket."""
+        """Return the keys of the objects in the bucket."""
         return [found["Key"] for found in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
     def versions(self) -> list[str]:
-        """The key of every version in the bucket."""
+        """Return the key of every version in the bucket."""
         return [found["Key"] for found in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", [])]
 
     def redrive(self, **options: Any) -> tuple[bool, str]:
-        """Redrive; whether nothing is left, and what was printed."""
+        """Redrive; return whether nothing stays, and the output."""
         printed = io.StringIO()
         is_all_done = redrive(
             self.environment, Console(file=printed, width=300), **({"since": None, "is_dry_run": False} | options)
@@ -120,15 +121,15 @@ class Failed:
         return is_all_done, printed.getvalue()
 
     def list(self) -> str:
-        """What make failures prints."""
+        """Return what make failures prints."""
         printed = io.StringIO()
-        assert show(self.environment, Console(file=printed, width=300))
+        show(self.environment, Console(file=printed, width=300))
         return printed.getvalue()
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """What is slow to make, once a file of tests: a time that stands still, and clients."""
+    """Parts that are slow to make, once for a file of tests: a time that stands still, and clients."""
 
     time: FrozenDateTimeFactory
     clients: Clients
@@ -136,7 +137,7 @@ class Frozen:
 
 @contextlib.contextmanager
 def frozen_clients() -> Iterator[Frozen]:
-    """Time stands still, and the clients are of no account."""
+    """Let time stand still, and make clients of no account."""
     with pytest.MonkeyPatch.context() as monkeypatch, freeze_time(ignore=["_pytest.timing"]) as frozen:
         _set_account(monkeypatch)
         assert isinstance(frozen, FrozenDateTimeFactory)
@@ -147,7 +148,7 @@ def frozen_clients() -> Iterator[Frozen]:
 
 @contextlib.contextmanager
 def failed_environment(frozen: Frozen, monkeypatch: pytest.MonkeyPatch) -> Iterator[Failed]:
-    """An environment on moto with nothing in its failure bucket, by a clock that stands still."""
+    """Make an environment on moto with an empty failure bucket and a clock that stands still."""
     _set_account(monkeypatch)
     forget_metrics()
     with mock_aws():

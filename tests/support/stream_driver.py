@@ -1,7 +1,4 @@
-"""Plays the event source mapping of a DynamoDB stream to its end.
-
-The rules are those of tools/local/embedded_aws/stream_mapping.
-"""
+"""A fake event source mapping of a DynamoDB stream, with the rules of tools/local/embedded_aws/stream_mapping.py."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ __all__ = ["StreamMapping"]
 
 
 class StreamMapping:
-    """One mapping, reading one shard. `function` is called with an event and answers as a Lambda function does."""
+    """A mapping that reads one shard. `function` is called with an event, and returns a Lambda function's answer."""
 
     def __init__(
         self,
@@ -39,11 +36,11 @@ class StreamMapping:
         self._most_invocations = most_invocations
         #: The records of each invocation.
         self.invocations: list[list[Record]] = []
-        #: What the on-failure destination got.
+        #: The records sent to the on-failure destination.
         self.discarded: list[Record] = []
 
     def deliver(self, records: Sequence[Record]) -> None:
-        """Go on until every record is done with or discarded; fails if that takes an absurd number of invocations."""
+        """Invoke the function until every record is handled or discarded. Fails after `most_invocations`."""
         shard = ShardMapping(list(records), self._batch_size, self._maximum_record_age_seconds)
         while batch := shard.next_batch(self._clock()):
             retry_from = self._invoke(batch)
@@ -53,12 +50,12 @@ class StreamMapping:
         self.discarded += shard.discarded
 
     def _invoke(self, batch: list[Record]) -> int | None:
-        """Where in the batch the retry starts, or None if there is none."""
+        """Invoke the function, and return the position in the batch from which to retry, or None."""
         assert len(self.invocations) < self._most_invocations, "the shard is blocked"
         self.invocations.append(batch)
-        # What a function is handed and what it answers travel as JSON.
+        # Events and answers are sent as JSON.
         event = json.loads(json.dumps({"Records": batch}))
         try:
             return checkpoint(batch, json.loads(json.dumps(self._function(event))))
-        except Exception:  # noqa: BLE001  (whatever it raises, its batch failed)
+        except Exception:  # noqa: BLE001  (any exception fails the batch)
             return WHOLE_BATCH

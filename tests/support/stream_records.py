@@ -1,4 +1,4 @@
-"""DynamoDB stream records, as a stream mapping hands them to its function."""
+"""DynamoDB stream records, in the JSON of a stream mapping's events."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def _record(event_name: str, dynamodb: dict[str, Any], stream_arn: str) -> Recor
 
 
 class StreamRecords:
-    """Makes the records of one stream shard, one sequence number after the other."""
+    """Makes the records of one stream shard, with increasing sequence numbers."""
 
     def __init__(self) -> None:
-        # Real ones have 21 to 40 digits and grow; here they grow by one more digit too, which text sorts wrongly.
+        # Real ones have 21 to 40 digits. These soon get one more digit, so that sorting them as text is wrong.
         self._numbers: Iterator[int] = count(999_999_999_999_999_999_998)
 
     def insert(self, schedule: Schedule, at: float) -> Record:
-        """The schedule was put. The stream carries keys and no image of what is new."""
+        """Return the record of a put. The stream has its keys, but no new image."""
         return self._made("INSERT", schedule, at, {})
 
     def remove(self, schedule: Schedule, at: float) -> Record:
-        """The schedule was deleted, by whomever."""
+        """Return the record of a deletion."""
         image = {"shard": {"N": str(schedule.shard)}, "due": {"S": schedule.due}, "payload": {"S": schedule.payload}}
         return self._made("REMOVE", schedule, at, {"OldImage": image})
 
     def _made(self, event_name: str, schedule: Schedule, at: float, image: dict[str, Any]) -> Record:
         change = {
-            # DynamoDB rounds it down.
+            # DynamoDB rounds down.
             "ApproximateCreationDateTime": int(at),
             "Keys": {"shard": {"N": str(schedule.shard)}, "due": {"S": schedule.due}},
             "SequenceNumber": str(next(self._numbers)),
@@ -58,20 +58,20 @@ class StreamRecords:
 
 
 class StreamReader:
-    """Reads the stream of a table on moto from its beginning, each record once."""
+    """Reads the stream of a table on moto from its start, each record once."""
 
     def __init__(self, stream_arn: str, streams: Any) -> None:
-        self._streams = streams  # untyped, for its types would be one more package
+        self._streams = streams  # untyped, because its types are another package
         self._arn = stream_arn
         shards = self._streams.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
-        assert len(shards) == 1  # moto's table has one, and so one order
+        assert len(shards) == 1  # moto has one shard per table
         self._last = -1
         self._iterator = self._streams.get_shard_iterator(
             StreamArn=self._arn, ShardId=shards[0]["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
 
     def read(self) -> list[Record]:
-        """What has happened in the table since the last read."""
+        """Return the records since the last read."""
         records: list[Record] = []
         while True:
             answer = self._streams.get_records(ShardIterator=self._iterator)
@@ -80,7 +80,7 @@ class StreamReader:
                 return records
             for read in answer["Records"]:
                 change = read["dynamodb"]
-                # Else the next iterator would point to this record again, and reading would never end.
+                # Otherwise the next iterator would point to this record again, and reading would never end.
                 assert int(change["SequenceNumber"]) > self._last, "two stream records have one sequence number"
                 self._last = int(change["SequenceNumber"])
                 change["ApproximateCreationDateTime"] = int(change["ApproximateCreationDateTime"].timestamp())
@@ -88,5 +88,5 @@ class StreamReader:
 
 
 def sequence_numbers(records: list[Record]) -> list[str]:
-    """What the records are called in an answer."""
+    """Return the records' sequence numbers, which identify them in an answer."""
     return [record["dynamodb"]["SequenceNumber"] for record in records]

@@ -20,7 +20,6 @@ _COMMANDS = sorted(
 )
 _ARGUMENTS = {
     "tools.operate.outputs": ["dev", ""],
-    "tests.model.soak": ["1", ""],
     "tools.ci.drift": ["dev"],
     "tools.ci.github": ["comment"],
     "tools.ci.reviewed_plan": ["pack", "dev"],
@@ -91,7 +90,7 @@ except KeyboardInterrupt:
 
 def test_commands_are_found() -> None:
     """The Makefile names the modules that the next test runs."""
-    assert {"tools.local.demo", "tools.deploy.plan", "tools.ci.github", "tests.model.soak", "bench"} <= set(_COMMANDS)
+    assert {"tools.local.demo", "tools.deploy.plan", "tools.ci.github", "bench"} <= set(_COMMANDS)
 
 
 @pytest.mark.parametrize("module", _COMMANDS)

@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 
+from tests.support.failures import client_error
 from tests.support.waiting import comes_true
 from tools import terminal
 from tools.project import CommandError
@@ -89,9 +90,10 @@ class TestRun:
         [
             (CommandError("no such thing"), "no such thing"),
             (PermissionError(13, "Permission denied", "build/work"), "[Errno 13] Permission denied: 'build/work'"),
+            (client_error("AccessDenied", 403, "Invoke"), str(client_error("AccessDenied", 403, "Invoke"))),
             (EndpointConnectionError(endpoint_url="http://a"), 'Could not connect to the endpoint URL: "http://a"'),
         ],
-        ids=["Terraform", "disk", "embedded AWS"],
+        ids=["Terraform", "disk", "permission", "embedded AWS"],
     )
     def test_error_is_one_line_and_status_1(
         self, capsys: pytest.CaptureFixture[str], error: Exception, line: str

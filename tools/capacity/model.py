@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from delayer.delayer_queue import BYTES_PER_CALL, MESSAGES_PER_CALL
+from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import DELETES_PER_CALL
 from delayer.schedules import MAX_MESSAGE_BYTES, MAX_SHARDS, Schedule, due_key
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT, SHARDS_AT_ONCE
@@ -52,10 +53,8 @@ MINUTE_SECONDS = 60
 _DAY_SECONDS = 86_400
 _KB = 1_024
 
-#: task_1minute_enqueuer.handler.RESERVE_SECONDS. Its module can't be imported here: it needs Powertools.
-SWEEP_RESERVE_SECONDS = 12
 #: How long one sweep deletes before it leaves the rest to the next.
-SWEEP_SECONDS = SWEEP_TIMEOUT_SECONDS - SWEEP_RESERVE_SECONDS
+SWEEP_SECONDS = SWEEP_TIMEOUT_SECONDS - RESERVE_SECONDS
 
 #: One page of a Query reads 1 MB of records (Amazon DynamoDB API reference, Query).
 PAGE_BYTES = 1_024 * _KB

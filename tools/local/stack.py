@@ -28,7 +28,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tools import processes
-from tools.project import FAST_TRACK, ROOT, SWEEP, CommandError
+from tools.project import FAST_TRACK, LOCAL, ROOT, SWEEP, WORK, CommandError
+from tools.terminal import Progress
 from tools.terraform import Workspace, open_workspace
 
 __all__ = [
@@ -36,7 +37,6 @@ __all__ = [
     "LOCAL_FOLDER",
     "REGION",
     "Answer",
-    "Progress",
     "Stack",
     "free_port",
     "keep",
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 #: The folder of make local's stack.
-LOCAL_FOLDER = ROOT / "build" / "work" / "local"
+LOCAL_FOLDER = WORK / LOCAL
 REGION = "us-east-1"
 
 #: The embedded AWS accepts any account; both parts of the key are this word.
@@ -60,9 +60,6 @@ _STARTS = 3
 _STOP_SECONDS = 10
 
 _PID_FILE = "embedded-aws.pid"
-
-#: Shows progress: the current step, how much of it is done, and of how much (0: it is not counted).
-type Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +169,7 @@ def start(
         # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
         # changes to, because a socket's path is limited to about a hundred characters.
         terraform = stack.variables | {"TMPDIR": "../tmp"}
-        workspace = open_workspace("local", folder, has_local_state=True, variables=terraform)
+        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
         progress("Planning the Terraform", 0, 0)
         planned = _run(workspace, "plan", "-var-file=environments/local.tfvars", "-out=local.tfplan")
         total = next(message["changes"]["add"] for message in planned if message["type"] == "change_summary")

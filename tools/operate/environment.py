@@ -1,4 +1,4 @@
-"""An environment by its name, and, once it is applied, what Terraform made of it, with clients to look into it."""
+"""Find an applied environment: its outputs, and clients of its AWS."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from botocore.config import Config
 
 from tools.deploy.tfvars import check_environment
 from tools.local.stack import running_stack
-from tools.project import WORK, CommandError
+from tools.project import LOCAL, WORK, CommandError
 from tools.terraform import open_workspace
 
 __all__ = ["Environment", "find_environment"]
 
-#: The functions answer within their 60 s; what is waited for must be longer.
+#: Longer than the functions' 60 s, because a redrive waits for one.
 _READ_TIMEOUT_SECONDS = 75
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """An applied environment: its name, the Terraform root's outputs, and clients by the service's name.
-
-    The output `api_url` is where the API answers, also where it is the embedded AWS's.
-    """
+    """An applied environment: its name, the Terraform root's outputs, and clients by the service's name."""
 
     name: str
     outputs: Mapping[str, Any]
@@ -33,9 +30,9 @@ class Environment:
 
 
 def find_environment(name: str) -> Environment:
-    """Return the environment that ENV= names, the local stack or a real one. Raises CommandError."""
+    """Return the environment that ENV names, the local stack or one in AWS. Raises CommandError."""
     check_environment(name)
-    if name == "local":
+    if name == LOCAL:
         stack = running_stack()
         if stack is None:
             raise CommandError("the local stack is not running: start it with make local")
@@ -48,7 +45,8 @@ def find_environment(name: str) -> Environment:
     )
 
     def client(service: str) -> Any:
-        # By a string, no type can be told.
-        return boto3.client(service, region_name=outputs["aws_region"], config=config)  # type: ignore[call-overload]
+        return boto3.client(  # type: ignore[call-overload]  # the stubs want a literal
+            service, region_name=outputs["aws_region"], config=config
+        )
 
     return Environment(name, outputs, client)

@@ -1,6 +1,6 @@
-"""make outputs: an applied environment's outputs, as a list, as lines for a shell to evaluate, or as JSON.
+"""make outputs: print an environment's outputs as a list, as lines for a shell to evaluate, or as JSON.
 
-Only the outputs go to stdout.
+Nothing else goes to stdout.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-from rich.console import Console
 
 from tools.operate.environment import find_environment
 from tools.project import CommandError
@@ -56,27 +54,20 @@ def as_json(outputs: Outputs) -> str:
     return json.dumps(outputs, indent=2, sort_keys=True)
 
 
-#: What FORMAT= names; without it, the list.
+#: By FORMAT, which is empty if it is not set.
 FORMATS: Mapping[str, Callable[[Outputs], str]] = {"": as_list, "env": as_exports, "json": as_json}
 
 
-def show(environment: str, form: str) -> bool:
-    """Print an environment's outputs. Raises CommandError, also for a format that is not known."""
+def show(environment: str, form: str) -> None:
+    """Print an environment's outputs. Raises CommandError, also for an unknown format."""
     if form not in FORMATS:
-        named = " or ".join(name for name in FORMATS if name)
-        raise CommandError(f"there is no format {form!r}: give FORMAT={named}, or none for a list")
+        raise CommandError(f"there is no format {form!r}: set FORMAT to env or json, or leave it out for a list")
     print(FORMATS[form](find_environment(environment).outputs))
-    return True
 
 
 def main(arguments: list[str]) -> None:
-    """The command line: an environment and a format, either of which may be empty."""
-    environment, form = arguments
-
-    def action(_console: Console) -> bool:
-        return show(environment, form)
-
-    run("make outputs", action)
+    """Run the command line: an environment and a format, either of which may be empty. Doesn't return."""
+    run("make outputs", lambda _console: show(*arguments))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""make review: a plan as one page for a person with a minute, what is dangerous first."""
+"""Review a plan on one page for a person with a minute: dangers first."""

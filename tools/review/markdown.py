@@ -51,15 +51,13 @@ def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
 
 def _dangers(judgement: Judgement) -> Iterator[str]:
     if judgement.dangers:
-        yield "## Dangers"
-        yield ""
+        yield from ("## Dangers", "")
         for number, danger in enumerate(judgement.dangers, 1):
             yield f"{number}. {danger.text}"
             yield f"   <br>`{danger.id}` at {quoted(danger.address)}"
         yield ""
     if judgement.accepted:
-        yield "## Accepted dangers"
-        yield ""
+        yield from ("## Accepted dangers", "")
         for danger, entry in judgement.accepted:
             yield f"- {danger.text}"
             yield f"  <br>`{danger.id}` at {quoted(danger.address)}, until {entry.expires}: {quoted(entry.reason)}"
@@ -93,8 +91,7 @@ def _code(plan: Plan) -> Iterator[str]:
     changed = [change for change in plan.of_type("aws_lambda_function") if change.after and change.differs(_CODE)]
     if plan.is_first or not changed:
         return
-    yield "## Code"
-    yield ""
+    yield from ("## Code", "")
     for change in sorted(changed, key=_function):
         old, new = change.before.get(_CODE), change.after.get(_CODE)
         yield f"- **{_function(change)}**: package {quoted(old)} → {quoted(new)}"
@@ -110,8 +107,7 @@ def _changes(plan: Plan) -> Iterator[str]:
     changes = sorted(plan.changes, key=lambda change: (order.index(change.action), change.address))
     if not changes and not plan.further:
         return
-    yield "## Changes"
-    yield ""
+    yield from ("## Changes", "")
     for change in changes:
         yield f"- {_MARKS[change.action]} {quoted(change.address)}"
         if not plan.is_first and change.action not in ("destroy", "forget"):
@@ -176,8 +172,7 @@ def _outputs(plan: Plan) -> Iterator[str]:
         if not isinstance(difference, PolicyDifference)
     ]
     if changed:
-        yield "## Outputs"
-        yield ""
+        yield from ("## Outputs", "")
         for difference in changed:
             yield f"- `{difference.path}`: {quoted(difference.old)} → {quoted(difference.new)}"
         yield ""

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 __all__ = [
@@ -351,9 +352,7 @@ def _union(one: Any, other: Any) -> Any:
     if isinstance(one, dict) and isinstance(other, dict):
         return {name: _union(one.get(name, False), other.get(name, False)) for name in {**one, **other}}
     if isinstance(one, list) and isinstance(other, list):
-        length = max(len(one), len(other))
-        padded = [[*marks, *[False] * (length - len(marks))] for marks in (one, other)]
-        return [_union(*pair) for pair in zip(*padded, strict=True)]
+        return [_union(*pair) for pair in zip_longest(one, other, fillvalue=False)]
     if _is_marked(one) and _is_marked(other):
         return True
     return one if _is_marked(one) else other
@@ -361,10 +360,8 @@ def _union(one: Any, other: Any) -> Any:
 
 def _is_marked(marks: Any) -> bool:
     """Return whether any value is marked: Terraform's marks are true, or an object or array that holds it."""
-    if isinstance(marks, dict):
-        return any(_is_marked(mark) for mark in marks.values())
-    if isinstance(marks, list):
-        return any(_is_marked(mark) for mark in marks)
+    if isinstance(marks, dict | list):
+        return any(map(_is_marked, marks.values() if isinstance(marks, dict) else marks))
     return marks is True
 
 
@@ -389,7 +386,5 @@ def _fill(value: Any, marks: Any) -> Any:
         filled = {name: _fill(known.get(name), marks.get(name, False)) for name in names}
         return filled if filled or value is not None else None
     if isinstance(marks, list) and isinstance(value, list):
-        length = max(len(marks), len(value))
-        parts = [*value, *[None] * (length - len(value))]
-        return [_fill(part, marks[index] if index < len(marks) else False) for index, part in enumerate(parts)]
+        return [_fill(part, mark) for part, mark in zip_longest(value, marks)]
     return value

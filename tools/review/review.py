@@ -9,9 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tools.deploy.plan import check_packages, plan_path, read_plan
-from tools.deploy.plan import digest_path as digest_path_of
-from tools.deploy.plan import review_path as review_path_of
+from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
 from tools.project import ROOT
 from tools.review.accepted import Judgement, judge, read_accepted
@@ -50,30 +48,30 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
 
     Returns the page, and whether it names a danger that is not accepted. Raises OSError, PlanError and CommandError.
     """
-    page_path = review_path_of(environment, is_offline=is_offline)
-    digest_path = digest_path_of(environment, is_offline=is_offline)
+    page_path = deploy.review_path(environment, is_offline=is_offline)
+    digest_path = deploy.digest_path(environment, is_offline=is_offline)
     for path in (page_path, digest_path):
         path.unlink(missing_ok=True)
     plan, document = _read_planned(environment, is_offline=is_offline)
-    source = str(plan_path(environment, is_offline=is_offline).relative_to(ROOT))
+    source = str(deploy.plan_path(environment, is_offline=is_offline).relative_to(ROOT))
     page, is_dangerous = review(plan, source, ROOT, today)
     digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")
     page_path.write_text(page, encoding="utf-8")
     return page, is_dangerous
 
 
-def _read_planned(environment: str, *, is_offline: bool = False) -> tuple[Plan, dict[str, Any]]:
+def _read_planned(environment: str, *, is_offline: bool) -> tuple[Plan, dict[str, Any]]:
     """Return the plan that make plan wrote, and the document that it was read from."""
     check_environment(environment)
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
-    path = plan_path(environment, is_offline=is_offline)
+    path = deploy.plan_path(environment, is_offline=is_offline)
     if not path.exists():
         raise PlanError(f"there is no plan to review: {again} first")
-    document = read_plan(environment, is_offline=is_offline)
+    document = deploy.read_plan(environment, is_offline=is_offline)
     plan = plan_from(document, str(path.relative_to(ROOT)))
     if plan.environment != environment:
         raise PlanError(f"the plan is for environment {plan.environment}, not {environment}: {again} again")
-    check_packages(environment, document, is_offline=is_offline)
+    deploy.check_packages(environment, document, is_offline=is_offline)
     return plan, document
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "wildcards",
 ]
 
-
 #: Actions that take no resource (Service Authorization Reference) and show only names.
 WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
 
@@ -55,10 +54,10 @@ class Statement:
         )
 
     def __str__(self) -> str:
-        parts = [self.effect, _listed((*self.actions, *self.negations)) or "nothing"]
-        parts += [f"on {_listed(self.resources)}"] if self.resources else []
-        parts += [f"by {_listed(self.principals)}"] if self.principals else []
-        parts += [f"if {key} {test} {_listed(values)}" for test, key, values in sorted(self.conditions)]
+        parts = [self.effect, ", ".join((*self.actions, *self.negations)) or "nothing"]
+        parts += [f"on {', '.join(self.resources)}"] if self.resources else []
+        parts += [f"by {', '.join(self.principals)}"] if self.principals else []
+        parts += [f"if {key} {test} {', '.join(values)}" for test, key, values in sorted(self.conditions)]
         return " ".join(parts)
 
 
@@ -181,10 +180,7 @@ def _statement(found: Mapping[str, Any]) -> Statement:
         resources=_texts(found.get("Resource")),
         principals=_principals(found.get("Principal")),
         conditions=_conditions(found.get("Condition") or {}),
-        negations=tuple(
-            f"{element} {text}" for element in ("NotAction", "NotResource") for text in _texts(found.get(element))
-        )
-        + tuple(f"NotPrincipal {text}" for text in _principals(found.get("NotPrincipal"))),
+        negations=_negations(found.get("NotAction"), found.get("NotResource"), _principals(found.get("NotPrincipal"))),
     )
 
 
@@ -211,13 +207,15 @@ def _document_statement(found: Mapping[str, Any]) -> Statement:
             (str(block.get("test")), str(block.get("variable")), _texts(block.get("values")))
             for block in (conditions if isinstance(conditions, list) else [])
         ),
-        negations=tuple(
-            f"{element} {text}"
-            for name, element in (("not_actions", "NotAction"), ("not_resources", "NotResource"))
-            for text in _texts(found.get(name))
-        )
-        + tuple(f"NotPrincipal {text}" for text in principals(found.get("not_principals"))),
+        negations=_negations(
+            found.get("not_actions"), found.get("not_resources"), _distinct(principals(found.get("not_principals")))
+        ),
     )
+
+
+def _negations(actions: Any, resources: Any, principals: Sequence[str]) -> tuple[str, ...]:
+    named = {"NotAction": _texts(actions), "NotResource": _texts(resources), "NotPrincipal": principals}
+    return tuple(f"{element} {text}" for element, texts in named.items() for text in texts)
 
 
 def _principals(found: Any) -> tuple[str, ...]:
@@ -237,7 +235,3 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _distinct(texts: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts) - {""}))
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(texts)

@@ -4,7 +4,7 @@ output "alarm_arns" {
 }
 
 output "api_execution_arn" {
-  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by /*/POST/schedules."
+  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by `/*/POST/schedules`."
   value       = module.http_api.api.execution_arn
 }
 

@@ -1,14 +1,15 @@
-# The queue in which a message waits invisibly until its pointInTime, and the one for what consumers failed to handle.
+# The queue in which a message waits invisibly until its pointInTime, and the one for messages that consumers failed to
+# handle.
 
 resource "aws_sqs_queue" "delayer" {
   name = var.name
 
-  # The most that AWS provider 5.x allows. The post function measures payloads against it.
+  # The maximum in AWS provider 5. The post function checks payloads against it.
   max_message_size          = 262144
   message_retention_seconds = 4 * 24 * 60 * 60
   receive_wait_time_seconds = 20
   sqs_managed_sse_enabled   = true
-  # How long a consumer has for one message before it is given to another.
+  # How long a consumer has for a message before another consumer gets it.
   visibility_timeout_seconds = 60
 
   redrive_policy = jsonencode({
@@ -21,7 +22,7 @@ resource "aws_sqs_queue" "dead_letter" {
   name = "${var.name}-dead-letter"
 
   max_message_size = 262144
-  # Longer than the delayer queue's: a message that is moved keeps its age.
+  # Longer than in the delayer queue, because a message that is moved keeps its age.
   message_retention_seconds = 14 * 24 * 60 * 60
   sqs_managed_sse_enabled   = true
 }

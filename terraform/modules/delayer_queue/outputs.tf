@@ -1,5 +1,5 @@
 output "dead_letter_queue" {
-  description = "The dead-letter queue."
+  description = "The dead-letter queue: arn and url."
   value = {
     arn = aws_sqs_queue.dead_letter.arn
     url = aws_sqs_queue.dead_letter.url
@@ -7,7 +7,7 @@ output "dead_letter_queue" {
 }
 
 output "queue" {
-  description = "The delayer queue, with its dead-letter queue."
+  description = "The delayer queue: arn and url."
   value = {
     arn = aws_sqs_queue.delayer.arn
     url = aws_sqs_queue.delayer.url

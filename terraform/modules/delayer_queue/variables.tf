@@ -1,5 +1,5 @@
 variable "name" {
-  description = "The queue's name; the dead-letter queue's is this and -dead-letter."
+  description = "The name of the queue. The dead-letter queue has the same name followed by -dead-letter."
   type        = string
   nullable    = false
 }

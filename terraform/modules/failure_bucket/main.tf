@@ -1,7 +1,7 @@
-# Stream records that could not be handled: whole, with the reason, until someone gives them back.
+# The bucket for stream records that could not be handled. Each is kept whole, with the reason, until someone returns it.
 
 resource "aws_s3_bucket" "failures" {
-  # Bucket names are shared by all accounts, so AWS completes this one.
+  # Bucket names are unique across all AWS accounts, so AWS completes this one.
   bucket_prefix = var.name_prefix
   force_destroy = var.force_destroy
 }
@@ -33,7 +33,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "failures" {
   }
 }
 
-# A record that is deleted by mistake can be brought back.
+# A record that is deleted by mistake can be restored.
 resource "aws_s3_bucket_versioning" "failures" {
   bucket = aws_s3_bucket.failures.id
 
@@ -87,6 +87,6 @@ resource "aws_s3_bucket_policy" "tls_only" {
   bucket = aws_s3_bucket.failures.id
   policy = data.aws_iam_policy_document.tls_only.json
 
-  # Two changes of one bucket's access at the same time fail.
+  # Simultaneous changes to the access of a bucket fail.
   depends_on = [aws_s3_bucket_public_access_block.failures]
 }

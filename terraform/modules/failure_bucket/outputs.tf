@@ -1,5 +1,5 @@
 output "bucket" {
-  description = "The bucket, closed to the public."
+  description = "The bucket, closed to the public: arn and name."
   value = {
     arn  = aws_s3_bucket.failures.arn
     name = aws_s3_bucket.failures.bucket

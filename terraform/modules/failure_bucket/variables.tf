@@ -1,11 +1,11 @@
 variable "force_destroy" {
-  description = "Whether a bucket that still holds records may be destroyed."
+  description = "Whether Terraform may destroy a bucket that still has records."
   type        = bool
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "How the bucket's name starts; AWS completes it."
+  description = "The prefix of the bucket's name. AWS completes it."
   type        = string
   nullable    = false
 }

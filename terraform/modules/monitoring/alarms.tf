@@ -1,4 +1,4 @@
-# The alarms. Each key is the alarm's name after the environment's, and its section in the runbook.
+# The alarms. Each key is the alarm's name without the prefix, and its section in the runbook.
 
 locals {
   runbook = "docs/operations/runbook.md"
@@ -9,9 +9,9 @@ locals {
   # The dimension of the metrics that Lambda measures.
   functions = { for label, function in var.functions : label => { FunctionName = function.function_name } }
 
-  # Alarms on one metric, whose threshold is 0 unless it is given. Most metrics are missing when nothing happens. One
-  # breaching minute is enough, so nothing is filled in: a value that CloudWatch gets late would hide behind the filler.
-  # `minutes` counts the latest values, which suits a metric with one every minute.
+  # Alarms on one metric. The default threshold is 0. Most metrics are missing when nothing happens. One breaching minute
+  # is enough, so missing minutes are not filled: a filler would hide a value that CloudWatch gets late. `minutes` counts
+  # the latest values, which suits a metric with a value every minute.
   metric_alarms = merge(local.api_function_alarms, {
     late = {
       meaning    = "A schedule entered the queue long after its pointInTime."
@@ -19,18 +19,18 @@ locals {
       metric     = "Lateness"
       dimensions = local.services.fast_track
       statistic  = "Maximum"
-      # The API takes what is up to 60 s past, which is late by its sender, and has 15 s to store it.
+      # The API accepts a pointInTime up to 60 s in the past and has 15 s to store the schedule.
       threshold = 75
     }
     dead-letters = {
-      meaning    = "Consumers failed to handle a message, and it lies in the dead-letter queue."
+      meaning    = "Consumers failed to handle a message, which is now in the dead-letter queue."
       namespace  = "AWS/SQS"
       metric     = "ApproximateNumberOfMessagesVisible"
       dimensions = { QueueName = var.dead_letter_queue_name }
       statistic  = "Maximum"
     }
     records-failed = {
-      meaning    = "The fast track met a record that can never be sent, and put it into the failure bucket."
+      meaning    = "The fast track put a record that can never be sent into the failure bucket."
       namespace  = var.metrics_namespace
       metric     = "SchedulesFailed"
       dimensions = local.services.fast_track
@@ -48,13 +48,13 @@ locals {
       dimensions = local.functions.fast_track
     }
     sweep-failed = {
-      meaning    = "A sweep failed: records stayed, or the table's stream is not the one that is read."
+      meaning    = "A sweep failed: records stayed in the table, or the fast track does not read the table's stream."
       namespace  = "AWS/Lambda"
       metric     = "Errors"
       dimensions = local.functions.sweep
     }
     sweep-cut-short = {
-      meaning    = "Three sweeps running did not finish in their minute: more is due than they can delete."
+      meaning    = "Three consecutive sweeps did not finish in their minute: more is due than they can delete."
       namespace  = var.metrics_namespace
       metric     = "SweepsCutShort"
       dimensions = local.services.sweep
@@ -72,11 +72,11 @@ locals {
   }
 
   # Alarms on one metric that is missing in many minutes, for `minutes` of the last `of_minutes`. Missing minutes are
-  # filled with 0: CloudWatch would otherwise look for older values, count minutes that are further apart, and keep an
-  # alarm after the last one. `minutes` is below `of_minutes`, because the last minute's value may arrive late.
+  # filled with 0. Otherwise CloudWatch would look for older values, count minutes that are further apart, and keep an
+  # alarm after the last value. `minutes` is below `of_minutes`, because the last minute's value may arrive late.
   sparse_alarms = {
     stream-behind = {
-      meaning    = "The fast track reads the stream a minute late or more: what is due soon will be late."
+      meaning    = "The fast track reads the stream a minute late or more: schedules that are due soon will be late."
       namespace  = "AWS/Lambda"
       metric     = "IteratorAge"
       dimensions = local.functions.fast_track
@@ -87,25 +87,25 @@ locals {
       of_minutes = 3
     }
     fast-track-errors = {
-      meaning    = "The fast track fails or times out again and again. Its batches come again, and may be sent again."
+      meaning    = "The fast track fails or times out repeatedly. Lambda retries its batches, so messages may be sent twice."
       namespace  = "AWS/Lambda"
       metric     = "Errors"
       dimensions = local.functions.fast_track
-      # One that is killed is no trouble: its batch comes again.
+      # A single failure is harmless, because Lambda retries the batch.
       minutes    = 2
       of_minutes = 5
     }
     api-errors = {
-      meaning    = "The API keeps answering 5xx."
+      meaning    = "The API repeatedly answers 5xx."
       namespace  = "AWS/ApiGateway"
       metric     = "5xx"
       dimensions = { ApiId = var.api_id }
-      # A caller posts again after one.
+      # A caller retries after a single error.
       minutes    = 3
       of_minutes = 5
     }
     posts-throttled = {
-      meaning    = "Posts keep being answered 503, for the table takes no more."
+      meaning    = "The API repeatedly answers posts with 503, because DynamoDB throttles the table."
       namespace  = var.metrics_namespace
       metric     = "PostsThrottled"
       dimensions = local.services.post
@@ -113,16 +113,16 @@ locals {
       of_minutes = 5
     }
     writes-throttled = {
-      meaning    = "The table keeps refusing writes: posts or hand-overs are slowed down."
+      meaning    = "DynamoDB repeatedly throttles writes to the table: posts or hand-overs are slow."
       namespace  = "AWS/DynamoDB"
       metric     = "WriteThrottleEvents"
       dimensions = { TableName = var.table_name }
-      # A burst larger than what the table takes in a second is retried, and over within a minute or two.
+      # A burst over the table's limit is retried, and done within a minute or two.
       minutes    = 3
       of_minutes = 5
     }
     reads-throttled = {
-      meaning    = "The table keeps refusing the sweeps' queries."
+      meaning    = "DynamoDB repeatedly throttles the queries of the sweeps."
       namespace  = "AWS/DynamoDB"
       metric     = "ReadThrottleEvents"
       dimensions = { TableName = var.table_name }
@@ -131,7 +131,7 @@ locals {
     }
   }
 
-  # Alarms on expressions. `alarm` is the one that is compared.
+  # Alarms on expressions. The one named `alarm` is compared with the threshold.
   expression_alarms = merge(
     {
       for key, alarm in local.sparse_alarms : key => merge(alarm, {
@@ -141,7 +141,7 @@ locals {
     },
     {
       functions-throttled = {
-        meaning     = "Lambda keeps refusing to run a function: the account or the function has too little concurrency."
+        meaning     = "Lambda repeatedly throttles a function: the account or the function has too little concurrency."
         expressions = { alarm = "FILL(SUM(METRICS()), 0)" }
         metrics = {
           for function, dimensions in local.functions : function => {
@@ -155,17 +155,17 @@ locals {
         meaning = (
           var.sweep.paused
           ? "Sweeps are paused, so this alarm is silent."
-          : "Fewer sweeps came to their end than there are workers: schedules wait in the table."
+          : "Fewer sweeps ended than there are workers: schedules wait in the table."
         )
         expressions = {
-          # The minutes in which a sweep of every worker ended.
+          # The minutes in which the sweeps of all workers ended.
           complete = "IF(sweeps >= ${var.sweep.workers}, sweeps)"
-          # No value before the first of those: sweeps that have just begun, after a first apply, a pause or with more
-          # workers, can't be missed. A minute without a sweep after it is 0.
+          # Without a value before the first such minute, so that the alarm does not fire after the first apply, after a
+          # pause or when workers are added. A later minute without a sweep is 0.
           alarm = "IF(FILL(complete, REPEAT), FILL(sweeps, 0))"
         }
         metrics = {
-          # Every sweep that ends counts this once, as 0 or 1.
+          # Every sweep that ends writes one value, 0 or 1.
           sweeps = {
             namespace  = var.metrics_namespace
             metric     = "SweepsCutShort"
@@ -175,21 +175,21 @@ locals {
         }
         comparison = "LessThanThreshold"
         threshold  = var.sweep.paused ? 0 : var.sweep.workers
-        # Three low minutes of five can be well: ticks just before and just after whole minutes leave every other minute
-        # without any, and the last minute's metric may not have arrived.
+        # Three low minutes of five can be normal: ticks just before and just after a whole minute leave every other minute
+        # without a sweep, and the last minute's value may not have arrived.
         minutes    = 4
         of_minutes = 5
-        # Where there are no values at all, sweeps have not begun, or stopped long ago: the state stays as it is.
+        # Without any values, sweeps have not started yet or stopped long ago: the alarm keeps its state.
         missing_data = var.sweep.paused ? "notBreaching" : "ignore"
       }
       swept-not-enqueued = {
-        meaning = "Sweeps delete records and the fast track enqueues nothing: the stream is their only copy, for a day."
+        meaning = "Sweeps delete records and the fast track sends nothing: for a day, the stream has the only copies."
         expressions = {
           deleted = "FILL(swept, 0)"
-          # SUM skips missing values, and everything of the fast track's is missing while it does not run.
+          # SUM skips missing values. All metrics of the fast track are missing while it does not run.
           handled = "SUM([deleted, enqueued, failed, cancelled]) - deleted"
-          # A sweep may end in one minute and its messages be sent in the next. x - DIFF(x) is x a minute before: what was
-          # deleted a minute before has to be handled in that minute or in this one.
+          # A sweep may end in one minute and its messages be sent in the next. x - DIFF(x) is x one minute earlier: the
+          # records deleted then must be handled in that minute or in this one.
           alarm = "IF((deleted - DIFF(deleted)) > 0 AND (2 * handled - DIFF(handled)) == 0, 1, 0)"
         }
         metrics = {
@@ -206,8 +206,8 @@ locals {
             namespace = var.metrics_namespace, metric = "SchedulesCancelled", dimensions = local.services.fast_track
           }
         }
-        # Three, because retries bridge a shorter standstill of SQS. Of an hour, because with little traffic most minutes
-        # sweep nothing; an alarm may therefore last an hour after the cause has gone.
+        # Three minutes, because retries bridge a shorter outage of SQS. Of an hour, because with little traffic most minutes
+        # sweep nothing. Therefore an alarm may last an hour longer than its cause.
         minutes    = 3
         of_minutes = 60
       }

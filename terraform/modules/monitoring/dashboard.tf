@@ -1,4 +1,4 @@
-# The dashboard. Its first row answers: is anything late, lost or stuck?
+# The dashboard. Its first row shows whether anything is late, lost or stuck.
 
 locals {
   # The namespace and the one dimension of metrics, by the name that the widgets use.
@@ -30,7 +30,7 @@ locals {
         ["sweep", "SchedulesLeft", "Maximum", "left by a sweep"],
         ["sweep_lambda", "Errors", "Sum", "failed sweeps"],
       ] },
-      { title = "With how many seconds in hand schedules entered the queue, and how late", view = "timeSeries", width = 12, metrics = [
+      { title = "Lead and lateness of schedules entering the queue (s)", view = "timeSeries", width = 12, metrics = [
         ["fast_track", "Lead", "p1", "lead: 99 % had more"],
         ["fast_track", "Lead", "p50", "lead: half had more"],
         ["fast_track", "Lateness", "p99", "lateness: 99 % had less"],

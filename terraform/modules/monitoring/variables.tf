@@ -11,7 +11,7 @@ variable "dead_letter_queue_name" {
 }
 
 variable "functions" {
-  description = "The functions by label. `service` is the dimension of the metrics that a function writes; a function with routes gets an alarm <label>-errors."
+  description = "The functions by label. `service` is the dimension of the metrics that a function writes; a function with routes has an alarm `LABEL-errors`."
   type        = map(object({ function_name = string, has_routes = bool, service = string }))
   nullable    = false
 }

@@ -1,4 +1,4 @@
-# The stream-enabled table of what is accepted and not yet handed over.
+# The table with the schedules that are accepted and not yet handed over, and its stream.
 
 resource "aws_dynamodb_table" "schedules" {
   name         = var.name
@@ -9,7 +9,7 @@ resource "aws_dynamodb_table" "schedules" {
 
   deletion_protection_enabled = var.deletion_protection
 
-  # The keys of an insert tell when it is due; only a removal needs the record.
+  # An insert's keys contain the due time; only a removal needs the record.
   stream_enabled   = true
   stream_view_type = "OLD_IMAGE"
 
@@ -27,7 +27,7 @@ resource "aws_dynamodb_table" "schedules" {
     enabled = var.point_in_time_recovery
   }
 
-  # DynamoDB always encrypts. Off means with a key that AWS owns, which costs nothing and needs no permission.
+  # DynamoDB always encrypts. False means with a key that AWS owns, which costs nothing and needs no permission.
   server_side_encryption {
     enabled = false
   }

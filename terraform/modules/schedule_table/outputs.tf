@@ -1,5 +1,5 @@
 output "table" {
-  description = "The table and its stream."
+  description = "The table: arn, key_attributes, name and stream_arn."
   value = {
     arn            = aws_dynamodb_table.schedules.arn
     key_attributes = [local.partition_key, local.sort_key]

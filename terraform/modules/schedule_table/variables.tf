@@ -5,7 +5,7 @@ variable "deletion_protection" {
 }
 
 variable "name" {
-  description = "The table's name."
+  description = "The name of the table."
   type        = string
   nullable    = false
 }

@@ -230,8 +230,8 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     "retention_shortened": [
-        ("retention-shortened", QUEUE, "after `3600` s instead of 4 days"),
-        ("retention-shortened", DEAD_LETTERS, "after 4 days instead of 14 days"),
+        ("retention-shortened", QUEUE, "at an age of `3600` s instead of 4 days"),
+        ("retention-shortened", DEAD_LETTERS, "at an age of 4 days instead of 14 days"),
         (
             "retention-shortened",
             LIFECYCLE,
@@ -273,7 +273,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("stream-mapping-elsewhere", MAPPING, "every schedule that it doesn't send to the delayer queue is lost")
     ],
     "mapping_sooner": [("stream-mapping-loses", MAPPING, "after `3600` s instead of `82800` s")],
-    # A new mapping for which nothing is said also retries until the stream has dropped the record.
+    # By default, a mapping also retries until the stream has dropped the record.
     "stream_read_twice": [
         ("stream-read-twice", SECOND_MAPPING, "Every message would be sent twice"),
         ("stream-mapping-loses", SECOND_MAPPING, "Removals that can't be sent for a day would be lost"),
@@ -345,7 +345,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "alarms_elsewhere": [("alarms-silenced", MONITORING, "would be put on something else than now")],
     "stranger": [("type-unknown", "aws_sns_topic.further", "has no rules for the type `aws_sns_topic`")],
     "forgotten": [("forgotten", QUEUE_POLICY, "stays in AWS as it is, and nobody plans")],
-    # What denies requests without TLS names the new queue, whose address is not known yet.
+    # The policy that denies requests without TLS names the new queue, whose ARN is not known yet.
     "queue_missing": [
         ("store-created", DEAD_LETTERS, "every message that was in it is lost already"),
         ("access-unknown", DEAD_LETTERS_POLICY, "still deny"),

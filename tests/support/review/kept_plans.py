@@ -41,7 +41,7 @@ APPLIED = PLANS.parent / "applied"
 #: A plan of another root.
 BOOTSTRAP = PLANS.parent / "other_plans" / "bootstrap.json"
 
-#: The scenario without a change. Of what is no resource, the other plans keep only what differs from its plan.
+#: The scenario without a change. Beside resources, the other plans keep only members that differ from its plan.
 _BASE = "unchanged"
 
 _GONE = (["delete"], ["forget"])
@@ -77,7 +77,7 @@ def changed(name: str, address: str, **values: Any) -> Plan:
 
 
 def kept_packed(name: str) -> dict[str, Any]:
-    """Return what is kept of a scenario's plan."""
+    """Return a scenario's plan as it is kept, packed."""
     return _read(_BASE) | _read(name)
 
 
@@ -174,7 +174,7 @@ def _is_change(found: Mapping[str, Any]) -> bool:
 def _pack_change(found: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     change = found["change"]
     before = values.get(found.get("previous_address", found["address"]))
-    assert change["before"] == before, f"{found['address']} is not what the state says"
+    assert change["before"] == before, f"{found['address']} differs from the state"
     packed = {
         "address": found["address"],
         "actions": change["actions"],

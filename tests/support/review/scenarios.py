@@ -1,7 +1,7 @@
-"""Changes to the delayer of prod, each of which real Terraform has planned; plans/ holds what it said.
+"""Changes to the delayer of prod; tests/tools/review/plans holds Terraform's plan of each.
 
 A change is made as one would be: other variables, an argument of the command, a resource that is removed from the
-configuration, or one that is changed in it (by an override file, so that a scenario says only what differs).
+configuration, or one that is changed in it, by an override file that holds only the difference.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from tests.support.review import addresses
 
 __all__ = ["SCENARIOS", "SECRET", "TOPIC", "Scenario"]
 
-#: What no review may show.
+#: A value that no review may show.
 SECRET = "the-secret-4f1d"
 
-#: What prod's alarms tell, where they tell anything.
+#: The topic that prod's alarms notify in the state `topic`.
 TOPIC = "arn:aws:sns:eu-west-1:777788889999:alarms"
 
 QUEUE, TABLE, BUCKET = "modules/delayer_queue", "modules/schedule_table", "modules/failure_bucket"
@@ -25,7 +25,7 @@ MONITORING, DELAYER = "modules/monitoring", "modules/delayer"
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What differs from what is applied.
+    """A difference from the applied configuration.
 
     `overrides`, `added` and `removed` are by the configuration's folder; `packages` names functions with other code.
     `applied` is the state that is planned against: prod, prod with tokens (jwt), prod with a topic for its alarms
@@ -444,9 +444,7 @@ resource "aws_lambda_function" "this" {
     ),
     "mapping_elsewhere": Scenario(overrides={DELAYER: _MAPPING.format(f'function_name = "{_ANOTHER}"')}),
     "mapping_sooner": Scenario(overrides={DELAYER: _MAPPING.format("maximum_record_age_in_seconds = 3600")}),
-    # The first mapping is changed too, for what is not changed is not kept.
     "stream_read_twice": Scenario(
-        overrides={DELAYER: _MAPPING.format("batch_size = 500")},
         added={
             DELAYER: """
 resource "aws_lambda_event_source_mapping" "again" {

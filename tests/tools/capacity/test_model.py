@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from task_1minute_enqueuer import handler
 from tests.support.property_tests import use_profile
 from tools.capacity import model
 from tools.capacity.book import LIMITS
@@ -141,7 +140,3 @@ class TestHandover:
         """The variable's validation has the limit of the book."""
         variables = (CONFIGURATION / "modules" / "delayer" / "variables.tf").read_text(encoding="utf-8")
         assert f"var.parallelization_factor <= {LIMITS['stream_lanes'].value}\n" in variables
-
-    def test_sweep_reserve_is_the_handlers(self) -> None:
-        """The model can't import the handler's module, so it repeats its number."""
-        assert handler.RESERVE_SECONDS == model.SWEEP_RESERVE_SECONDS

@@ -1,4 +1,4 @@
-"""The reviewed plan is applied if it is still true; another one only if its review says the same."""
+"""The reviewed plan is applied if it still holds; another one only if its review is the same."""
 
 from __future__ import annotations
 
@@ -158,7 +158,9 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     monkeypatch.setattr(reviewed_plan, "apply_plan", job.apply)
     monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
-    fake_terraform.says("show", kept_text("sweep_paused"))
+    fake_terraform.says(
+        "show", kept_text("sweep_paused").replace('"environment": {"value": "prod"}', '"environment": {"value": "dev"}')
+    )
     job.plan("dev")
     job.did.clear()
     write_plan(job.plans / "dev.tfplan")
@@ -224,7 +226,7 @@ class TestApply:
         """The very plan that was reviewed is applied, and nothing is planned."""
         assert status_of(main, "apply", "dev") == 0
         assert job.did == ["apply dev of serial 4"]
-        assert capsys.readouterr().out == "The reviewed plan of dev is still true.\n"
+        assert capsys.readouterr().out == "The reviewed plan of dev still holds.\n"
 
     def test_planned_again(
         self, job: Job, fake_terraform: FakeTerraform, review_says: Path, capsys: pytest.CaptureFixture[str]
@@ -234,7 +236,7 @@ class TestApply:
         review_says.write_text("the review\n")
         assert status_of(main, "apply", "dev") == 0
         assert job.did == ["plan dev", "apply dev of serial 5"]
-        assert "dev is planned again, for the state has changed since the review" in capsys.readouterr().out
+        assert "dev is planned again, because the state has changed since the review" in capsys.readouterr().out
 
     def test_another_review(
         self, job: Job, fake_terraform: FakeTerraform, review_says: Path, capsys: pytest.CaptureFixture[str]

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from tests.support.clock import NOW
+from tools.local.arrivals import Arrivals
 from tools.local.chaos.journal import UNEXPLAINED, Journal, read_journal
-from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, MessageArrivals, Outcome, Posts, report
+from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, Outcome, Posts, report
 
 
 def taken(at: float, *schedule_ids: str) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def test_message_that_sqs_never_took_is_unexplained() -> None:
 
 def outcome(**changes: Any) -> Outcome:
     """Return a good run: every schedule arrives half a second late, and one call in four is spoiled."""
-    posts, arrivals = Posts(requests=SCHEDULES), MessageArrivals()
+    posts, arrivals = Posts(requests=SCHEDULES), Arrivals()
     for number in range(SCHEDULES):
         posts.due[str(number)] = NOW + (BURST_DUE if number < 500 else number % 60)
         hear(arrivals, str(number), posts.due[str(number)] + 0.5)
@@ -125,7 +126,7 @@ def outcome(**changes: Any) -> Outcome:
     return Outcome(**(facts | changes))
 
 
-def hear(arrivals: MessageArrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
+def hear(arrivals: Arrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
     """Receive a message."""
     attributes = {"scheduleId": {"StringValue": schedule_id}}
     arrivals.hear({"MessageAttributes": attributes, "MessageId": message_id}, at)

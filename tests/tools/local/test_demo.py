@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from tools.local import demo
-from tools.local.demo import Arrivals, Posted, Verdict, conclude, summarize, view
+from tools.local.arrivals import Arrivals, Posted
+from tools.local.demo import Verdict, conclude, summarize, view
 from tools.local.stack import Answer, Stack
 from tools.project import ROOT, CommandError
 
@@ -55,8 +56,12 @@ class TestTable:
         arrivals.paths |= {"a": "fast track", "b": "sweep", "c": "fast track"}
         assert rows(posted, arrivals) == [
             ["in 10 s", "14:13:20", "14:13:20.250", "250 ms", "fast track"],
-            ["burst of 2", "14:13:25", "2 of 2", "500 to 875 ms", "fast track, sweep"],
+            ["2 in one second", "14:13:25", "2 of 2", "500 to 875 ms", "fast track, sweep"],
         ]
+
+    def test_rows_are_in_the_order_of_their_times(self, posted: list[Posted]) -> None:
+        """The order of the posts doesn't matter."""
+        assert [row[1] for row in rows(posted[::-1], Arrivals())] == ["14:13:20", "14:13:25"]
 
     def test_incomplete_burst_shows_how_many_arrived(self, posted: list[Posted]) -> None:
         """The lateness is that of those that arrived."""
@@ -121,7 +126,7 @@ class TestVerdict:
         """Its lateness is its sender's."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         arrivals.add("late", NOW + 20)
-        verdict = summarize([*posted, Posted("due already", "late", NOW - 1)], arrivals)
+        verdict = summarize([*posted, Posted("due before its post", "late", NOW - 1)], arrivals)
         assert verdict.is_good
         assert "The latest came 500 ms" in verdict.line
 
@@ -166,13 +171,13 @@ class TestDemonstration:
     @pytest.fixture
     def folder(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         """Return the folder of a stack with nothing in it, nothing to post and nothing to watch."""
-        folder = tmp_path / "build" / "work" / f"demo-{os.getpid()}"
+        folder = tmp_path / f"demo-{os.getpid()}"
 
         def start(folder: Path, _progress: object) -> Stack:
             folder.mkdir(parents=True)
             return Stack("", folder, {})
 
-        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", start)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
@@ -219,7 +224,8 @@ class TestDemonstration:
         self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A log gets no control characters."""
-        monkeypatch.setattr(demo, "_until_complete", lambda *_: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "arriving", lambda *_: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "read_paths", lambda *_: None)
         console = Console(file=StringIO(), width=120, force_terminal=False)
         demo.watch(Stack("", Path()), posted, arrived(a=0.25, b=0.5, c=0.5), console)
         said = shown(console)
@@ -245,7 +251,7 @@ class TestPicture:
 
     def test_demonstration_writes_the_picture(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Its last lines name the file."""
-        monkeypatch.setattr(demo, "ROOT", tmp_path)
+        monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])

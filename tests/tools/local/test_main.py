@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.checkouts import ROOT, write_program
+from tests.support.documents import example
 from tools.local import __main__ as local
 from tools.local.stack import LOCAL_FOLDER, Stack
 from tools.project import CommandError
@@ -130,8 +131,7 @@ class TestDescription:
     @pytest.mark.usefixtures("programs")
     def test_readme_command_works_with_the_exports(self) -> None:
         """README.md's curl command posts to the described address with the described key."""
-        readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        command = readme.partition("## Post a schedule")[2].partition("```sh\n")[2].partition("```")[0]
+        command = example("README.md", "Post a schedule", "sh")
         exports = between("In your shell", "Post a schedule")
         (line,) = run_bash(f"set +u\n{exports}\n{command}").splitlines()
         arguments = json.loads(line)

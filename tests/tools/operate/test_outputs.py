@@ -1,4 +1,4 @@
-"""What make outputs prints: what an environment is used with, and nothing else."""
+"""make outputs prints an environment's outputs, and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, make_checkout, write_program
-from tests.support.commands import move_project
 from tests.support.fake_terraform import FakeTerraform
 from tools.local.stack import Stack
 from tools.operate import environment as environments
@@ -31,14 +30,14 @@ _OUTPUTS: dict[str, Any] = {
 
 @pytest.fixture
 def dev(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTerraform:
-    """An applied dev with these outputs."""
-    move_project(monkeypatch, tmp_path)
+    """Return the Terraform of an applied dev with these outputs."""
+    monkeypatch.setattr(environments, "WORK", tmp_path)
     fake_terraform.says("output", json.dumps({name: {"value": value} for name, value in _OUTPUTS.items()}))
     return fake_terraform
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """What the command prints when it succeeds."""
+    """Return what the command prints when it succeeds."""
     with pytest.raises(SystemExit) as ended:
         outputs.main(list(arguments))
     out, err = capsys.readouterr()
@@ -48,18 +47,18 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 @pytest.mark.usefixtures("dev")
 class TestFormats:
-    """One list for people, two forms for programs."""
+    """A list for people, two formats for programs."""
 
-    def test_list(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Names and values stand in two columns, a map's entries below its name."""
+    def test_list_has_two_columns(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A map's entries are below its name."""
         lines = printed(capsys, "dev", "").splitlines()
         assert lines[0] == "api_id" + " " * 32 + "abc"
         at = lines.index("function_names")
         assert lines[at + 1].split() == ["api-schedule-post", "delayer-dev-api-schedule-post"]
         assert len(lines) == 7
 
-    def test_exports(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """A shell that evaluates the lines has every value, whatever characters it holds."""
+    def test_shell_evaluates_the_exports(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Every value arrives, whatever characters it holds."""
         script = printed(capsys, "dev", "env")
         assert all(re.match(r"export [A-Z][A-Z0-9_]*=", line) for line in script.splitlines())
         done = subprocess.run(  # noqa: S603 -- our own command
@@ -73,51 +72,53 @@ class TestFormats:
         assert variables["FUNCTION_NAME_API_SCHEDULE_POST"] == "delayer-dev-api-schedule-post"
         assert variables["FUNCTION_NAME_STREAM_DYNAMODB_FASTTRACK_ENQUEUER"] == "it's $HOME"
 
-    def test_json(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """JSON is one object with the outputs as they are."""
+    def test_json_is_the_outputs(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """It is one object."""
         assert json.loads(printed(capsys, "dev", "json")) == _OUTPUTS
 
 
 class TestRefusals:
-    """One sentence, and nothing on stdout."""
+    """A wrong argument gives one sentence, and nothing on stdout."""
 
     @pytest.mark.parametrize(
         ("arguments", "sentence"),
         [
-            (("dev", "yaml"), "there is no format 'yaml': give FORMAT=env or json, or none for a list"),
+            (("dev", "yaml"), "there is no format 'yaml': set FORMAT to env or json, or leave it out for a list"),
             (("", ""), "no environment is named: give ENV= one of dev, staging, prod, local"),
             (("nowhere", ""), "there is no environment 'nowhere': give ENV= one of dev, staging, prod, local"),
         ],
     )
     @pytest.mark.usefixtures("dev")
-    def test_argument(self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, str], sentence: str) -> None:
-        """A wrong format or environment names those there are; Terraform isn't asked for outputs."""
+    def test_wrong_argument_is_refused(
+        self, capsys: pytest.CaptureFixture[str], arguments: tuple[str, str], sentence: str
+    ) -> None:
+        """The sentence lists what can be given."""
         with pytest.raises(SystemExit) as ended:
             outputs.main(list(arguments))
         assert ended.value.code == 1
         assert capsys.readouterr() == ("", f"make outputs: {sentence}\n")
 
-    def test_format_comes_before_terraform(self, dev: FakeTerraform) -> None:
-        """A wrong format costs no init."""
+    def test_wrong_format_is_refused_before_terraform_starts(self, dev: FakeTerraform) -> None:
+        """It costs no init."""
         with pytest.raises(SystemExit):
             outputs.main(["dev", "yaml"])
         assert dev.calls("init") == []
 
 
-def test_local_stack_has_the_address_that_works(
+def test_local_api_url_is_the_one_that_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """API_URL is where the embedded AWS has the API, to be used like the real one."""
+    """API_URL is the address at the embedded AWS."""
     stack = Stack("http://127.0.0.1:4567", tmp_path, _OUTPUTS | {"aws_region": "us-east-1"})
     monkeypatch.setattr(environments, "running_stack", lambda: stack)
     assert "export API_URL=http://127.0.0.1:4567/_aws/execute-api/abc\n" in printed(capsys, "local", "env")
 
 
-def test_nothing_else_reaches_stdout(tmp_path: Path) -> None:
-    """A first run installs the tools and reports that on stderr, so that a shell can evaluate stdout."""
+def test_installation_prints_to_stderr(tmp_path: Path) -> None:
+    """A first run installs the tools; a shell can still evaluate stdout."""
     checkout = make_checkout(tmp_path / "checkout")
     (checkout / "tools" / "requirements.txt").touch()
-    # Stands in for Python: makes an environment of itself, and is asked for outputs by it in the end.
+    # Stands in for Python: installs itself as an environment, and prints its arguments when run there.
     program = """
 import pathlib, shutil, sys
 if sys.argv[1:4] == ["-S", "-m", "tools.toolchain.install"]:
@@ -139,11 +140,12 @@ elif sys.argv[1:3] == ["-m", "tools.operate.outputs"]:
     assert "noise of an installation" in done.stderr
 
 
-def test_readme_uses_the_exported_names() -> None:
-    """Every variable of README's commands is an output under its exported name, or the caller's own."""
+def test_documents_use_the_exported_names() -> None:
+    """Every variable of the documents' commands is an output under its exported name, or the caller's own."""
     text = (ROOT / "terraform" / "outputs.tf").read_text()
     names = {name.upper() for name in re.findall(r'^output "(\w+)"', text, re.MULTILINE)}
-    readme = (ROOT / "README.md").read_text()
+    pages = ("README.md", "docs/api.md", "docs/consuming.md")
+    readme = "\n".join((ROOT / page).read_text() for page in pages)
     set_there = re.findall(r"^([A-Z_]+)=", readme, re.MULTILINE)
     used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)\b", readme)) - set(set_there)
     names |= {f"FUNCTION_NAME_{name.upper().replace('-', '_')}" for name in FUNCTIONS}

@@ -1,4 +1,4 @@
-"""Dangers that an environment's file accepts, and what is wrong with such a file."""
+"""The file of accepted dangers: its entries, its errors, and which dangers they accept."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ expires = 2026-11-25
 
 
 class TestFile:
-    """What is read of a file."""
+    """The entries of a file."""
 
     def read(self, folder: Path, text: str) -> list[Accepted]:
-        """The entries of a file with this text."""
+        """Return the entries of a file with this text."""
         path = folder / "prod.accepted.toml"
         path.write_text(text)
         return read_accepted(path, "prod.accepted.toml", TODAY)
 
-    def test_none(self, tmp_path: Path) -> None:
-        """Without a file nothing is accepted."""
+    def test_missing_file_accepts_nothing(self, tmp_path: Path) -> None:
+        """An environment needs no file."""
         assert read_accepted(tmp_path / "none.toml", "none.toml", TODAY) == []
 
-    def test_entries(self, tmp_path: Path) -> None:
+    def test_entry_is_read(self, tmp_path: Path) -> None:
         """An entry names the danger, where, why and until when."""
         assert self.read(tmp_path, TEXT) == [ENTRY]
 
-    def test_the_longest(self, tmp_path: Path) -> None:
-        """A danger is accepted for 90 days at the most: who accepts it for good would never look again."""
+    def test_entry_lasts_90_days_at_most(self, tmp_path: Path) -> None:
+        """Nobody would look again at a danger that is accepted for good."""
         longest = TODAY + timedelta(days=90)
         (entry,) = self.read(tmp_path, TEXT.replace("2026-11-25", str(longest)))
         assert entry.expires == longest
         with pytest.raises(PlanError) as raised:
             self.read(tmp_path, TEXT.replace("2026-11-25", str(longest + timedelta(days=1))))
         assert str(raised.value) == (
-            "prod.accepted.toml: entry 1 expires on 2027-02-24: a danger is accepted for 90 days at the most, until "
+            "prod.accepted.toml: entry 1 expires on 2027-02-24: a danger is accepted for at most 90 days, until "
             "2027-02-23"
         )
 
     @pytest.mark.parametrize(
-        ("text", "said"),
+        ("text", "message"),
         [
             ("[[accepted]", "prod.accepted.toml is not TOML: "),
             ("accepted = 1", "may hold nothing but entries that begin with [[accepted]]"),
@@ -63,35 +63,35 @@ class TestFile:
             (TEXT.replace("The stream is recreated tonight.", " "), "entry 1 needs `reason`, a text"),
             (TEXT.replace("2026-11-25", '"2026-11-25"'), "entry 1 needs `expires`, a date like 2027-01-31"),
             (TEXT.replace("2026-11-25", "2026-11-25T09:00:00Z"), "entry 1 needs `expires`, a date like 2027-01-31"),
-            (TEXT + "until = 1", "entry 1 says `until`, which is none of danger, address, reason, expires"),
+            (TEXT + "until = 1", "entry 1 has `until`, which is none of danger, address, reason, expires"),
             (TEXT + TEXT.replace("sweep-paused", "sweep-stopped"), "entry 2 names the danger 'sweep-stopped'"),
         ],
     )
-    def test_malformed(self, tmp_path: Path, text: str, said: str) -> None:
-        """One sentence says which entry is wrong, and how it has to be."""
+    def test_malformed_file_is_named_with_the_entry(self, tmp_path: Path, text: str, message: str) -> None:
+        """One sentence says which entry is wrong and what it needs."""
         with pytest.raises(PlanError) as raised:
             self.read(tmp_path, text)
-        assert said in str(raised.value)
+        assert message in str(raised.value)
         assert "\n" not in str(raised.value)
 
 
 class TestJudgement:
-    """Which dangers stop."""
+    """Which dangers stop a plan."""
 
-    def test_accepted_until_the_end_of_the_day(self) -> None:
-        """On its last day an entry counts."""
+    def test_entry_accepts_on_its_last_day(self) -> None:
+        """It expires at the end of the day."""
         judgement = judge([DANGER], [ENTRY], TODAY)
         assert (judgement.dangers, judgement.accepted) == ((), ((DANGER, ENTRY),))
 
-    def test_expired(self) -> None:
-        """The day after, the danger stops again, and the entry is told."""
+    def test_expired_entry_accepts_nothing(self) -> None:
+        """The day after, the danger stops the plan again."""
         judgement = judge([DANGER], [ENTRY], date(2026, 11, 26))
         assert (judgement.dangers, judgement.accepted, judgement.expired) == ((DANGER,), (), (ENTRY,))
 
     @pytest.mark.parametrize(
         "danger", [Danger("sweep-paused", "rule.other", ""), Danger("queue-destroyed", "rule.minute", "")]
     )
-    def test_another(self, danger: Danger) -> None:
-        """Another danger, or the same elsewhere, is not accepted, and the entry is of no use."""
+    def test_entry_for_another_danger_is_unused(self, danger: Danger) -> None:
+        """Both the id and the address must match."""
         judgement = judge([danger], [ENTRY], TODAY)
         assert (judgement.dangers, judgement.unused) == ((danger,), (ENTRY,))

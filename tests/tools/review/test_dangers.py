@@ -1,13 +1,13 @@
-"""What the review finds dangerous in real plans, and what it does not."""
+"""The dangers of real plans."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
-from tools.review.dangers import DANGERS, find_dangers
 
 from tests.support.review.addresses import (
     DEAD_LETTERS,
@@ -23,17 +23,19 @@ from tests.support.review.addresses import (
 from tests.support.review.expected import DANGERS_OF, HARMLESS
 from tests.support.review.kept_plans import PLANS, changed, kept_plan, scenario
 from tests.support.review.scenarios import SCENARIOS
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, ROOT
+from tools.review.danger import MEANINGS
 from tools.review.inventory import KNOWN_TYPES
 from tools.review.plan import read_plan
+from tools.review.rules import find_dangers
 
-#: Where replacing something leaves more unknown than what the scenario is for.
+#: Replacing or destroying something makes more policies unknown than the scenario is about.
 NOT_ALL = ("bucket_and_logs_replaced", "destroyed", "queues_replaced", "table_replaced")
 
 
 @pytest.mark.parametrize("name", DANGERS_OF)
-def test_what_a_plan_would_do_is_told(name: str) -> None:
-    """Each danger is told with its address, in words that say what would happen."""
+def test_plan_has_each_expected_danger(name: str) -> None:
+    """Each has its address, and a sentence that says what would happen."""
     found = find_dangers(scenario(name))
     for danger, address, words in DANGERS_OF[name]:
         assert any((each.id, each.address) == (danger, address) and words in each.text for each in found), (
@@ -45,14 +47,14 @@ def test_what_a_plan_would_do_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(DANGERS_OF) - set(NOT_ALL)))
-def test_nothing_else_is_told(name: str) -> None:
-    """A change that is dangerous in one way is not told to be so in others."""
+def test_plan_has_no_further_danger(name: str) -> None:
+    """A change that is dangerous in one way is not called dangerous in others."""
     found = sorted((danger.id, danger.address) for danger in find_dangers(scenario(name)))
     assert found == sorted((danger, address) for danger, address, _ in DANGERS_OF[name])
 
 
-def test_what_is_nowhere_else_comes_first() -> None:
-    """Schedules, then messages, then what could not be handled; what is no loss comes after all that is one."""
+def test_losses_without_a_copy_come_first() -> None:
+    """Schedules, then messages, then records that could not be handled; dangers without a loss come last."""
     found = [danger.id for danger in find_dangers(scenario("destroyed"))]
     assert found[:4] == [
         "table-destroyed",
@@ -64,30 +66,49 @@ def test_what_is_nowhere_else_comes_first() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(HARMLESS))
-def test_no_danger(name: str) -> None:
-    """Code, everyday settings, more shards, renamed alarms, a first apply: nothing that would be lost, late or open."""
+def test_harmless_plan_has_no_danger(name: str) -> None:
+    """Code, everyday settings, more shards, renamed alarms, a first apply."""
     assert find_dangers(scenario(name)) == []
 
 
-def test_every_scenario_is_looked_at() -> None:
-    """No plan is kept that no test reads, and none is missing."""
+def test_every_scenario_has_a_plan_and_an_expectation() -> None:
+    """No plan is missing, and none is kept that no test reads."""
     assert set(SCENARIOS) == set(DANGERS_OF) | HARMLESS
     assert {path.stem for path in PLANS.glob("*.json")} == set(SCENARIOS)
 
 
-def test_every_danger_is_shown_by_a_real_plan() -> None:
-    """There is no danger that no scenario causes."""
-    assert {danger for found in DANGERS_OF.values() for danger, _, _ in found} == set(DANGERS)
+def test_every_danger_occurs_in_a_real_plan() -> None:
+    """A scenario causes each."""
+    assert {danger for found in DANGERS_OF.values() for danger, _, _ in found} == set(MEANINGS)
 
 
-def test_every_type_is_known() -> None:
-    """The types of which the review knows something are those that an environment is made of, and no others."""
+def test_every_sentence_has_a_rule() -> None:
+    """Rules name sentences like `recovery-off/table`; no sentence is left over, and none is missing."""
+    rules = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tools" / "review").glob("*.py")))
+    table = tomllib.loads((ROOT / "tools" / "review" / "dangers.toml").read_text(encoding="utf-8"))
+    sentences = {
+        name if variant == "text" else f"{name}/{variant}"
+        for name, entry in table.items()
+        for variant in entry
+        if variant != "means"
+    }
+    named = {name for name in re.findall(r'"([a-z-]+(?:/[a-z-]+)?)"', rules) if name.partition("/")[0] in table}
+    assert named <= sentences
+    for sentence in sentences - named:
+        # A rule that chooses among variants names them in a table of its own.
+        name, _, variant = sentence.partition("/")
+        assert f'f"{name}/{{' in rules, sentence
+        assert re.search(f"""["']{variant}["']""", rules), sentence
+
+
+def test_known_types_are_those_of_the_configuration() -> None:
+    """The review knows every type that an environment consists of, and no other."""
     files = [path for path in CONFIGURATION.rglob("*.tf") if not {"bootstrap", ".terraform"} & set(path.parts)]
     assert set(re.findall(r'^resource "(\w+)"', "\n".join(map(Path.read_text, files)), re.MULTILINE)) == KNOWN_TYPES
 
 
-def test_a_queue_that_goes_hides_nothing_of_another() -> None:
-    """The delayer queue's policy counts even while the dead-letter queue goes too."""
+def test_destroyed_queue_hides_no_danger_of_another() -> None:
+    """The delayer queue's policy is judged while the dead-letter queue is destroyed."""
     document = kept_plan("tls_only_removed")
     gone = [change for change in kept_plan("destroyed")["resource_changes"] if change["address"] == DEAD_LETTERS]
     stays = json.loads(json.dumps(gone[0]))
@@ -100,36 +121,36 @@ def test_a_queue_that_goes_hides_nothing_of_another() -> None:
 
 
 class TestSettings:
-    """What functions are told."""
+    """The settings of the sweep and of the post function."""
 
     def variables(self, name: str, old: str, new: str) -> list[str]:
-        """What is said of another change of one of the sweep's settings than the kept one."""
+        """Return the sentences about a change of one of the sweep's settings."""
         values = {
             side: {"environment": [{"variables": {name: value}}]} for side, value in (("before", old), ("after", new))
         }
         plan = changed("period_lowered", SWEEP, **values)
         return [danger.text for danger in find_dangers(plan) if danger.address == SWEEP]
 
-    def test_longer_period(self) -> None:
-        """Schedules move at once, and can be cancelled for less long."""
+    def test_longer_delayer_period(self) -> None:
+        """The sentence says how much moves at once."""
         (text,) = self.variables("DELAYER_PERIOD_SECONDS", "600", "840")
         assert "The first sweep hands over 240 s of schedules at once" in text
 
-    def test_one_shard_less(self) -> None:
-        """The sentence has one shard in it."""
+    def test_one_shard_fewer(self) -> None:
+        """The sentence names one shard."""
         assert self.variables("SHARD_COUNT", "64", "63") == ["Pending schedules in shard 63 would never be swept."]
 
-    def test_more_shards(self) -> None:
-        """More are no danger."""
+    def test_more_shards_are_no_danger(self) -> None:
+        """The sweep reads all of them."""
         assert self.variables("SHARD_COUNT", "64", "65") == []
 
-    def test_no_shard_count(self) -> None:
-        """A setting that is gone is as bad as one that is lower."""
+    def test_missing_shard_count_is_a_danger(self) -> None:
+        """It is as bad as a lower one."""
         plan = changed("shards_lowered", SWEEP, after={"environment": []})
         assert "shards-unswept" in {danger.id for danger in find_dangers(plan)}
 
-    def test_posted_but_not_swept(self) -> None:
-        """The post function may not be told of more shards than the sweep."""
+    def test_post_function_with_more_shards_than_the_sweep_is_a_danger(self) -> None:
+        """New schedules would lie in shards that nobody sweeps."""
         variables = {"environment": [{"variables": {"SHARD_COUNT": "65"}}]}
         same = {"environment": [{"variables": {"SHARD_COUNT": "64"}}]}
         document = kept_plan("shards_lowered")
@@ -142,7 +163,7 @@ class TestSettings:
 
 
 class TestUnknown:
-    """What is known only after the apply may be anything."""
+    """Values that are known only after the apply may be anything."""
 
     @pytest.mark.parametrize(
         ("name", "address", "attribute", "danger"),
@@ -157,7 +178,7 @@ class TestUnknown:
             ("authorization_removed", ROUTE, "authorization_type", "authorization-changed"),
         ],
     )
-    def test_judged_like_a_change(self, name: str, address: str, attribute: str, danger: str) -> None:
-        """An attribute that matters and is not known yet is a danger."""
+    def test_unknown_attribute_is_a_danger(self, name: str, address: str, attribute: str, danger: str) -> None:
+        """It is judged like a changed one."""
         plan = changed(name, address, after_unknown={attribute: True})
         assert danger in {found.id for found in find_dangers(plan) if found.address == address}

@@ -15,18 +15,18 @@ from tools.review.plan import PlanError
 
 
 def plan(name: str = "throttling_raised") -> Any:
-    """A real plan."""
+    """Return a real plan, parsed."""
     return kept_plan(name)
 
 
 def change_of(document: Any, address: str = STAGE) -> Any:
-    """What becomes of a resource."""
+    """Return the change of a resource."""
     (found,) = [found for found in document["resource_changes"] if found["address"] == address]
     return found["change"]
 
 
 def set_on_both(document: Any) -> None:
-    """An attribute that stays is another one, as after another merge's apply."""
+    """Give an attribute that stays another value, as another merge's apply does."""
     for side in ("before", "after"):
         change_of(document)[side]["description"] = "of another merge"
 
@@ -40,8 +40,8 @@ def set_on_both(document: Any) -> None:
         set_on_both,
     ],
 )
-def test_the_same_change(differ: Callable[[Any], None]) -> None:
-    """When, by what and after which other changes a plan was made is no part of what it changes."""
+def test_same_change_has_the_same_digest(differ: Callable[[Any], None]) -> None:
+    """Time, version, order and the values that stay don't count."""
     document = plan()
     differ(document)
     assert digest(document, "x") == digest(plan(), "x")
@@ -58,15 +58,15 @@ def test_the_same_change(differ: Callable[[Any], None]) -> None:
         lambda change: change["before"].update(description="x"),
     ],
 )
-def test_another_change(differ: Callable[[Any], None]) -> None:
-    """Every value that changes, what is done about it, and what is known only later."""
+def test_another_change_has_another_digest(differ: Callable[[Any], None]) -> None:
+    """Every value that changes counts, the action, and the values that are unknown."""
     document = plan()
     differ(change_of(document))
     assert digest(document, "x") != digest(plan(), "x")
 
 
-def test_what_a_page_does_not_show() -> None:
-    """A first apply's values, and the end of a long one, are told by no page."""
+def test_values_that_no_page_shows_count() -> None:
+    """A page leaves out the values of a first apply and the end of a long value."""
     first, other = plan("first"), plan("first")
     change_of(other, TABLE)["after"]["deletion_protection_enabled"] = None
     assert digest(first, "x") != digest(other, "x")
@@ -76,8 +76,8 @@ def test_what_a_page_does_not_show() -> None:
     assert digest(long, "x") != digest(longer, "x")
 
 
-def test_sensitive() -> None:
-    """A sensitive value takes part, and so does that it is sensitive."""
+def test_sensitive_values_and_marks_count() -> None:
+    """A value that becomes sensitive is another change."""
     text = kept_text("sensitive")
     assert digest(json.loads(text), "x") != digest(json.loads(text.replace("the-secret-4f1d", "another-5e1c")), "x")
     document = plan()
@@ -87,8 +87,8 @@ def test_sensitive() -> None:
     assert digest(document, "x") != digest(marked, "x")
 
 
-def test_what_is_reported() -> None:
-    """When AWS last changed a function differs between two plans, and is known only after the apply in both."""
+def test_attributes_that_aws_reports_do_not_count() -> None:
+    """The time of a function's last change is unknown after the apply."""
     document = plan("code")
     address = POST
     assert change_of(document, address)["after_unknown"]["last_modified"] is True
@@ -96,8 +96,8 @@ def test_what_is_reported() -> None:
     assert digest(document, "x") == digest(plan("code"), "x")
 
 
-def test_outputs_and_further() -> None:
-    """Outputs, actions and what is left to a later plan are part of it."""
+def test_outputs_actions_and_deferred_changes_count() -> None:
+    """Each gives another digest."""
     digests = {
         digest(plan() | further, "x")
         for further in (
@@ -111,7 +111,7 @@ def test_outputs_and_further() -> None:
     assert len(digests) == 5
 
 
-def test_unreadable() -> None:
-    """What is no plan is named."""
-    with pytest.raises(PlanError, match=r"^what x\.json changes can't be read"):
+def test_unreadable_plan_is_named() -> None:
+    """The error names the source."""
+    with pytest.raises(PlanError, match=r"^the changes in x\.json can't be read"):
         digest({"resource_changes": [1]}, "x.json")

@@ -1,4 +1,4 @@
-"""What docs/operations/ quotes of the review is what the review prints; `--write=pages` renews it.
+"""The quotes in docs/operations/ are what the review prints; `--write=pages` renews them.
 
 review-example.md is a review of one of the kept plans, dangers.md the table of all dangers, and deploying.md quotes
 more reviews, each between two comments.
@@ -13,12 +13,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from tools.review.dangers import DANGERS, find_dangers
 
 from tests.support.review.kept_plans import scenario
 from tools.project import ROOT
 from tools.review.accepted import Accepted, judge, read_accepted
+from tools.review.danger import MEANINGS
 from tools.review.markdown import render
+from tools.review.rules import find_dangers
 
 _TODAY = date(2026, 11, 25)
 
@@ -41,14 +42,14 @@ expires = 2026-12-02
 _EXAMPLE = f"""\
 <!-- Written by pytest tests/tools/review --write=pages; a test compares. -->
 
-What `make review` says of a plan that real Terraform made of this configuration after an unfortunate merge
+The page that `make review` prints for a plan that Terraform made of this configuration after an unfortunate merge
 (`retention_shortened` in `tests/support/review/scenarios.py`). One of its dangers is accepted in
 `terraform/environments/prod.accepted.toml`:
 
 ```toml
 {_ACCEPTED_LOGS}```
 
-The exit status is 2, for the others are not.
+The exit status is 2, because nobody accepted the others.
 
 ---
 
@@ -59,27 +60,29 @@ _DANGERS = """\
 
 # The dangers that `make review` knows
 
-By their ids, which a file of accepted dangers names. What a page says of each names the resource, and what would be
-lost, late, open or silent there. `make dangers` applies prod to the embedded AWS, with its state in S3, and plans and
-reviews a change for each of them; it takes a quarter of an hour. `make test` reviews kept plans.
+A file of accepted dangers names a danger by its id. A page names the resource too, and says what would be lost, late,
+open or silent. `tools/review/dangers.toml` holds all sentences.
 
-| id | what it is |
+`make dangers` applies prod to the embedded AWS, with its state in S3, and plans and reviews a change for each danger;
+it takes a quarter of an hour. `make test` reviews kept plans.
+
+| id | meaning |
 |---|---|
 """
 
 
 def example() -> str:
-    """docs/operations/review-example.md."""
+    """Return docs/operations/review-example.md."""
     return _EXAMPLE + _page("retention_shortened", _ACCEPTED_LOGS)
 
 
 def danger_table() -> str:
-    """docs/operations/dangers.md."""
-    return _DANGERS + "".join(f"| `{name}` | {said} |\n" for name, said in sorted(DANGERS.items()))
+    """Return docs/operations/dangers.md."""
+    return _DANGERS + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in sorted(MEANINGS.items()))
 
 
 def quoting(text: str) -> str:
-    """A page of docs/operations/ with what it quotes renewed."""
+    """Return a page of docs/operations/ with its quotes renewed."""
     harmless = _page("harmless").splitlines()
     quotes = {
         "harmless": "\n".join([*harmless[: harmless.index("## Changes") + 7], "…", ""]),
@@ -100,7 +103,7 @@ def quoting(text: str) -> str:
 
 def _page(name: str, accepted: str = "") -> str:
     plan = scenario(name)
-    return render(plan, judge(find_dangers(plan), _entries(accepted), _TODAY), [])
+    return render(plan, judge(find_dangers(plan), _entries(accepted), _TODAY))
 
 
 def _entries(accepted: str) -> Sequence[Accepted]:

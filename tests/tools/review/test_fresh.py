@@ -35,7 +35,7 @@ def planner(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Confi
 
 
 def test_kept_plan_is_what_terraform_plans_today(planner: Planner, pytestconfig: pytest.Config, name: str) -> None:
-    """Terraform plans the scenario against the kept state, and what is kept leaves out nothing that changes."""
+    """Terraform plans it against the kept state, and unpacking restores every change."""
     fresh = planner.plan(SCENARIOS[name])
     packed = pack(fresh, SCENARIOS[name])
     if _is_writing(pytestconfig):
@@ -45,7 +45,7 @@ def test_kept_plan_is_what_terraform_plans_today(planner: Planner, pytestconfig:
 
 
 def test_kept_bootstrap_plan_is_what_terraform_plans_today(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """A first apply of terraform/bootstrap/ plans what is kept of it."""
+    """It is a first apply of terraform/bootstrap/, cut to two resources."""
     fresh = plan_bootstrap(tmp_path / "bootstrap")
     if _is_writing(pytestconfig):
         write_lines(BOOTSTRAP, fresh)

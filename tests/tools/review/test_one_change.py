@@ -1,4 +1,4 @@
-"""One change in the whole of prod: what is told of it, and what only looks like it and is not told."""
+"""One change in the whole of prod: the dangers that it has, and changes that only look dangerous."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from tools.review.dangers import find_dangers
 
 from tests.support.review.addresses import (
     AUTHORIZER,
@@ -34,13 +33,14 @@ from tests.support.review.addresses import (
 )
 from tests.support.review.kept_plans import changed, kept_plan, scenario
 from tools.review.plan import plan_from
+from tools.review.rules import find_dangers
 
 ANOTHER = "arn:aws:lambda:eu-west-1:777788889999:function:another"
 TOKENS = {"jwt_configuration": [{"issuer": "https://issuer.example", "audience": ["delayer"]}]}
 
 
 class Prod:
-    """A plan of all that prod is made of, in which nothing changes but what is said."""
+    """A plan of all of prod, in which nothing changes until a test says so."""
 
     def __init__(self) -> None:
         self._document = kept_plan("destroyed")
@@ -52,11 +52,11 @@ class Prod:
 
     @property
     def addresses(self) -> list[str]:
-        """Where all resources are."""
+        """The addresses of all resources."""
         return [found["address"] for found in self._document["resource_changes"]]
 
     def change(self, address: str, *actions: str, **after: Any) -> None:
-        """Change some values of a resource, or all that an action says of it; ... stands for what is unknown."""
+        """Change some values of a resource, or destroy, replace or forget it; ... stands for an unknown value."""
         change = self._of(address)["change"]
         change["actions"] = list(actions) or ["update"]
         change["after_unknown"] = {name: True for name, value in after.items() if value is ...}
@@ -66,12 +66,12 @@ class Prod:
             change["after"] |= {name: None if value is ... else value for name, value in after.items()}
 
     def set(self, address: str, **values: Any) -> None:
-        """Say what a resource has been, and is."""
+        """Set values of a resource that it has now and keeps."""
         for side in ("before", "after"):
             self._of(address)["change"][side] |= values
 
     def copy(self, address: str, name: str, /, **after: Any) -> str:
-        """Create a resource that is like another but for some values."""
+        """Create a resource that is like another, except for some values; return its address."""
         found = copy.deepcopy(self._of(address))
         found |= {"address": address.replace(f".{found['name']}", f".{name}"), "name": name}
         found["change"] |= {
@@ -84,12 +84,12 @@ class Prod:
         return str(found["address"])
 
     def lose(self, address: str, **after: Any) -> None:
-        """Plan a resource anew that somebody has deleted."""
+        """Create a resource again that somebody has deleted by hand."""
         self.change(address, "create", **after)
         self._of(address)["change"] |= {"before": None, "before_sensitive": False}
 
     def put(self, address: str, **values: Any) -> None:
-        """Let there be a resource that prod doesn't have."""
+        """Add a resource that prod doesn't have, and that stays."""
         module, kind, name = address.rsplit(".", 2)
         change: dict[str, Any] = {"actions": ["no-op"], "before": values, "after": dict(values), "after_unknown": {}}
         found = {"address": address, "module_address": module, "mode": "managed", "type": kind, "name": name}
@@ -97,13 +97,13 @@ class Prod:
         self._document["resource_changes"].append(found | {"change": change})
 
     def move(self, module: str, to: str) -> None:
-        """Declare a module elsewhere."""
+        """Declare a module at another address."""
         for found in self._document["resource_changes"]:
             if found.get("module_address") == module:
                 found |= {"module_address": to, "address": found["address"].replace(module, to)}
 
-    def told(self) -> list[tuple[str, str]]:
-        """The ids and addresses of what is found."""
+    def dangers(self) -> list[tuple[str, str]]:
+        """Return the id and the address of each danger."""
         return [(danger.id, danger.address) for danger in find_dangers(plan_from(self._document, "prod"))]
 
     def _of(self, address: str) -> dict[str, Any]:
@@ -114,234 +114,242 @@ class Prod:
 
 @pytest.fixture
 def prod() -> Prod:
-    """Prod, of which nothing changes yet."""
+    """Return prod without a change."""
     return Prod()
 
 
 class TestReaders:
-    """Who reads the stream."""
+    """The functions that read the stream."""
 
-    def test_version_of_the_fast_track(self, prod: Prod) -> None:
-        """A version or an alias of the fast track is the fast track."""
+    def test_alias_of_the_fast_track_is_no_danger(self, prod: Prod) -> None:
+        """A version or an alias of a function is the same function."""
         arn = "arn:aws:lambda:eu-west-1:777788889999:function:delayer-prod-stream-dynamodb-fasttrack_enqueuer"
         prod.change(MAPPING, function_name=f"{arn}:live")
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_replaced_fast_track(self, prod: Prod) -> None:
-        """The ARN of a fast track that is replaced is not known yet; that it is replaced is told already."""
+    def test_mapping_may_follow_a_replaced_fast_track(self, prod: Prod) -> None:
+        """Its new ARN is not known yet, and its replacement is a danger already."""
         prod.change(FAST_TRACK, "delete", "create", arn=...)
         prod.change(MAPPING, function_name=...)
-        assert prod.told() == [("function-destroyed", FAST_TRACK)]
+        assert prod.dangers() == [("function-destroyed", FAST_TRACK)]
 
-    def test_function_that_is_not_known_yet(self, prod: Prod) -> None:
-        """While the fast track stays, an ARN that is not known yet is another function's."""
+    def test_unknown_function_while_the_fast_track_stays_is_a_danger(self, prod: Prod) -> None:
+        """The unknown ARN must be another function's."""
         prod.change(FAST_TRACK, description="Sends")
         prod.change(POST, "delete", "create", arn=...)
         prod.change(MAPPING, function_name=...)
-        assert prod.told() == [("function-destroyed", POST), ("stream-mapping-elsewhere", MAPPING)]
+        assert prod.dangers() == [("function-destroyed", POST), ("stream-mapping-elsewhere", MAPPING)]
 
-    @pytest.mark.parametrize(("source", "is_told"), [("arn:another-stream", False), (..., True)])
-    def test_mapping_of_another_stream(self, prod: Prod, source: Any, *, is_told: bool) -> None:
-        """A mapping of another stream reads nothing twice; one of a stream that is not known yet may."""
+    @pytest.mark.parametrize(("source", "is_danger"), [("arn:another-stream", False), (..., True)])
+    def test_second_mapping_is_a_danger_unless_it_reads_another_stream(
+        self, prod: Prod, source: Any, *, is_danger: bool
+    ) -> None:
+        """A stream that is not known yet may be the same one."""
         prod.copy(MAPPING, "another", event_source_arn=source)
-        assert ("stream-read-twice" in dict(prod.told())) is is_told
+        assert ("stream-read-twice" in dict(prod.dangers())) is is_danger
 
-    def test_mapping_at_another_address(self, prod: Prod) -> None:
-        """A mapping that takes another's place reads nothing twice."""
+    def test_mapping_at_another_address_reads_nothing_twice(self, prod: Prod) -> None:
+        """Only the destroyed mapping is a danger."""
         prod.copy(MAPPING, "again")
         prod.change(MAPPING, "delete")
-        assert prod.told() == [("stream-mapping-destroyed", MAPPING)]
+        assert prod.dangers() == [("stream-mapping-destroyed", MAPPING)]
 
     @pytest.mark.parametrize(
-        ("old", "new", "is_told"),
+        ("old", "new", "is_danger"),
         [(82800, 3600, True), (3600, 82800, False), (-1, 82800, False), (-1, 3600, True), (82800, 82801, False)],
     )
-    def test_record_age(self, prod: Prod, old: int, new: int, *, is_told: bool) -> None:
-        """A record may be given up later, and sooner than never as long as that is 23 hours or more."""
+    def test_record_age_may_not_fall(self, prod: Prod, old: int, new: int, *, is_danger: bool) -> None:
+        """It may rise, and fall from never (-1) to 23 hours or more."""
         prod.set(MAPPING, maximum_record_age_in_seconds=old)
         prod.change(MAPPING, maximum_record_age_in_seconds=new)
-        assert bool(prod.told()) is is_told
+        assert bool(prod.dangers()) is is_danger
 
 
 class TestApi:
-    """Where requests lead."""
+    """The ways from a route to the function."""
 
-    def test_alias_of_the_function(self, prod: Prod) -> None:
-        """An integration with an alias calls the function."""
+    def test_alias_of_the_function_is_no_danger(self, prod: Prod) -> None:
+        """An integration with an alias calls the same function."""
         uri = "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{}:live/invocations"
         prod.change(
             INTEGRATION, integration_uri=uri.format(ANOTHER.replace("another", "delayer-prod-api-schedule-post"))
         )
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_another_type(self, prod: Prod) -> None:
-        """A type that is not a call of the function makes something else of what is posted."""
+    def test_integration_of_another_type_is_a_danger(self, prod: Prod) -> None:
+        """Another type doesn't call the function."""
         prod.change(INTEGRATION, integration_type="AWS")
-        assert prod.told() == [("route-elsewhere", INTEGRATION)]
+        assert prod.dangers() == [("route-elsewhere", INTEGRATION)]
 
-    def test_another_function(self, prod: Prod) -> None:
-        """An integration with another function does not."""
+    def test_integration_with_another_function_is_a_danger(self, prod: Prod) -> None:
+        """The other function stores no schedules."""
         prod.change(INTEGRATION, integration_uri=ANOTHER)
-        assert prod.told() == [("route-elsewhere", INTEGRATION)]
+        assert prod.dangers() == [("route-elsewhere", INTEGRATION)]
 
-    def test_replaced_function(self, prod: Prod) -> None:
-        """The ARN of a function that is replaced is not known yet; that it is replaced is told already."""
+    def test_integration_may_follow_a_replaced_function(self, prod: Prod) -> None:
+        """Its new ARN is not known yet, and its replacement is a danger already."""
         prod.change(POST, "create", "delete", arn=...)
         prod.change(INTEGRATION, integration_uri=...)
-        assert prod.told() == [("function-destroyed", POST)]
+        assert prod.dangers() == [("function-destroyed", POST)]
 
-    def test_replaced_integration(self, prod: Prod) -> None:
-        """A route follows its integration."""
+    def test_route_may_follow_a_replaced_integration(self, prod: Prod) -> None:
+        """The new integration is judged itself."""
         prod.change(INTEGRATION, "delete", "create", id=...)
         prod.change(ROUTE, target=...)
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    @pytest.mark.parametrize(("uri", "is_told"), [(None, False), (ANOTHER, True)])
-    def test_integration_at_another_address(self, prod: Prod, uri: str | None, *, is_told: bool) -> None:
-        """A route may follow its integration to where that is declared now, but not to another function."""
+    @pytest.mark.parametrize(("uri", "is_danger"), [(None, False), (ANOTHER, True)])
+    def test_route_may_follow_an_integration_with_the_same_function(
+        self, prod: Prod, uri: str | None, *, is_danger: bool
+    ) -> None:
+        """An integration at another address that calls another function is a danger."""
         prod.copy(INTEGRATION, "again", id=..., **({"integration_uri": uri} if uri else {}))
         prod.change(INTEGRATION, "delete")
         prod.change(ROUTE, target=...)
-        assert prod.told() == ([("route-elsewhere", ROUTE)] if is_told else [])
+        assert prod.dangers() == ([("route-elsewhere", ROUTE)] if is_danger else [])
 
-    def test_nowhere(self, prod: Prod) -> None:
-        """A route without a target answers nobody."""
+    def test_route_without_target_is_a_danger(self, prod: Prod) -> None:
+        """Such a route answers nobody."""
         prod.change(ROUTE, target=None)
-        assert prod.told() == [("route-destroyed", ROUTE)]
+        assert prod.dangers() == [("route-destroyed", ROUTE)]
 
-    def test_not_known(self, prod: Prod) -> None:
-        """A target that is not known, while no integration is made, is another API's."""
+    def test_unknown_target_without_a_new_integration_is_a_danger(self, prod: Prod) -> None:
+        """The unknown target must be another API's."""
         prod.change(ROUTE, target=...)
-        assert prod.told() == [("route-elsewhere", ROUTE)]
+        assert prod.dangers() == [("route-elsewhere", ROUTE)]
 
-    def test_stage_at_another_address(self, prod: Prod) -> None:
-        """A stage of the same name has the same address for clients."""
+    def test_stage_at_another_address_is_no_danger(self, prod: Prod) -> None:
+        """Clients use its name, which stays."""
         prod.copy(STAGE, "default")
         prod.change(STAGE, "delete")
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_everyday_limit_of_a_route(self, prod: Prod) -> None:
-        """A route's own limits may be up to twice as loose as the API's."""
+    def test_limit_of_a_route_up_to_twice_the_present_one_is_no_danger(self, prod: Prod) -> None:
+        """A route without a limit is compared with the API's."""
         limits = {"route_key": "POST /schedules", "throttling_rate_limit": 2000, "throttling_burst_limit": 4000}
         prod.change(STAGE, route_settings=[limits])
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_limits_of_routes_that_are_not_known(self, prod: Prod) -> None:
-        """Limits that are not known yet may be any."""
+    def test_unknown_limits_of_routes_are_a_danger(self, prod: Prod) -> None:
+        """They may be any."""
         prod.change(STAGE, route_settings=...)
-        assert prod.told() == [("throttling-loosened", STAGE)]
+        assert prod.dangers() == [("throttling-loosened", STAGE)]
 
-    def test_limit_of_a_route_that_has_one(self, prod: Prod) -> None:
-        """A route's own limit is compared with what it is."""
+    def test_limit_of_a_route_is_compared_with_its_own(self, prod: Prod) -> None:
+        """A route that has a limit keeps it, or up to twice of it."""
         now, new = ([{"route_key": "POST /schedules", "throttling_rate_limit": rate}] for rate in (10, 30))
         prod.set(STAGE, route_settings=now)
         prod.change(STAGE, route_settings=new)
-        assert prod.told() == [("throttling-loosened", STAGE)]
+        assert prod.dangers() == [("throttling-loosened", STAGE)]
 
 
 class TestTokens:
-    """Whose tokens are taken."""
+    """The tokens that the API accepts."""
 
     @pytest.mark.parametrize(
-        ("old", "new", "is_told"),
+        ("old", "new", "is_danger"),
         [(["write"], None, True), (["read", "write"], ["write"], True), (None, ["write"], False)],
     )
-    def test_scopes(self, prod: Prod, old: Any, new: Any, *, is_told: bool) -> None:
-        """None at all lets in more, others let in others; to ask for one where none was asked opens nothing."""
+    def test_other_scopes_are_a_danger_unless_there_were_none(
+        self, prod: Prod, old: Any, new: Any, *, is_danger: bool
+    ) -> None:
+        """No scope admits more clients, other scopes admit others, and a first scope admits fewer."""
         prod.set(ROUTE, authorization_type="JWT", authorization_scopes=old)
         prod.change(ROUTE, authorization_scopes=new)
-        assert prod.told() == ([("authorization-changed", ROUTE)] if is_told else [])
+        assert prod.dangers() == ([("authorization-changed", ROUTE)] if is_danger else [])
 
     @pytest.mark.parametrize("new", ["another", ...])
-    def test_another_authorizer(self, prod: Prod, new: Any) -> None:
-        """An authorizer that this plan doesn't make may be anyone's."""
+    def test_authorizer_that_the_plan_does_not_create_is_a_danger(self, prod: Prod, new: Any) -> None:
+        """It may be anyone's."""
         prod.set(ROUTE, authorization_type="JWT", authorizer_id="this")
         prod.change(ROUTE, authorizer_id=new)
-        assert prod.told() == [("authorization-changed", ROUTE)]
+        assert prod.dangers() == [("authorization-changed", ROUTE)]
 
-    def test_replaced_authorizer(self, prod: Prod) -> None:
-        """A route follows an authorizer that is replaced by one that lets in the same."""
+    def test_route_may_follow_a_replaced_authorizer(self, prod: Prod) -> None:
+        """The new authorizer admits the same clients."""
         prod.put(AUTHORIZER, **TOKENS)
         prod.set(ROUTE, authorization_type="JWT", authorizer_id="this")
         prod.change(AUTHORIZER, "delete", "create", id=...)
         prod.change(ROUTE, authorizer_id=...)
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    @pytest.mark.parametrize(("audience", "is_told"), [("delayer", False), ("others", True)])
-    def test_authorizer_at_another_address(self, prod: Prod, audience: str, *, is_told: bool) -> None:
-        """A route follows an authorizer to where it is declared now, and what is told is whom that lets in."""
+    @pytest.mark.parametrize(("audience", "is_danger"), [("delayer", False), ("others", True)])
+    def test_authorizer_at_another_address_is_judged_by_its_clients(
+        self, prod: Prod, audience: str, *, is_danger: bool
+    ) -> None:
+        """The danger is at the new authorizer, and only if it admits others."""
         prod.put(AUTHORIZER, **TOKENS)
         configuration = TOKENS["jwt_configuration"][0] | {"audience": [audience]}
         again = prod.copy(AUTHORIZER, "again", id=..., jwt_configuration=[configuration])
         prod.change(AUTHORIZER, "delete")
         prod.set(ROUTE, authorization_type="JWT", authorizer_id="this")
         prod.change(ROUTE, authorizer_id=...)
-        assert prod.told() == ([("authorization-changed", again)] if is_told else [])
+        assert prod.dangers() == ([("authorization-changed", again)] if is_danger else [])
 
 
 class TestCalls:
-    """Who may call, and what may be called."""
+    """Permissions to call a function, and a function's own permissions."""
 
     @pytest.mark.parametrize("danger", ["call-refused", "caller-refused"])
-    def test_all_is_destroyed(self, danger: str) -> None:
-        """If caller and function go, that one may no longer call the other is no news."""
+    def test_destroying_everything_refuses_no_call(self, danger: str) -> None:
+        """Caller and function go together."""
         assert danger not in {found.id for found in find_dangers(scenario("destroyed"))}
 
-    def test_rule_that_goes(self, prod: Prod) -> None:
-        """With fewer workers a rule goes, with its permission."""
+    def test_permission_may_go_with_its_rule(self, prod: Prod) -> None:
+        """With fewer workers a rule goes."""
         prod.change(RULE, "delete")
         prod.change(RULE_PERMISSION, "delete")
-        assert "caller-refused" not in dict(prod.told())
+        assert "caller-refused" not in dict(prod.dangers())
 
-    def test_function_that_goes(self, prod: Prod) -> None:
-        """A function goes with its permission."""
+    def test_permission_may_go_with_its_function(self, prod: Prod) -> None:
+        """The destroyed function is the danger."""
         prod.change(POST, "delete")
         prod.change(PERMISSION, "delete")
-        assert prod.told() == [("function-destroyed", POST)]
+        assert prod.dangers() == [("function-destroyed", POST)]
 
-    def test_permission_at_another_address(self, prod: Prod) -> None:
-        """A permission that takes another's place lets the same call the same."""
+    def test_permission_at_another_address_is_no_danger(self, prod: Prod) -> None:
+        """It allows the same call."""
         prod.copy(PERMISSION, "again")
         prod.change(PERMISSION, "delete")
-        assert "caller-refused" not in dict(prod.told())
+        assert "caller-refused" not in dict(prod.dangers())
 
-    def test_policy_at_another_address(self, prod: Prod) -> None:
-        """A role's policy may be another, as long as that allows as much."""
+    def test_policy_at_another_address_is_no_danger(self, prod: Prod) -> None:
+        """It allows as much."""
         prod.copy(FAST_TRACK_POLICY, "again")
         prod.change(FAST_TRACK_POLICY, "delete")
-        assert "call-refused" not in dict(prod.told())
+        assert "call-refused" not in dict(prod.dangers())
 
-    def test_policy_that_is_not_known(self, prod: Prod) -> None:
-        """Of a new one that is not known yet, that is told."""
+    def test_new_policy_that_is_unknown_is_a_danger_itself(self, prod: Prod) -> None:
+        """The lost permissions may be in it."""
         again = prod.copy(FAST_TRACK_POLICY, "again", policy=...)
         prod.change(FAST_TRACK_POLICY, "delete")
-        assert prod.told() == [("access-unknown", again)]
+        assert prod.dangers() == [("access-unknown", again)]
 
-    def test_policy_beside_one_that_is_not_known(self, prod: Prod) -> None:
-        """One that is there already takes nobody's place, known or not."""
+    def test_present_policy_that_is_unknown_replaces_no_other(self, prod: Prod) -> None:
+        """A policy that exists already doesn't get the lost permissions."""
         beside = MAPPING_POLICY
         prod.change(beside, policy=...)
         prod.change(FAST_TRACK_POLICY, "delete")
-        assert prod.told() == [("call-refused", FAST_TRACK_POLICY), ("access-unknown", beside)]
+        assert prod.dangers() == [("call-refused", FAST_TRACK_POLICY), ("access-unknown", beside)]
 
-    def test_policy_that_allows_less(self, prod: Prod) -> None:
-        """What the new one doesn't allow is told."""
+    def test_new_policy_that_allows_less_is_a_danger(self, prod: Prod) -> None:
+        """The role loses the permissions that are missing in it."""
         prod.copy(FAST_TRACK_POLICY, "again", policy='{"Statement": []}')
         prod.change(FAST_TRACK_POLICY, "delete")
-        assert prod.told() == [("call-refused", FAST_TRACK_POLICY)]
+        assert prod.dangers() == [("call-refused", FAST_TRACK_POLICY)]
 
-    def test_inline_policies_that_are_reported(self, prod: Prod) -> None:
-        """A role tells also of policies that are resources of their own; they are judged there."""
+    def test_inline_policies_that_stay_are_not_judged(self, prod: Prod) -> None:
+        """AWS reports policies in the role that are resources, and judged there."""
         role = beside(POST, "aws_iam_role")
         prod.set(
             role, inline_policy=[{"name": "calls", "policy": '{"Statement": [{"Effect": "Allow", "Action": "*"}]}'}]
         )
         prod.change(role, description="Posts")
-        assert prod.told() == []
+        assert prod.dangers() == []
 
 
 class TestSweep:
-    """The sweep, wherever it is declared."""
+    """The sweep, at whatever address."""
 
     @pytest.mark.parametrize(
         "module",
@@ -352,46 +360,46 @@ class TestSweep:
         ],
     )
     @pytest.mark.parametrize("handler", ["task_1minute_enqueuer.main.handler", "main.handler"])
-    def test_instances_of_modules(self, prod: Prod, module: str, handler: str) -> None:
-        """A module with an instance key, or in another module, is that of the same function."""
+    def test_sweep_is_known_in_any_instance_of_its_module(self, prod: Prod, module: str, handler: str) -> None:
+        """The module may have an instance key, or be in another root's module."""
         prod.set(SWEEP, handler=handler)
         prod.move(f"{DELAYER}.module.task_1minute_enqueuer", module)
         sweep = f"{module}.aws_lambda_function.this"
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
-        assert ("shards-unswept", sweep) in prod.told()
+        assert ("shards-unswept", sweep) in prod.dangers()
 
-    def test_renamed_module(self, prod: Prod) -> None:
-        """A function is known by its handler, whatever its module is called."""
+    def test_sweep_is_known_by_its_handler(self, prod: Prod) -> None:
+        """Its module may have any name."""
         prod.move(f"{DELAYER}.module.task_1minute_enqueuer", "module.sweep")
         sweep = "module.sweep.aws_lambda_function.this"
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
-        assert ("shards-unswept", sweep) in prod.told()
+        assert ("shards-unswept", sweep) in prod.dangers()
 
-    def test_rule_that_goes_with_its_targets(self, prod: Prod) -> None:
-        """That a rule goes is told once."""
+    def test_rule_that_goes_with_its_targets_is_one_danger(self, prod: Prod) -> None:
+        """The targets add nothing."""
         rule = RULE
         for address in prod.addresses:
             if address == rule or "aws_cloudwatch_event_target" in address:
                 prod.change(address, "delete")
-        assert prod.told() == [("sweep-paused", rule)]
+        assert prod.dangers() == [("sweep-paused", rule)]
 
-    def test_each_instance(self, prod: Prod) -> None:
-        """Of two sweeps, each is judged."""
+    def test_each_of_two_sweeps_is_judged(self, prod: Prod) -> None:
+        """The danger is at the sweep that changes."""
         again = prod.copy(SWEEP, "again")
         prod.change(SWEEP, environment=[{"variables": {"SHARD_COUNT": "16"}}])
-        assert [address for danger, address in prod.told() if danger == "shards-unswept"] == [SWEEP]
-        assert again not in dict(prod.told()).values()
+        assert [address for danger, address in prod.dangers() if danger == "shards-unswept"] == [SWEEP]
+        assert again not in dict(prod.dangers()).values()
 
     @pytest.mark.parametrize("worker", [[0], {"0": 0}, "0", None])
-    def test_worker_that_is_no_number(self, prod: Prod, worker: Any) -> None:
-        """What is called is told whatever it is."""
+    def test_worker_that_is_no_number_is_a_danger(self, prod: Prod, worker: Any) -> None:
+        """The danger names the worker whatever it is."""
         target = FIRST_TARGET
         prod.change(target, input=json.dumps({"worker": worker, "workers": 2}))
-        assert prod.told() == [("shards-unswept", target)]
+        assert prod.dangers() == [("shards-unswept", target)]
 
 
 class TestLifecycle:
-    """What S3 deletes from the failure bucket."""
+    """The rules by which S3 deletes records from the failure bucket."""
 
     NOW = (
         {
@@ -402,51 +410,51 @@ class TestLifecycle:
     )
 
     def rule(self, status: str = "Enabled", days: int = 7) -> dict[str, Any]:
-        """A rule that deletes records."""
+        """Return a rule that deletes records."""
         return {"id": "further", "status": status, "expiration": [{"days": days}]}
 
-    def test_disabled_rule(self, prod: Prod) -> None:
-        """A rule that is disabled deletes nothing."""
+    def test_new_rule_that_is_disabled_is_no_danger(self, prod: Prod) -> None:
+        """It deletes nothing."""
         prod.change(LIFECYCLE, rule=[*self.NOW, self.rule("Disabled")])
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_enabled_rule(self, prod: Prod) -> None:
-        """One that is enabled does."""
+    def test_rule_that_becomes_enabled_is_a_danger(self, prod: Prod) -> None:
+        """It deletes records that are kept now."""
         prod.set(LIFECYCLE, rule=[*self.NOW, self.rule("Disabled")])
         prod.change(LIFECYCLE, rule=[*self.NOW, self.rule()])
-        assert prod.told() == [("retention-shortened", LIFECYCLE)]
+        assert prod.dangers() == [("retention-shortened", LIFECYCLE)]
 
     @pytest.mark.parametrize("further", [False, True])
-    def test_at_another_address(self, prod: Prod, *, further: bool) -> None:
-        """Rules that are declared elsewhere are the same; what they delete besides is told."""
+    def test_rules_at_another_address_are_compared(self, prod: Prod, *, further: bool) -> None:
+        """The same rules are no danger, and a further rule is one."""
         again = prod.copy(LIFECYCLE, "again", rule=[*self.NOW, *([self.rule()] if further else [])])
         prod.change(LIFECYCLE, "delete")
-        assert prod.told() == ([("retention-shortened", again)] if further else [])
+        assert prod.dangers() == ([("retention-shortened", again)] if further else [])
 
-    def test_not_known(self, prod: Prod) -> None:
-        """Rules that are not known yet may delete anything."""
+    def test_unknown_rules_are_a_danger(self, prod: Prod) -> None:
+        """They may delete any record."""
         prod.change(LIFECYCLE, rule=...)
-        assert prod.told() == [("retention-shortened", LIFECYCLE)]
+        assert prod.dangers() == [("retention-shortened", LIFECYCLE)]
 
-    def test_missing(self, prod: Prod) -> None:
-        """Rules that somebody deleted come back; that they forget what was deleted is as it has to be."""
+    def test_rules_that_come_back_are_no_danger(self, prod: Prod) -> None:
+        """Somebody deleted them, and they drop deleted records as they should."""
         prod.lose(LIFECYCLE)
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_first(self) -> None:
-        """On a first apply, rules are what the configuration says."""
+    def test_rules_of_a_first_apply_are_no_danger(self) -> None:
+        """There are no records yet."""
         assert find_dangers(changed("first", LIFECYCLE, after={"rule": [self.rule()]})) == []
 
-    def test_longer(self, prod: Prod) -> None:
-        """What was deleted may be kept for longer, or forever."""
+    def test_deleted_records_may_be_kept_longer(self, prod: Prod) -> None:
+        """For more days, or forever."""
         prod.change(LIFECYCLE, rule=[self.NOW[0] | {"noncurrent_version_expiration": [{"noncurrent_days": 60}]}])
-        assert prod.told() == []
+        assert prod.dangers() == []
         prod.change(LIFECYCLE, rule=[])
-        assert prod.told() == []
+        assert prod.dangers() == []
 
 
 class TestGuards:
-    """Attributes that have to stay."""
+    """Attributes that must keep their value."""
 
     @pytest.mark.parametrize(
         ("address", "after"),
@@ -459,62 +467,64 @@ class TestGuards:
             ),
         ],
     )
-    def test_harmless(self, prod: Prod, address: str, after: dict[str, Any]) -> None:
-        """More time, memory and room, and nothing said of what is not used. Every message brings its own delay."""
+    def test_more_room_and_unset_attributes_are_no_danger(
+        self, prod: Prod, address: str, after: dict[str, Any]
+    ) -> None:
+        """Every message has its own delay, so the queue's default delay is no danger either."""
         prod.change(address, **after)
-        assert prod.told() == []
+        assert prod.dangers() == []
 
-    def test_not_known(self, prod: Prod) -> None:
-        """What has to stay off, and is not known yet, may be on."""
+    def test_unknown_attribute_that_must_stay_unset_is_a_danger(self, prod: Prod) -> None:
+        """It may be set."""
         prod.change(SWEEP, layers=...)
-        assert prod.told() == [("function-foreign-code", SWEEP)]
+        assert prod.dangers() == [("function-foreign-code", SWEEP)]
 
-    def test_replaced_dead_letter_queue(self, prod: Prod) -> None:
-        """If the dead-letter queue is replaced, that the delayer queue follows it is no news."""
+    def test_queue_may_follow_a_replaced_dead_letter_queue(self, prod: Prod) -> None:
+        """The replacement is a danger already."""
         prod.change(DEAD_LETTERS, "delete", "create", arn=...)
         prod.change(QUEUE, redrive_policy=...)
-        assert prod.told() == [("dead-letter-queue-destroyed", DEAD_LETTERS)]
+        assert prod.dangers() == [("dead-letter-queue-destroyed", DEAD_LETTERS)]
 
-    def test_used_already(self, prod: Prod) -> None:
-        """Another of what is in use already is an everyday change."""
+    def test_other_layers_are_no_danger_if_there_are_layers_now(self, prod: Prod) -> None:
+        """A function with layers gets new ones every day."""
         prod.set(SWEEP, layers=["one"])
         prod.change(SWEEP, layers=["two"])
-        assert prod.told() == []
+        assert prod.dangers() == []
 
 
 class TestInventory:
-    """What is known, forgotten or made."""
+    """Resources that are unknown, forgotten or created."""
 
     @pytest.mark.parametrize("address", Prod().addresses)
-    def test_forgotten(self, prod: Prod, address: str) -> None:
-        """What Terraform forgets stays as it is, and nothing else is told of it."""
+    def test_forgotten_resource_is_one_danger(self, prod: Prod, address: str) -> None:
+        """It stays in AWS as it is, so no other rule applies."""
         prod.change(address, "forget")
-        assert prod.told() == [("forgotten", address)]
+        assert prod.dangers() == [("forgotten", address)]
 
-    def test_missing_table(self, prod: Prod) -> None:
-        """The address of a table that is made anew is not known yet; that functions follow it is no news."""
+    def test_functions_may_follow_a_table_that_is_created_again(self, prod: Prod) -> None:
+        """Its ARN is not known yet, and its creation is a danger already."""
         prod.lose(TABLE, arn=..., stream_arn=...)
         prod.change(SWEEP, environment=...)
-        assert prod.told() == [("store-created", TABLE)]
+        assert prod.dangers() == [("store-created", TABLE)]
 
-    def test_another_table(self, prod: Prod) -> None:
-        """If a table is made beside one that is there, it is news that functions turn to it."""
+    def test_functions_that_turn_to_a_second_table_are_a_danger(self, prod: Prod) -> None:
+        """The first table stays, with its schedules."""
         table = prod.copy(TABLE, "again", arn=..., stream_arn=..., name="again")
         prod.change(SWEEP, environment=...)
-        assert dict(prod.told()) == {"store-created": table, "function-elsewhere": SWEEP}
+        assert dict(prod.dangers()) == {"store-created": table, "function-elsewhere": SWEEP}
 
-    def test_stranger_that_stays_or_goes(self, prod: Prod) -> None:
-        """What is of no known type is told when it is made or changed."""
+    def test_resource_of_unknown_type_is_a_danger_when_it_changes(self, prod: Prod) -> None:
+        """It may stay, and be destroyed."""
         address = "module.further.aws_sns_topic.further"
         prod.put(address, name="further")
-        assert prod.told() == []
+        assert prod.dangers() == []
         prod.change(address, "delete", "create")
-        assert prod.told() == [("type-unknown", address)]
+        assert prod.dangers() == [("type-unknown", address)]
         prod.change(address, "delete")
-        assert prod.told() == []
+        assert prod.dangers() == []
 
     @pytest.mark.parametrize("after", [{"threshold": 3600}, {"dimensions": {"service": "another"}}, {"period": 300}])
-    def test_tuned_alarm(self, prod: Prod, after: dict[str, Any]) -> None:
-        """An alarm's threshold is there to be tuned, and its dimensions follow what it watches."""
+    def test_tuned_alarm_is_no_danger(self, prod: Prod, after: dict[str, Any]) -> None:
+        """A threshold is there to be tuned, and dimensions follow the resource that the alarm watches."""
         prod.change(LATE_ALARM, **after)
-        assert prod.told() == []
+        assert prod.dangers() == []

@@ -1,4 +1,4 @@
-"""Nothing that a plan marks as sensitive is shown, wherever it is."""
+"""No page shows a value that a plan marks as sensitive."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.review.code import code_changes
-from tools.review.dangers import find_dangers
-from tools.review.settings import FAST_TRACK, POST, SWEEP
 
+from tests.support.review import addresses
 from tests.support.review.kept_plans import kept_plan, kept_text, scenario
 from tests.support.review.scenarios import SECRET
 from tools.review.accepted import judge
+from tools.review.function_settings import FAST_TRACK, POST, SWEEP
 from tools.review.markdown import render
 from tools.review.plan import Plan, read_plan
+from tools.review.rules import find_dangers
 
 TODAY = date(2026, 11, 25)
 
 
 def page(plan: Plan) -> str:
-    """The review of a plan."""
-    return render(plan, judge(find_dangers(plan), [], TODAY), code_changes(plan, None))
+    """Return the page of a plan."""
+    return render(plan, judge(find_dangers(plan), [], TODAY))
 
 
-def test_real_plan() -> None:
-    """A sensitive variable, environment variable, output and policy: that they change is told, and not to what."""
+def test_page_of_a_real_plan_hides_the_secret() -> None:
+    """It shows that a sensitive variable, setting, output and policy change, and no value."""
     assert SECRET in kept_text("sensitive")
     shown = page(scenario("sensitive"))
     assert SECRET not in shown
@@ -36,11 +36,15 @@ def test_real_plan() -> None:
     assert "`output.topic`: nothing → (sensitive)" in shown
 
 
-def test_becoming_sensitive() -> None:
-    """What was not sensitive until now is not shown for a last time, nor what no longer is."""
+def test_value_that_was_or_becomes_sensitive_is_hidden() -> None:
+    """A mark on either side hides both."""
     document = kept_plan("period_lowered")
     marks = [{"before_sensitive": False}, {"after_sensitive": False}]
-    functions = [change for change in document["resource_changes"] if change["type"] == "aws_lambda_function"]
+    functions = [
+        change
+        for change in document["resource_changes"]
+        if change["address"] in (addresses.FAST_TRACK, addresses.SWEEP)
+    ]
     for change, unmarked in zip(functions, marks, strict=True):
         values = change["change"]
         values["before"]["handler"], values["after"]["handler"] = "secret-old", "secret-new"
@@ -61,7 +65,7 @@ SECRETS = st.sampled_from(["secret-1", 'secret-"2"', '{"Statement": ["secret-3"]
 PLAIN = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 
 
-#: A value, and the marks of what is sensitive in it. No secret is without one.
+#: A value and its marks. Every secret has one.
 LEAVES = st.tuples(PLAIN, st.sampled_from([False, {}, []])) | st.tuples(
     SECRETS | SECRETS.map(lambda secret: [secret]) | SECRETS.map(lambda secret: {secret: {"x": secret}}),
     st.just(True),  # noqa: FBT003 -- a mark
@@ -70,12 +74,12 @@ type Marked = tuple[Any, Any]
 
 
 def array(parts: list[Marked]) -> Marked:
-    """An array of marked values, with the array of their marks."""
+    """Return an array of marked values, and the array of their marks."""
     return [value for value, _ in parts], [marks for _, marks in parts]
 
 
 def mapping(parts: dict[str, Marked]) -> Marked:
-    """An object of marked values. Terraform leaves out what has no marks."""
+    """Return an object of marked values, and their marks. Terraform leaves out values without marks."""
     marks = {name: marks for name, (_, marks) in parts.items() if marks is not False}
     return {name: value for name, (value, _) in parts.items()}, marks
 
@@ -100,10 +104,10 @@ ACTIONS = st.sampled_from(["create", "delete", "replace", "update"])
 
 
 @given(before=OBJECTS, after=OBJECTS, kind=TYPES, module=MODULES, action=ACTIONS)
-def test_at_any_depth(
+def test_marked_value_is_hidden_at_any_depth(
     before: dict[str, tuple[Any, Any]], after: dict[str, tuple[Any, Any]], kind: str, module: str, action: str
 ) -> None:
-    """Whatever the shape of values and marks, and on whichever side of the change, no secret is on the page."""
+    """Values and marks may have any shape, on either side of the change."""
     sides = {
         "before": None if action == "create" else {name: value for name, (value, _) in before.items()},
         "after": None if action == "delete" else {name: value for name, (value, _) in after.items()},

@@ -1,4 +1,4 @@
-"""What one policy allows and another doesn't."""
+"""Statements of policies: which permissions one allows and another doesn't."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TLS = {"Bool": {"aws:SecureTransport": "false"}}
 
 
 def policy(*statements: dict[str, Any]) -> Any:
-    """A policy of these statements, read."""
+    """Return the statements of a policy that is read."""
     return policy_statements(json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
 
 
@@ -31,8 +31,8 @@ def policy(*statements: dict[str, Any]) -> Any:
         (GET, GET | {"Effect": "Deny"}),
     ],
 )
-def test_nothing_is_gained(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Another way to say the same, less of it, or more conditions, allow nothing new."""
+def test_policy_that_allows_no_more_gains_nothing(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """The same in another form, less, or with more conditions."""
     assert gained(policy(before), policy(after)) == []
 
 
@@ -50,25 +50,25 @@ def test_nothing_is_gained(before: dict[str, Any], after: dict[str, Any]) -> Non
         (GET, {"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:s3:::delayer-prod-x/a"}),
     ],
 )
-def test_something_is_gained(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """More actions, resources or principals, fewer or other conditions, and all that is not named."""
+def test_policy_that_allows_more_gains_a_statement(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """More actions, resources or principals, other conditions, and negated elements."""
     assert gained(policy(before), policy(after))
 
 
-def test_only_what_is_new_is_told() -> None:
-    """A statement that grows is cut down to what it grew by."""
+def test_gained_statement_holds_only_new_permissions() -> None:
+    """The permissions that it had before are left out."""
     (statement,) = gained(policy(GET), policy(GET | {"Action": ["s3:GetObject", "s3:PutObject"]}))
     assert str(statement) == "Allow s3:PutObject on arn:aws:s3:::delayer-prod-x/a"
 
 
-def test_statements_are_judged_together() -> None:
-    """What two statements allowed, one may."""
+def test_statements_are_compared_together() -> None:
+    """One statement may allow what two allowed."""
     put = GET | {"Action": "s3:PutObject"}
     assert gained(policy(GET, put), policy(GET | {"Action": ["s3:PutObject", "s3:GetObject"]})) == []
 
 
-def test_denials() -> None:
-    """A denial is lost if less is denied, not if it is said otherwise."""
+def test_denial_is_lost_if_less_is_denied() -> None:
+    """Another form of the same denial is none that is lost."""
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*", "Condition": TLS}
     assert lost_denials(policy(deny), policy(deny | {"Action": ["s3:*"]})) == []
     assert len(lost_denials(policy(deny), policy(deny | {"Action": "s3:GetObject"}))) == 1
@@ -94,35 +94,35 @@ def test_denials() -> None:
         ({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, ["NotAction iam:*", "*"]),
     ],
 )
-def test_wildcards(statement: dict[str, Any], found: list[str]) -> None:
-    """A wildcard is what reaches beyond this environment's own names."""
+def test_wildcards_reach_beyond_the_environment(statement: dict[str, Any], found: list[str]) -> None:
+    """A star after the environment's own prefix is none."""
     (read,) = policy(statement)
     assert wildcards(read, "delayer-prod") == found
 
 
 @pytest.mark.parametrize("value", [None, 7, "", "no JSON", "[]", "{}", '{"Statement": ["x"]}'])
-def test_no_policy(value: Any) -> None:
-    """What is no policy is not taken for one."""
+def test_value_that_is_no_policy_has_no_statements(value: Any) -> None:
+    """None stands for no policy."""
     assert policy_statements(value) is None
 
 
 @pytest.mark.parametrize("condition", [["x"], {"Bool": "x"}, "x", 1])
-def test_condition_that_is_none(condition: Any) -> None:
-    """A condition as AWS takes none is like no other: it neither ends the review nor makes a statement a known one."""
+def test_malformed_condition_equals_no_other(condition: Any) -> None:
+    """It doesn't end the review, and covers no statement."""
     odd = GET | {"Condition": condition}
     assert gained(policy(GET | {"Condition": TLS}), policy(odd)) != []
     assert gained(policy(odd), policy(GET | {"Condition": TLS})) != []
     assert gained(policy(odd), policy(odd)) == []
 
 
-def test_json_that_is_too_deep() -> None:
-    """A text that no JSON reader takes to its end is no policy."""
+def test_json_that_is_nested_too_deep_is_no_policy() -> None:
+    """The JSON reader gives up."""
     assert policy_statements("[" * 100_000 + "]" * 100_000) is None
 
 
 @pytest.mark.parametrize("own_prefix", ["", "delayer-"])
-def test_wildcards_without_an_environment(own_prefix: str) -> None:
-    """Where the environment is not known, what all names begin with is no name of ours."""
+def test_unknown_environment_has_no_prefix(own_prefix: str) -> None:
+    """The part that all names begin with is not enough."""
     (statement,) = policy(GET | {"Resource": "arn:aws:s3:::delayer-prod-x/*"})
     assert wildcards(statement, own_prefix) == ["arn:aws:s3:::delayer-prod-x/*"]
     assert wildcards(statement, "delayer-prod") == []

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tools.local.arrivals import Arrivals, arriving, consuming, read_paths
 from tools.local.chaos.journal import read_journal
 from tools.local.chaos.outcome import (
     BURST,
@@ -24,17 +25,15 @@ from tools.local.chaos.outcome import (
     MAPPING_OFF,
     RULE_OFF,
     SCHEDULES,
-    MessageArrivals,
     Outcome,
     Posts,
     report,
 )
 from tools.local.chaos.picture import draw
 from tools.local.chaos.proxy import Proxy
-from tools.local.demo import Arrivals, consuming, read_paths
 from tools.local.stack import Stack, free_port, stack_in
-from tools.project import ROOT, CommandError
-from tools.terminal import run, shown_progress
+from tools.project import ROOT, WORK, CommandError
+from tools.terminal import Progress, parse, run, shown_progress
 
 #: How long to wait after the last pointInTime for messages that are still under way, and for second ones.
 PATIENCE_SECONDS = 240
@@ -46,7 +45,7 @@ _PICTURE = ROOT / "docs" / "chaos.png"
 _PARTIAL, _KILL = 0.1, 0.02
 
 
-def post_all(stack: Stack, chance: random.Random, start: float, console: Console) -> Posts:
+def post_all(stack: Stack, chance: random.Random, start: float, progress: Progress) -> Posts:
     """Post every schedule until it is accepted. Raises CommandError if one never is."""
     dues = [BURST_DUE] * BURST + [chance.randint(20, LAST_DUE) for _ in range(SCHEDULES - BURST)]
     # The soonest first, or they would be overdue before their turn.
@@ -64,8 +63,7 @@ def post_all(stack: Stack, chance: random.Random, start: float, console: Console
                 posts.requests += 1
                 if answer.status == 201:  # noqa: PLR2004
                     posts.due[answer.body["scheduleId"]] = due
-                    if len(posts.due) % 500 == 0:
-                        console.print(f"  {len(posts.due)} of {SCHEDULES} accepted")
+                    progress("Posting schedules", len(posts.due), SCHEDULES)
                     return
             time.sleep(0.2)
         raise CommandError(f"schedule {number} was refused 50 times, last with {answer.status}: {answer.body}")
@@ -113,21 +111,6 @@ def outages(stack: Stack, start: float, console: Console) -> Iterator[None]:
         player.join()
 
 
-def wait_for_all(posts: Posts, arrivals: Arrivals, console: Console) -> None:
-    """Wait until every schedule has arrived and second messages had their time, or until patience ends."""
-    last = max(posts.due.values())
-    shown = 0.0
-    complete_at: float | None = None
-    while time.time() < last + PATIENCE_SECONDS and not (complete_at and time.time() > complete_at + AFTERMATH_SECONDS):
-        time.sleep(0.5)
-        missing = len(posts.due.keys() - arrivals.times.keys())
-        if time.time() > shown + 30:
-            shown = time.time()
-            console.print(f"  {len(posts.due) - missing} of {len(posts.due)} have arrived")
-        if not missing and time.time() > last:
-            complete_at = complete_at or time.time()
-
-
 def count_left(stack: Stack) -> dict[str, int]:
     """Count the records and messages in the places that should be empty at the end."""
     table = stack.client("dynamodb").scan(TableName=stack.outputs["table_name"], Select="COUNT")["Count"]
@@ -154,10 +137,11 @@ def play(seed: int, logs: Path, console: Console) -> Outcome:
         proxy = Proxy(port, stack.endpoint, logs)
         cleanup.callback(proxy.stop)
         proxy.wait_until_ready()
-        arrivals, start = MessageArrivals(), time.time()
-        with consuming(stack, arrivals), outages(stack, start, console):
-            posts = post_all(stack, random.Random(seed), start, console)
-            wait_for_all(posts, arrivals, console)
+        arrivals, start = Arrivals(), time.time()
+        with consuming(stack, arrivals), outages(stack, start, console), shown_progress(console) as progress:
+            posts = post_all(stack, random.Random(seed), start, progress)
+            for arrived in arriving(arrivals, posts.due, PATIENCE_SECONDS, AFTERMATH_SECONDS):
+                progress("Receiving messages", arrived, SCHEDULES)
         read_paths(stack, arrivals)
         with journal_path.open(encoding="utf-8") as lines:
             journal = read_journal(lines, proxy.fired)
@@ -172,7 +156,7 @@ def main(console: Console, seed_text: str) -> bool:
     console.print(
         f"This takes ten minutes. SEED={seed} repeats what is posted and what is done in part, not the timing."
     )
-    logs = ROOT / "build" / "work" / f"chaos-{seed}"
+    logs = WORK / f"chaos-{seed}"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     outcome = play(seed, logs, console)
@@ -189,4 +173,5 @@ def main(console: Console, seed_text: str) -> bool:
 
 
 if __name__ == "__main__":
-    run("make chaos", lambda console: main(console, sys.argv[1] if sys.argv[1:] else str(random.randrange(2**32))))
+    arguments = parse(sys.argv[1:], "seed")
+    run("make chaos", lambda console: main(console, arguments.seed or str(random.randrange(2**32))))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.table import Table
 
+from tools.local.arrivals import Arrivals
 from tools.local.chaos.journal import UNEXPLAINED, Journal
-from tools.local.demo import Arrivals
 
 __all__ = [
     "BURST",
@@ -19,7 +18,6 @@ __all__ = [
     "MAPPING_OFF",
     "RULE_OFF",
     "SCHEDULES",
-    "MessageArrivals",
     "Outcome",
     "Posts",
     "report",
@@ -48,20 +46,6 @@ class Posts:
     requests: int = 0
 
 
-class MessageArrivals(Arrivals):
-    """Arrivals with their MessageIds: a message that SQS hands out twice is no second message."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.message_ids: dict[str, set[str]] = {}
-
-    def hear(self, message: Any, at: float) -> None:
-        """Add a message of SQS."""
-        super().hear(message, at)
-        schedule_id = message["MessageAttributes"]["scheduleId"]["StringValue"]
-        self.message_ids.setdefault(schedule_id, set()).add(message["MessageId"])
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """All that a run left behind.
@@ -71,7 +55,7 @@ class Outcome:
 
     start: float
     posts: Posts
-    arrivals: MessageArrivals
+    arrivals: Arrivals
     journal: Journal
     calls: int
     left: dict[str, int]

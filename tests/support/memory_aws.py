@@ -1,6 +1,9 @@
-"""An in-memory stand-in for the AWS calls that the delayer makes: one table with a stream, one queue, one bucket.
+"""An in-memory fake of the AWS calls that the delayer makes: one table with a stream, one queue and one bucket.
 
-`test_memory_aws.py` plays one sequence of calls here and on moto and compares what is answered.
+The model (tests/model) needs it for millions of calls: a call takes microseconds, where moto takes milliseconds, each
+call can fail in any way, and runs are deterministic. It understands only the delayer's own calls. The contract in
+`aws_contract.py` compares it with moto (tests/model/test_memory_aws.py) and with the embedded AWS
+(tests/end_to_end/test_stand_in.py).
 """
 
 from __future__ import annotations
@@ -16,20 +19,20 @@ __all__ = ["STREAM_ARN", "Client", "MemoryAws", "QueuedMessage", "Record", "Thro
 
 STREAM_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/schedules/stream/2026-01-01T00:00:00.000"
 
-#: What one BatchWriteItem, one SendMessageBatch and one message take (the services' API references).
+#: The limits of BatchWriteItem, SendMessageBatch and a message (the services' API references).
 _DELETES_PER_CALL = 25
 _ENTRIES_PER_CALL = 10
 _BYTES_PER_CALL = 262_144
 _LONGEST_DELAY_SECONDS = 900
 
-#: Only the expressions that the delayer uses are understood.
+#: The only supported expressions are those of the delayer.
 _CONDITION = "attribute_not_exists(due)"
 _KEY_CONDITION = "#shard = :shard AND due < :end"
 _PROJECTION = "#shard, due"
 
 type Record = dict[str, Any]
 type Operation = Callable[[dict[str, Any]], dict[str, Any]]
-#: Gets an operation, its parameters and the way to make the call; answers or raises in its place.
+#: Takes an operation, its parameters and a function that makes the call. It answers or raises in place of the call.
 type Through = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
 
 
@@ -37,7 +40,7 @@ type Through = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
 class QueuedMessage:
     """A message in the queue."""
 
-    #: Grows with every message and every stream record, so that it tells which came first.
+    #: Grows with every message and stream record, so that it shows their order.
     number: int
     schedule_id: str
     body: str
@@ -47,7 +50,7 @@ class QueuedMessage:
 
 
 class Client:
-    """Has a method for each operation, as a boto3 client has."""
+    """A client with a method for each operation, like those of boto3."""
 
     def __init__(self, through: Through, **operations: Operation) -> None:
         for name, operation in operations.items():
@@ -62,7 +65,7 @@ class Client:
 
 
 class MemoryAws:
-    """One account. `clock` reads AWS's time."""
+    """An account. `clock` returns AWS's time in seconds since 1970."""
 
     def __init__(
         self,
@@ -78,24 +81,24 @@ class MemoryAws:
         self._visibility_timeout_seconds = visibility_timeout_seconds
         self._most_receives = most_receives
         self._numbers = count(1)
-        #: By partition key and by sort key.
+        #: The items by partition key and sort key.
         self.items: dict[str, dict[str, dict[str, Any]]] = {}
-        #: The table's stream, by its shards. A partition key stays in one of them.
+        #: The table's stream by shard. All records of a partition key are in the same shard.
         self.streams: list[list[Record]] = [[] for _ in range(stream_shards)]
         self.stream_arn: str | None = STREAM_ARN
-        #: By receipt handle.
+        #: The messages by receipt handle.
         self.queued: dict[str, QueuedMessage] = {}
-        #: Every message that was ever sent.
+        #: All messages sent so far.
         self.sent: list[QueuedMessage] = []
         self.dead: list[QueuedMessage] = []
         self.objects: dict[str, bytes] = {}
-        #: Calls that were malformed.
+        #: The errors of malformed calls.
         self.refused: list[str] = []
-        #: What a query reads in place of `items`, as an eventually consistent read may.
+        #: The items that an eventually consistent query reads, if set.
         self.stale_items: dict[str, dict[str, dict[str, Any]]] | None = None
 
     def dynamodb(self, through: Through) -> Any:
-        """A DynamoDB client."""
+        """Return a DynamoDB client."""
         return Client(
             through,
             put_item=self.put_item,
@@ -106,7 +109,7 @@ class MemoryAws:
         )
 
     def sqs(self, through: Through) -> Any:
-        """An SQS client."""
+        """Return an SQS client."""
         return Client(
             through,
             send_message_batch=self.send_message_batch,
@@ -115,13 +118,13 @@ class MemoryAws:
         )
 
     def s3(self, through: Through) -> Any:
-        """An S3 client."""
+        """Return an S3 client."""
         return Client(through, put_object=self.put_object)
 
     # DynamoDB.
 
     def put_item(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Store an item: INSERT where there was none, MODIFY where there was another."""
+        """Store an item. The stream gets an INSERT, or a MODIFY if there was another item."""
         condition = parameters.get("ConditionExpression")
         assert condition in (None, _CONDITION), condition
         item = parameters["Item"]
@@ -135,7 +138,7 @@ class MemoryAws:
         return {}
 
     def query(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """A page of keys, in their order."""
+        """Return a page of keys, sorted."""
         assert parameters["KeyConditionExpression"] == _KEY_CONDITION
         assert parameters["ProjectionExpression"] == _PROJECTION
         assert parameters["ExpressionAttributeNames"] == {"#shard": "shard"}
@@ -165,7 +168,7 @@ class MemoryAws:
         return {"UnprocessedItems": {}}
 
     def delete_item(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Delete an item; of one that is not there, the stream says nothing."""
+        """Delete an item. A missing item puts no record into the stream."""
         key = parameters["Key"]
         old = self.items.get(key["shard"]["N"], {}).pop(key["due"]["S"], None)
         if old is not None:
@@ -173,18 +176,18 @@ class MemoryAws:
         return {}
 
     def describe_table(self, _parameters: dict[str, Any]) -> dict[str, Any]:
-        """The table's stream, if it has one."""
+        """Return the table's stream, if it has one."""
         if self.stream_arn is None:
             return {"Table": {}}
         specification = {"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"}
         return {"Table": {"StreamSpecification": specification, "LatestStreamArn": self.stream_arn}}
 
     def _write_to_stream(self, event_name: str, item: dict[str, Any], old: dict[str, Any] | None) -> None:
-        if self.stream_arn != STREAM_ARN:  # nobody reads another
+        if self.stream_arn != STREAM_ARN:  # nobody reads another stream
             return
         number = next(self._numbers)
         change = {
-            "ApproximateCreationDateTime": int(self._clock()),  # DynamoDB rounds it down
+            "ApproximateCreationDateTime": int(self._clock()),  # DynamoDB rounds down
             "Keys": {"shard": item["shard"], "due": item["due"]},
             "SequenceNumber": str(number),
             "StreamViewType": "OLD_IMAGE",
@@ -197,7 +200,7 @@ class MemoryAws:
     # SQS.
 
     def send_message_batch(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Take messages, each to become visible after its delay."""
+        """Accept messages, each visible after its delay."""
         entries = parameters["Entries"]
         if not entries:
             self._refuse("EmptyBatchRequest", "SendMessageBatch")
@@ -224,7 +227,7 @@ class MemoryAws:
         return answer
 
     def receive_message(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Up to MaxNumberOfMessages of the visible messages, which nobody else gets until the visibility timeout."""
+        """Return up to MaxNumberOfMessages visible messages, and hide them until the visibility timeout."""
         now = self._clock()
         received: list[dict[str, str]] = []
         for message in [message for message in self.queued.values() if message.visible_at <= now]:

@@ -1,4 +1,4 @@
-"""From the POST to the message, through all three functions and the table's own stream."""
+"""Schedules from the POST to the message, through all three functions and the table's own stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.stream_records import StreamRecords
 
 
 def post(delayer: Delayer, due_in: float, payload: str = "1", headers: dict[str, str] | None = None) -> str:
-    """Post a schedule that is due so many seconds from now; its id."""
+    """Post a schedule that is due in this many seconds, and return its id."""
     body = f'{{"pointInTime": "{utc(delayer.clock() + due_in)}", "payload": {payload}}}'
     response = delayer.post(body, headers)
     assert response["statusCode"] == 201
@@ -22,15 +22,13 @@ def post(delayer: Delayer, due_in: float, payload: str = "1", headers: dict[str,
 
 
 def visible(delayer: Delayer, at: float) -> list[str]:
-    """The bodies of the messages that are visible at that time."""
+    """Return the bodies of the messages that are visible at this time."""
     delayer.clock.move_to(at)
     return [message["Body"] for message in delayer.receive()]
 
 
-def test_the_fast_track(delayer: Delayer) -> None:
-    """GIVEN a schedule within the delayer period WHEN posted THEN its message is visible at its second, without a
-    tick.
-    """
+def test_schedule_due_soon_arrives_without_a_sweep(delayer: Delayer) -> None:
+    """GIVEN a schedule within the delayer period WHEN posted THEN its message is visible at its pointInTime."""
     schedule_id = post(delayer, 90, '{"order": 7}')
     delayer.run_stream()
     assert delayer.records() == []
@@ -40,10 +38,8 @@ def test_the_fast_track(delayer: Delayer) -> None:
     ]
 
 
-def test_the_sweep(delayer: Delayer) -> None:
-    """GIVEN a schedule far ahead WHEN minute after minute is swept THEN it waits in the table, and is visible at its
-    second.
-    """
+def test_schedule_due_later_arrives_by_a_sweep(delayer: Delayer) -> None:
+    """GIVEN a schedule far ahead WHEN swept every minute THEN it stays in the table until it enters the period."""
     schedule_id = post(delayer, 1_230)
     delayer.run_stream()
     for minute in range(20):
@@ -57,8 +53,8 @@ def test_the_sweep(delayer: Delayer) -> None:
     assert json.loads(body)["scheduleId"] == schedule_id
 
 
-def test_the_same_text_on_both_paths(delayer: Delayer) -> None:
-    """A message doesn't tell which path its schedule took: digits, key order, escapes and characters are as posted."""
+def test_message_is_the_same_on_both_paths(delayer: Delayer) -> None:
+    """Digits, key order, escapes and characters of the payload are as posted."""
     payload = (
         '{"z": 1.10, "a": "\\u00e9 é 😀 \\/ \uffff", "big": 123456789012345678901234567890, "e": 1e400, "n": null}'
     )
@@ -78,23 +74,23 @@ def test_the_same_text_on_both_paths(delayer: Delayer) -> None:
     )
 
 
-def test_a_fraction_is_never_early(delayer: Delayer) -> None:
-    """GIVEN a pointInTime with a fraction WHEN its whole second comes THEN nothing is visible until the next one."""
+def test_fraction_of_a_second_arrives_at_the_next_second(delayer: Delayer) -> None:
+    """GIVEN a pointInTime with a fraction WHEN its second begins THEN no message is visible before the next one."""
     delayer.post(body_text("2026-11-22T09:01:00.000001Z"))
     delayer.run_stream()
     assert visible(delayer, NOW + 60) == []
     assert len(visible(delayer, NOW + 61)) == 1
 
 
-def test_a_schedule_in_the_past_comes_at_once(delayer: Delayer) -> None:
+def test_schedule_in_the_past_arrives_at_once(delayer: Delayer) -> None:
     """GIVEN a pointInTime up to a minute ago WHEN posted THEN its message is visible at once."""
     post(delayer, -60)
     delayer.run_stream()
     assert len(visible(delayer, NOW)) == 1
 
 
-def test_sweep_and_fast_track_do_not_send_twice(delayer: Delayer) -> None:
-    """GIVEN a sweep that is faster than the stream, and a second one WHEN all is done THEN there is one message."""
+def test_overlapping_sweeps_and_fast_track_send_once(delayer: Delayer) -> None:
+    """GIVEN two sweeps before the stream is read WHEN the stream is read THEN there is one message."""
     post(delayer, 60)
     delayer.sweep()
     delayer.sweep()
@@ -102,8 +98,8 @@ def test_sweep_and_fast_track_do_not_send_twice(delayer: Delayer) -> None:
     assert len(visible(delayer, NOW + 60)) == 1
 
 
-def test_an_outage_of_the_sweep_is_made_up_for(delayer: Delayer) -> None:
-    """GIVEN ticks that were missed for hours WHEN one comes THEN what became overdue is visible at once."""
+def test_overdue_schedule_arrives_after_an_outage_of_the_sweep(delayer: Delayer) -> None:
+    """GIVEN no sweep for hours WHEN the next one runs THEN overdue schedules are visible at once."""
     post(delayer, 3_600)
     delayer.run_stream()
     delayer.clock.move_to(NOW + 20_000)
@@ -112,8 +108,8 @@ def test_an_outage_of_the_sweep_is_made_up_for(delayer: Delayer) -> None:
     assert len(visible(delayer, NOW + 20_000)) == 1
 
 
-def test_a_deleted_record_is_a_cancelled_schedule(delayer: Delayer) -> None:
-    """GIVEN a schedule whose record somebody deletes in time WHEN its time comes THEN there is no message."""
+def test_deleted_record_is_a_cancelled_schedule(delayer: Delayer) -> None:
+    """GIVEN a schedule whose record is deleted early WHEN it is due THEN there is no message."""
     post(delayer, 3_600)
     delayer.run_stream()
     [record] = delayer.records()
@@ -126,8 +122,8 @@ def test_a_deleted_record_is_a_cancelled_schedule(delayer: Delayer) -> None:
 
 
 @pytest.mark.parametrize("is_handed_over", [False, True])
-def test_a_repeated_request_keeps_its_id(delayer: Delayer, *, is_handed_over: bool) -> None:
-    """GIVEN a request with a key WHEN it is repeated THEN it is one schedule; after the hand-over it comes again."""
+def test_repeated_request_keeps_its_id(delayer: Delayer, *, is_handed_over: bool) -> None:
+    """GIVEN a request with a key WHEN repeated THEN it is one schedule; after the hand-over it is sent again."""
     first = post(delayer, 60, headers={"Idempotency-Key": "k"})
     if is_handed_over:
         delayer.run_stream()
@@ -138,8 +134,8 @@ def test_a_repeated_request_keeps_its_id(delayer: Delayer, *, is_handed_over: bo
     assert {json.loads(body)["scheduleId"] for body in bodies} == {first}
 
 
-def test_a_burst_comes_within_its_second(delayer: Delayer) -> None:
-    """GIVEN 120 schedules of one second WHEN it comes THEN all are visible in it, each once."""
+def test_burst_arrives_within_its_second(delayer: Delayer) -> None:
+    """GIVEN 120 schedules for one second WHEN it begins THEN each is visible once."""
     scheduled = {post(delayer, 1_000) for _ in range(120)}
     delayer.run_stream()
     delayer.clock.move_to(NOW + 160)
@@ -151,8 +147,8 @@ def test_a_burst_comes_within_its_second(delayer: Delayer) -> None:
     assert {json.loads(body)["scheduleId"] for body in bodies} == scheduled
 
 
-def test_the_factory_makes_what_the_stream_has(delayer: Delayer) -> None:
-    """The records that other tests make have the members of those of the table's own stream."""
+def test_made_stream_records_equal_real_ones(delayer: Delayer) -> None:
+    """The records of `StreamRecords`, used by other tests, have the members of the table's own stream records."""
     schedule = delayer.schedule(60)
     delayer.store(schedule)
     delayer.sweep()

@@ -1,8 +1,8 @@
-"""One sequence of the calls that the delayer makes, for the stand-in and for what it stands in for.
+"""A sequence of the delayer's calls whose answers must be the same on the in-memory fake, moto and the embedded AWS.
 
-Left out is what the others take and AWS refuses: more than 25 deletes in a call, and between 256 KiB and 1 MiB of
-messages, which the delayer queue is configured not to take. So is a put that changes nothing, of which only moto's
-stream tells.
+It omits calls that AWS refuses but moto or the embedded AWS accept: more than 25 deletes in a call, and 256 KiB to
+1 MiB of messages, which the delayer queue is configured to refuse. It also omits a put that changes nothing, because
+only moto puts it into the stream.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ TABLE = "schedules"
 
 
 class Time(Protocol):
-    """What goes by between the calls."""
+    """The clock of a played sequence."""
 
     def __call__(self) -> float:
         """Return the seconds since 1970."""
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds go by."""
+        """Let this many seconds pass."""
 
 
 class Clients(NamedTuple):
-    """Of boto3, or of the stand-in."""
+    """The clients of boto3, or of the fake."""
 
     dynamodb: Any
     sqs: Any
@@ -40,9 +40,9 @@ class Clients(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """How long, in seconds, the sequence's delays are, and how long a received message is hidden.
+    """The delays of messages and the visibility timeout, in seconds.
 
-    A receive may be `margin` late and still gets the same messages.
+    A receive that is up to `margin` late gets the same messages.
     """
 
     short_delay: int
@@ -51,24 +51,24 @@ class Pace(NamedTuple):
     margin: int
 
 
-#: For a clock that is moved: as in the real queue.
+#: For a fake clock: the times of the real queue.
 SLOW = Pace(short_delay=10, long_delay=900, hidden=30, margin=1)
-#: For a clock that goes by itself.
+#: For a real clock.
 QUICK = Pace(short_delay=4, long_delay=22, hidden=6, margin=2)
 
 
 def item(shard: int, due: int, payload: str = "1") -> dict[str, Any]:
-    """A record."""
+    """Return a record."""
     return {**key(shard, due), "payload": {"S": payload}}
 
 
 def key(shard: int, due: int) -> dict[str, Any]:
-    """A record's key."""
+    """Return a record's key."""
     return {"shard": {"N": str(shard)}, "due": {"S": f"{due:012d}#a"}}
 
 
 def query(shard: int, end: int) -> dict[str, Any]:
-    """A query's parameters."""
+    """Return the parameters of a query."""
     return {
         "TableName": TABLE,
         "ExpressionAttributeNames": {"#shard": "shard"},
@@ -79,18 +79,18 @@ def query(shard: int, end: int) -> dict[str, Any]:
 
 
 def deletes(*keys: dict[str, Any]) -> dict[str, Any]:
-    """A BatchWriteItem's parameters."""
+    """Return the parameters of a BatchWriteItem."""
     return {"RequestItems": {TABLE: [{"DeleteRequest": {"Key": each}} for each in keys]}}
 
 
 def entry(identity: str, delay: int = 0, body: str = "b") -> dict[str, Any]:
-    """An entry of SendMessageBatch."""
+    """Return an entry of SendMessageBatch."""
     attributes = {"scheduleId": {"DataType": "String", "StringValue": identity}}
     return {"Id": identity, "DelaySeconds": delay, "MessageBody": body, "MessageAttributes": attributes}
 
 
 def answered(call: Any, **parameters: Any) -> Any:
-    """What matters of an answer, or the error's code."""
+    """Make a call, and return the relevant part of its answer, or the error's code."""
     try:
         answer = call(**parameters)
     except ClientError as error:
@@ -105,32 +105,32 @@ def answered(call: Any, **parameters: Any) -> Any:
 
 
 def play(clients: Clients, url: str, time: Time, pace: Pace) -> list[Any]:
-    """The sequence; what was answered."""
+    """Play the sequence, and return the answers."""
     dynamodb, sqs, s3 = clients
     condition = {"TableName": TABLE, "ConditionExpression": "attribute_not_exists(due)"}
-    said = [answered(dynamodb.put_item, Item=item(1, NOW + due), **condition) for due in (5, 3, 4, 900, 3)]
-    said.append(answered(dynamodb.put_item, Item=item(2, NOW, "9" * 300_000), **condition))
-    said += [answered(dynamodb.put_item, Item=item(3, NOW + n, "9" * 300_000), **condition) for n in range(6)]
-    said.append(answered(dynamodb.put_item, TableName=TABLE, Item=item(1, NOW + 5, "2")))
-    said.append(answered(dynamodb.describe_table, TableName=TABLE))
-    said += [answered(dynamodb.query, **query(shard, NOW + end)) for shard in (0, 1, 2) for end in (0, 4, 5, 901)]
+    answers = [answered(dynamodb.put_item, Item=item(1, NOW + due), **condition) for due in (5, 3, 4, 900, 3)]
+    answers.append(answered(dynamodb.put_item, Item=item(2, NOW, "9" * 300_000), **condition))
+    answers += [answered(dynamodb.put_item, Item=item(3, NOW + n, "9" * 300_000), **condition) for n in range(6)]
+    answers.append(answered(dynamodb.put_item, TableName=TABLE, Item=item(1, NOW + 5, "2")))
+    answers.append(answered(dynamodb.describe_table, TableName=TABLE))
+    answers += [answered(dynamodb.query, **query(shard, NOW + end)) for shard in (0, 1, 2) for end in (0, 4, 5, 901)]
     first = dynamodb.query(**query(3, NOW + 100))
     rest = dynamodb.query(**query(3, NOW + 100), ExclusiveStartKey=first["LastEvaluatedKey"])
-    said.append((len(first["Items"]) < 6, first["Items"] + rest["Items"], "LastEvaluatedKey" in rest))
+    answers.append((len(first["Items"]) < 6, first["Items"] + rest["Items"], "LastEvaluatedKey" in rest))
     time.wait(1.5)
-    said.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3), key(2, NOW), key(7, NOW))))
-    said.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3))))
-    said.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 5), key(1, NOW + 5))))
-    said.append(answered(dynamodb.delete_item, TableName=TABLE, Key=key(1, NOW + 5)))
-    said.append(answered(dynamodb.put_item, Item=item(1, NOW + 3), **condition))
-    said.append(answered(dynamodb.query, **query(1, NOW + 901)))
+    answers.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3), key(2, NOW), key(7, NOW))))
+    answers.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3))))
+    answers.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 5), key(1, NOW + 5))))
+    answers.append(answered(dynamodb.delete_item, TableName=TABLE, Key=key(1, NOW + 5)))
+    answers.append(answered(dynamodb.put_item, Item=item(1, NOW + 3), **condition))
+    answers.append(answered(dynamodb.query, **query(1, NOW + 901)))
 
     send = sqs.send_message_batch
-    said.append(answered(send, QueueUrl=url, Entries=[]))
-    said.append(answered(send, QueueUrl=url, Entries=[entry("a"), entry("a")]))
-    said.append(answered(send, QueueUrl=url, Entries=[entry(str(n)) for n in range(11)]))
-    said.append(answered(send, QueueUrl=url, Entries=[entry(str(n), body="x" * 600_000) for n in range(2)]))
-    said.append(
+    answers.append(answered(send, QueueUrl=url, Entries=[]))
+    answers.append(answered(send, QueueUrl=url, Entries=[entry("a"), entry("a")]))
+    answers.append(answered(send, QueueUrl=url, Entries=[entry(str(n)) for n in range(11)]))
+    answers.append(answered(send, QueueUrl=url, Entries=[entry(str(n), body="x" * 600_000) for n in range(2)]))
+    answers.append(
         answered(
             send,
             QueueUrl=url,
@@ -140,27 +140,27 @@ def play(clients: Clients, url: str, time: Time, pace: Pace) -> list[Any]:
     sent_at = time()
 
     def wait_until(seconds: int) -> None:
-        # Counted from the send, so that the calls' own durations do not add up.
+        # From the time of the send, so that the durations of the calls do not add up.
         time.wait(max(0, sent_at + seconds - time()))
 
     hidden = pace.hidden + pace.margin
-    # Before the short delay's end, at it, when all are visible again, and round the long delay's end.
+    # Before and at the end of the short delay, when all are visible again, and around the end of the long delay.
     short_end, long_end = pace.short_delay, pace.long_delay
     after_both = long_end + pace.margin
     for seconds in (0, short_end - pace.margin, short_end, short_end + hidden, long_end - pace.margin, after_both):
         wait_until(seconds)
-        said.append(answered(sqs.receive_message, QueueUrl=url, MaxNumberOfMessages=10))
+        answers.append(answered(sqs.receive_message, QueueUrl=url, MaxNumberOfMessages=10))
     wait_until(after_both + hidden)
     for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"][:1]:
-        said.append(answered(sqs.delete_message, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"]))
+        answers.append(answered(sqs.delete_message, QueueUrl=url, ReceiptHandle=message["ReceiptHandle"]))
     wait_until(after_both + 2 * hidden)
-    said.append(len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]))
-    said.append(answered(s3.put_object, Bucket="failures", Key="k", Body=b"text", ContentType="application/json"))
-    return said
+    answers.append(len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]))
+    answers.append(answered(s3.put_object, Bucket="failures", Key="k", Body=b"text", ContentType="application/json"))
+    return answers
 
 
 def changes(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """What a stream says: what happened, to which key, when, and what had been there."""
+    """Return the event, key, time and old image of stream records."""
     return [
         (
             record["eventName"],
@@ -173,7 +173,7 @@ def changes(records: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 def create(clients: Clients, streams: Any, pace: Pace) -> tuple[str, StreamReader]:
-    """Make the table, the queue and the bucket of the sequence; the queue's URL and a reader of the stream."""
+    """Create table, queue and bucket, and return the queue's URL and a reader of the stream."""
     created = clients.dynamodb.create_table(
         TableName=TABLE,
         BillingMode="PAY_PER_REQUEST",
@@ -190,5 +190,5 @@ def create(clients: Clients, streams: Any, pace: Pace) -> tuple[str, StreamReade
 
 
 def answers_at_once(_operation: str, _parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
-    """A call in which nothing goes wrong."""
+    """Make a call without a fault."""
     return go_on()
