@@ -24,7 +24,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_one_sentence_says_what_is_wrong_and_what_to_do(history: History, name: str) -> None:
-    """It is all that is said of it, and the status tells of the failure."""
+    """Nothing else is printed about it, and the exit status is a failure's."""
     done = history.said[name]
     (line, *rest) = [line for line in done.stderr.splitlines() if "CLI config" not in line]
     assert re.fullmatch(SENTENCES[name], line), done.stderr

