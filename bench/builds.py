@@ -1,4 +1,4 @@
-"""4. The packages' sizes, and how long a build takes, beside `pip install --target` and a zip."""
+"""The packages' sizes, and how long a build takes, beside `pip install --target` and a zip."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tools.project import ROOT
 
 __all__ = ["measure", "size_figures"]
 
-_ITEM = "4. Packages and builds"
 _MOST_MB = 5
 _PYTHON = ROOT / ".venv" / "build" / "bin" / "python"
 _COLD_RUNS, _WARM_RUNS = 3, 5
@@ -68,7 +67,7 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
 def size_figures(sizes: Mapping[str, int]) -> Iterator[Figure]:
     """Yield the size of each function's zip, from its bytes."""
     for function, size_bytes in sizes.items():
-        yield at_most(_ITEM, f"{function}.zip, MB", size_bytes / 1e6, _MOST_MB, form=".2f")
+        yield at_most(f"{function}.zip, MB", size_bytes / 1e6, _MOST_MB, form=".2f")
 
 
 def _checkout(root: Path) -> Path:
@@ -102,4 +101,4 @@ def _zip(folder: Path, path: Path) -> None:
 
 
 def _seconds(name: str, times: list[float], goal: str, note: str = "") -> Figure:
-    return unbounded(_ITEM, f"{name}, s", times, form=".2f", goal=goal, note=note)
+    return unbounded(f"{name}, s", times, form=".2f", goal=goal, note=note)

@@ -1,4 +1,4 @@
-"""5. Bursts: a hundred thousand schedules due in one second, through the real handlers and DynamoDB's limits.
+"""Bursts: a hundred thousand schedules due in one second, through the real handlers and DynamoDB's limits.
 
 A function has the part of a processor that its memory buys on Lambda. So the sweep's clock runs faster than the wall's
 by that factor, and the canned AWS keeps its limits and its latency by the same clock; other load on the machine makes
@@ -34,7 +34,6 @@ from tools.capacity.model import CALL_SECONDS, POLL_SECONDS, handover_seconds, p
 
 __all__ = ["Case", "Sent", "Swept", "figures", "lanes_to_play", "measure"]
 
-_ITEM = "5. Bursts"
 _SCHEDULES = 100_000
 _PAYLOAD_BYTES = 300
 _SHARDS, _WORKERS = (4, 16, 64), (1, 5)
@@ -103,7 +102,7 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
                 memory_bytes[FAST_TRACK] = max(memory_bytes[FAST_TRACK], sent.memory_bytes)
                 yield from figures(case, swept, sent)
     for function, most in memory_bytes.items():
-        yield at_most(_ITEM, f"{function}: memory, MiB", most / 2**20, _MOST_MEMORY_MIB)
+        yield at_most(f"{function}: memory, MiB", most / 2**20, _MOST_MEMORY_MIB)
 
 
 def _sweep(aws: CannedAws, folder: Path, case: Case) -> Swept:
@@ -185,9 +184,8 @@ def figures(case: Case, swept: Swept, sent: Sent) -> Iterator[Figure]:
         f" {sent.messages / sent.calls:.1f} messages per send call, {sent.records / sent.executions:,.0f} records per"
         f" execution; make capacity predicts {predicted:,.1f} s, {predicted / sent.seconds:.2f} times as long"
     )
-    yield at_most(_ITEM, f"{case}: all in the queue after, s", sent.seconds, _DUE_AFTER_TICK, form=",.1f", note=note)
+    yield at_most(f"{case}: all in the queue after, s", sent.seconds, _DUE_AFTER_TICK, form=",.1f", note=note)
     yield Figure(
-        _ITEM,
         f"{case}: deleted once, sent once",
         f"{len(swept.deletes):,}; {sent.schedules:,} of {sent.records:,} played",
         "all",

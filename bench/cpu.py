@@ -1,4 +1,4 @@
-"""2. The processor's time of the handlers, beside the boto3 calls that they make."""
+"""The processor's time of the handlers, beside the boto3 calls that they make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 
 __all__ = ["measure", "ratio_figure"]
 
-_ITEM = "2. CPU of handler / bare boto3 calls"
 _ROUNDS = 15
 _POSTS = 300
 _DUE = 5_000
@@ -94,4 +93,6 @@ def ratio_figure(function: str, name: str, schedules: int, pairs: Sequence[tuple
     ours, bare = (median(each) / schedules * 1e6 for each in zip(*pairs, strict=True))
     note = f"{ours:,.0f} µs per schedule, bare calls {bare:,.0f} µs"
     ratios = [mine / theirs for mine, theirs in pairs]
-    return unbounded(_ITEM, f"{function}: {name}", ratios, form=".2f", goal=f"{_GOALS[function]}", note=note)
+    return unbounded(
+        f"{function}: {name}, CPU of handler / bare calls", ratios, form=".2f", goal=f"{_GOALS[function]}", note=note
+    )

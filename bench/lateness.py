@@ -1,4 +1,4 @@
-"""6. How late messages are on this machine: the whole stack on the embedded AWS, as `make demo` runs it."""
+"""How late messages are on this machine: the whole stack on the embedded AWS, as `make demo` runs it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.table import Figure, at_most, unbounded
-from tools.local.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS, Arrivals, Posted, consuming, post
+from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post
+from tools.local.demo import AFTERMATH_SECONDS, PATIENCE_SECONDS
 from tools.local.stack import stack_in
 from tools.project import ROOT
 
 __all__ = ["figures", "measure"]
 
-_ITEM = "6. Lateness, on the embedded AWS"
 _BURST, _SINGLES = 100, 10
 #: All schedules are posted before anything is due.
 _AHEAD_SECONDS = 20
@@ -28,16 +28,10 @@ def measure(_folders: Mapping[str, Path]) -> Iterator[Figure]:
             due = int(time.time()) + _AHEAD_SECONDS
             posted = [post(stack, f"a burst of {_BURST}", due, number) for number in range(_BURST)]
             posted += [post(stack, "one a second", due + 1 + number, number) for number in range(_SINGLES)]
-            _wait(posted, arrivals)
+            due_by_id = {schedule.schedule_id: schedule.point_in_time for schedule in posted}
+            for _ in arriving(arrivals, due_by_id, PATIENCE_SECONDS, AFTERMATH_SECONDS):
+                pass
     yield from figures(posted, arrivals)
-
-
-def _wait(posted: Sequence[Posted], arrivals: Arrivals) -> None:
-    """Wait until all have arrived, and long enough for a second copy."""
-    deadline = max(schedule.point_in_time for schedule in posted) + PATIENCE_SECONDS
-    while time.time() < deadline and len(arrivals.times) < len(posted):
-        time.sleep(0.25)
-    time.sleep(AFTERMATH_SECONDS)
 
 
 def figures(posted: Sequence[Posted], arrivals: Arrivals) -> Iterator[Figure]:
@@ -47,8 +41,8 @@ def figures(posted: Sequence[Posted], arrivals: Arrivals) -> Iterator[Figure]:
         late = [found for kind, found in lateness if kind == name and found is not None]
         if late:
             note = "SQS delays by whole seconds: up to 1,000 ms is within the second"
-            yield unbounded(_ITEM, f"{name}: late by, ms", late, form=",.0f", note=note)
+            yield unbounded(f"{name}: late by, ms", late, form=",.0f", note=note)
     arrived = [found for _, found in lateness if found is not None]
-    yield at_most(_ITEM, "early messages", sum(found < 0 for found in arrived), 0)
-    yield at_most(_ITEM, "missing messages", len(posted) - len(arrived), 0)
-    yield at_most(_ITEM, "repeated messages", sum(len(times) - 1 for times in arrivals.times.values()), 0)
+    yield at_most("early messages", sum(found < 0 for found in arrived), 0)
+    yield at_most("missing messages", len(posted) - len(arrived), 0)
+    yield at_most("repeated messages", sum(len(times) - 1 for times in arrivals.times.values()), 0)

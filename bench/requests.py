@@ -1,4 +1,4 @@
-"""1. The requests per schedule, by kind, counted by the canned AWS."""
+"""The requests per schedule, by kind, counted by the canned AWS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from tools.capacity.declared import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACT
 
 __all__ = ["NOW", "SHARDS", "burst_figures", "measure", "post_event", "trickle_figure"]
 
-_ITEM = "1. Requests"
 #: 2026-11-22T09:00:00Z.
 NOW = 1_795_338_000
 SHARDS = 16
@@ -87,7 +86,7 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
         for stream_shards in (_STREAM_SHARDS, SHARDS):
             counted = _burst(aws, _Delayer(aws, functions), _PENDING[0], stream_shards)
             name = f"messages per send call, {PARALLELIZATION_FACTOR} lanes for each of {stream_shards} stream shards"
-            yield Figure(_ITEM, name, f"{_per_call(counted, 'SendMessageBatch'):.2f}", note="the mapping's own batches")
+            yield Figure(name, f"{_per_call(counted, 'SendMessageBatch'):.2f}", note="the mapping's own batches")
         for name, due_in in (("due in an hour, swept", 3_600), ("due in five minutes, fast track", 300)):
             delayer = _Delayer(aws, functions)
             counted = _trickle(aws, delayer, due_in)
@@ -131,7 +130,6 @@ def burst_figures(counted: Mapping[int, Document]) -> Iterator[Figure]:
         requests = of_pending["requests"]
         once = {"BatchWriteItem": _BURST, "SendMessageBatch": _BURST}
         yield Figure(
-            _ITEM,
             f"{_BURST:,} due at once, {pending:,} others pending",
             ", ".join(f"{requests.get(kind, 0):,} {kind}" for kind in _KINDS),
             "each deleted and sent once, one query per shard, the others left",
@@ -140,18 +138,18 @@ def burst_figures(counted: Mapping[int, Document]) -> Iterator[Figure]:
         )  # fmt: skip
     first, *others = counted.values()
     requests = first["requests"]
-    yield at_most(_ITEM, "puts per schedule", requests["PutItem"] / _BURST, 1, form=".4g")
-    yield at_least(_ITEM, "deletes per call", _per_call(first, "BatchWriteItem"), 24.9, form=".4g")
+    yield at_most("puts per schedule", requests["PutItem"] / _BURST, 1, form=".4g")
+    yield at_least("deletes per call", _per_call(first, "BatchWriteItem"), 24.9, form=".4g")
     note = "messages up to 20 KB, full stream batches (1,000 records or 6 MB)"
-    yield at_least(_ITEM, "messages per send call", _per_call(first, "SendMessageBatch"), 9.9, form=".4g", note=note)
+    yield at_least("messages per send call", _per_call(first, "SendMessageBatch"), 9.9, form=".4g", note=note)
     unknown = sorted({kind for each in counted.values() for kind in each["requests"]} - set(_KINDS))
-    yield Figure(_ITEM, "scans and other kinds of requests", ", ".join(unknown) or "none", "none", not unknown)
+    yield Figure("scans and other kinds of requests", ", ".join(unknown) or "none", "none", not unknown)
     same = all(each["requests"] == requests for each in others)
-    yield Figure(_ITEM, "same requests, however many are pending", "yes" if same else "no", "yes", same)
+    yield Figure("same requests, however many are pending", "yes" if same else "no", "yes", same)
 
 
 def trickle_figure(name: str, counted: Document, invocations: Counter[str]) -> Figure:
     """Return the requests per schedule where they come one a second, so that batching can't help."""
     per_schedule = ", ".join(f"{counted['requests'].get(kind, 0) / _TRICKLE:.2f} {kind}" for kind in _KINDS)
     calls = f"1 post, {invocations[FAST_TRACK] / _TRICKLE:.2f} fast track, {invocations[SWEEP] / _TRICKLE:.3f} sweep"
-    return Figure(_ITEM, f"requests per schedule, one a second, {name}", per_schedule, note=f"invocations: {calls}")
+    return Figure(f"requests per schedule, one a second, {name}", per_schedule, note=f"invocations: {calls}")

@@ -1,4 +1,4 @@
-"""3. The start of a function: from a fresh, isolated interpreter to the imported handler with its clients ready."""
+"""The start of a function: from a fresh, isolated interpreter to the imported handler with its clients ready."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from tools.project import ROOT, functions
 
 __all__ = ["Start", "figures", "instructions_in", "make_plain_package", "measure"]
 
-_ITEM = "3. Start-up"
 _STARTS = 9
 
 #: Instructions of a start. The fast track has a second client.
@@ -65,18 +64,18 @@ def figures(function: str, start: Start, plain: Start) -> Iterator[Figure]:
     """Yield a start's figures beside the plain package's."""
     if start.instructions is None or plain.instructions is None:
         text = "not measured: install valgrind"
-        yield Figure(_ITEM, f"{function}: million instructions", text, "a figure", is_good=False)
+        yield Figure(f"{function}: million instructions", text, "a figure", is_good=False)
     else:
         most = _MOST.get(function, _MOST_OF_ONE_CLIENT)
-        yield at_most(_ITEM, f"{function}: million instructions", start.instructions / 1e6, most / 1e6)
+        yield at_most(f"{function}: million instructions", start.instructions / 1e6, most / 1e6)
         part = start.instructions / plain.instructions
         note = f"plain package: {plain.instructions / 1e6:,.0f} million"
-        yield at_most(_ITEM, f"{function}: part of a plain package's", part, _LARGEST_PART, form=".3f", note=note)
+        yield at_most(f"{function}: part of a plain package's", part, _LARGEST_PART, form=".3f", note=note)
     milliseconds = [seconds * 1000 for seconds in start.seconds]
     note = f"plain package: {median(plain.seconds) * 1000:,.0f} ms"
-    yield unbounded(_ITEM, f"{function}: time, ms", milliseconds, form=",.0f", note=note)
+    yield unbounded(f"{function}: time, ms", milliseconds, form=",.0f", note=note)
     note = f"plain package: {plain.memory_bytes / 2**20:,.0f} MiB"
-    yield Figure(_ITEM, f"{function}: memory, MiB", f"{start.memory_bytes / 2**20:,.0f}", note=note)
+    yield Figure(f"{function}: memory, MiB", f"{start.memory_bytes / 2**20:,.0f}", note=note)
 
 
 def _instructions(function: str, folder: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""Compiles Python sources, each from the same clean state; `bytecode.py` runs this in an interpreter of its own.
+"""Compile Python sources, each from the same clean state. `bytecode.py` runs this in a separate interpreter.
 
 What marshal writes depends on the process: a name that other code there has as well can show in the bytes (those of
 typing_extensions differ where typing is loaded). So every file is compiled in a fork of a process that has compiled

@@ -25,7 +25,7 @@ _MADE_BY_UNIX = 3 << 8 | _VERSION_NEEDED
 _NAME_IS_UTF8 = 0x0800
 #: The earliest date that a zip can hold: 1980-01-01, 00:00:00.
 _TIME, _DATE = 0, 1 << 5 | 1
-#: A regular file, mode 0644: Lambda runs the function as a user of its own, who has to read it.
+#: A regular file, mode 0644: Lambda's own user must read it.
 _EXTERNAL_ATTRIBUTES = 0o100644 << 16
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")

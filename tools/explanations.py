@@ -1,4 +1,4 @@
-"""What Terraform said, in one sentence for the person at the terminal: what is wrong, and what to do about it."""
+"""Explain known errors of Terraform in one sentence: what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _MISSING_BUCKET = re.compile(r'S3 bucket "(?P<bucket>[^"]*)" does not exist')
 
 
 class _Known(NamedTuple):
-    """What Terraform says, and the sentence for it, which may name what the pattern found."""
+    """A pattern of Terraform's message, and our sentence, which may name the pattern's groups."""
 
     pattern: re.Pattern[str]
     sentence: str
 
 
-#: As Terraform 1.11, its S3 backend and the AWS provider say it.
+#: Messages of Terraform 1.11, its S3 backend and the AWS provider.
 _KNOWN = (
     _Known(
         re.compile(
@@ -29,7 +29,7 @@ _KNOWN = (
     ),
     _Known(
         re.compile(r"Saved plan is stale|Saved plan does not match the given state"),
-        "the state of {environment} has changed since the plan was made, so that the plan is no longer true: run "
+        "the state of {environment} has changed since the plan was made: run "
         "make plan ENV={environment} again, and read the plan",
     ),
     _Known(
@@ -63,7 +63,7 @@ _KNOWN = (
         re.compile(
             r"api error (?P<code>ExpiredToken\w*|InvalidClientTokenId|InvalidAccessKeyId|SignatureDoesNotMatch)"
         ),
-        "AWS does not take these credentials ({code}): sign in again, or use others",
+        "AWS refuses these credentials ({code}): sign in again, or use others",
     ),
     _Known(
         _MISSING_BUCKET,
@@ -75,14 +75,14 @@ _KNOWN = (
             r'Unable to access object "(?P<key>[^"]*)" in S3 bucket "(?P<bucket>[^"]*)".*(?:Forbidden|AccessDenied)'
         ),
         "the state of {environment}, {key} in the bucket {bucket}, can't be read with these credentials. Bucket names "
-        "are shared by all accounts: if this one is not yours, terraform/environments/{environment}.s3.tfbackend has "
-        "to name another",
+        "are shared by all accounts: if this one is not yours, terraform/environments/{environment}.s3.tfbackend must "
+        "name another",
     ),
 )
 
 
 def explain(said: str, environment: str, terraform: str) -> str | None:
-    """A sentence for an error that is known, or None. `terraform` is how to call Terraform for this environment."""
+    """Return the sentence for a known error, else None. `terraform` is the command for this environment."""
     text = _unwrapped(said)
     for pattern, sentence in _KNOWN:
         if found := pattern.search(text):
@@ -91,10 +91,10 @@ def explain(said: str, environment: str, terraform: str) -> str | None:
 
 
 def is_missing_bucket(said: str) -> bool:
-    """Whether it is the state's bucket that is missing."""
+    """Return whether the error is the missing bucket of the state."""
     return _MISSING_BUCKET.search(_unwrapped(said)) is not None
 
 
 def _unwrapped(said: str) -> str:
-    """On one line, without colours and the line that Terraform draws beside an error."""
+    """Return the text on one line, without colours and Terraform's frame."""
     return " ".join(re.sub(r"\x1b\[[0-9;]*m|[╷│╵]", " ", said).split())

@@ -1,8 +1,8 @@
-"""Start processes. Nothing in build/, tools/ or bench/ starts one in another way.
+"""Start processes. Nothing in build/, tools/ or bench/ starts one in another way (docs/adr/0014).
 
-A program reads more than its arguments: variables, configuration files, the disposition of signals. Here all of that
-gets the value that our programs expect, so that a command does the same whatever shell it is called from. Only the
-standard library is used, because the toolchain that builds packages and the workflows' bare Python use this module too.
+A program reads more than its arguments: variables, configuration files, the disposition of signals. This module gives
+each the value that our programs expect, so that a command behaves the same in every shell. It uses only the standard
+library, because the packaging tool and the workflows' bare Python import it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ _CHANGES_BEHAVIOUR = re.compile(
     r"|MAKE(?:FILES|FLAGS|LEVEL|OVERRIDES)|MFLAGS|BASH_ENV|CDPATH|CLICOLOR_FORCE|FORCE_COLOR|PY_COLORS"
 )
 
-#: Those of them that say where packages come from and how to get there, and further arguments for Terraform's actions
-#: (a plan without the state's lock, say), which only a user who means them sets.
+#: Exceptions: the sources of packages and the way there, and arguments for Terraform's actions (like a plan without the
+#: state's lock), which nobody sets by accident.
 _KEPT = re.compile(
     r"PIP_(?:CACHE_DIR|CERT|CLIENT_CERT|CONFIG_FILE|DEFAULT_TIMEOUT|EXTRA_INDEX_URL|FIND_LINKS|INDEX_URL"
     r"|KEYRING_PROVIDER|NO_CACHE_DIR|NO_INDEX|PROXY|RETRIES|TIMEOUT|TRUSTED_HOST)"
@@ -108,8 +108,8 @@ class Done(NamedTuple):
 def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str] = ()) -> dict[str, str]:
     """Return the environment variables for a child process.
 
-    They are this process's without those that would change what a program does, and without those whose names begin
-    with one of `without`; `added` comes last. Loopback addresses are never reached through a proxy.
+    They are this process's, except those that change a program's behaviour and those whose names begin with one of
+    `without`; `added` wins. Loopback addresses are never reached through a proxy.
     """
     variables = {
         name: value
@@ -130,16 +130,15 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
 
 
 def bare_environment(added: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment that holds nothing of the caller's, except where shared libraries are."""
+    """Return `added` and the caller's paths of shared libraries, and nothing else of the caller's."""
     return {name: value for name, value in os.environ.items() if _LOADER.fullmatch(name)} | dict(added)
 
 
 def pip_environment(python: str | Path) -> dict[str, str]:
-    """Return variables that say where a Python's pip gets packages, and make it read no configuration file.
+    """Return variables that hold pip's settings of where packages come from, and keep it from its configuration files.
 
-    Of the settings in those files, as of the variables, only those of the index and the way there are kept: others (a
-    target, constraints, formats) would change what is installed and where, or end pip. Raises OSError if the files
-    can't be read.
+    Other settings in those files (a target, constraints, formats) would change what is installed and where, or end
+    pip. Raises OSError if the files can't be read.
     """
     read = run([python, "-I", "-c", _READ_PIP_SETTINGS])
     if read.status:
@@ -174,13 +173,13 @@ def run(
     said: str | None = None,
     is_shown: bool = False,
 ) -> Done:
-    """Run a command to its end, whatever that is.
+    """Run a command to its end, with whatever exit status.
 
     Args:
         command: the program and its arguments.
         variables: its environment; `environment()` unless it is given.
         folder: where it runs; here unless it is given.
-        said: what it reads; nothing unless it is given.
+        said: its input; empty unless it is given.
         is_shown: let it print to our own output and errors, which are then empty in the answer.
 
     Raises:
@@ -227,7 +226,7 @@ def start(
     stderr: int | IO[bytes] | None = subprocess.STDOUT,
     is_apart: bool = True,
 ) -> Process:
-    """Start a command and answer its process, whose pipes carry UTF-8 text.
+    """Start a command and return its process, whose pipes carry UTF-8 text.
 
     `is_apart`: give it a session of its own, so that Ctrl-C and a closed terminal reach us alone, and `os.killpg` ends
     it with its children. Raises OSError if it can't be started.
@@ -246,7 +245,7 @@ def start(
 
 
 def git(folder: Path, *arguments: str, added: Mapping[str, str] | None = None) -> Done:
-    """Run git in a folder, with its own defaults instead of anybody's settings, and with the variables `added`.
+    """Run git in a folder with its own defaults instead of the user's settings, and with the variables `added`.
 
     Raises OSError if there is no git.
     """

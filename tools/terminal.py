@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn
 
 from tools.processes import hear_interrupts
 from tools.project import CommandError
@@ -20,7 +20,7 @@ from tools.project import CommandError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Progress", "end", "open_console", "parse", "run", "shown_progress"]
+__all__ = ["Progress", "end", "open_console", "parse", "printed_progress", "run", "shown_progress"]
 
 #: Shows progress: the step, how much of it is done, and of how much (0 if that is not counted).
 type Progress = Callable[[str, int, int], None]
@@ -93,8 +93,8 @@ def open_console() -> Console:
 def shown_progress(console: Console) -> Iterator[Progress]:
     """Show steps as they are reported: in a line that changes, or in lines if the console can't do that."""
     if not console.is_terminal:
-        with _Lines(console) as lines:
-            yield lines
+        with printed_progress(lambda line: console.print(line, highlight=False, soft_wrap=True)) as report:
+            yield report
         return
     from rich import progress as bars  # noqa: PLC0415 -- a bare Python has no rich
 
@@ -106,49 +106,45 @@ def shown_progress(console: Console) -> Iterator[Progress]:
         task = progress.add_task("", total=None, counted="")
         steps: list[str] = []
 
-        def report(step: str, done: int, total: int) -> None:
+        def draw(step: str, done: int, total: int) -> None:
             if [step] != steps:
                 steps[:] = [step]
                 progress.reset(task, description=step)
             counted = f"{done}/{total}" if total else ""
             progress.update(task, completed=done, total=total or None, counted=counted)
 
+        yield draw
+
+
+@contextlib.contextmanager
+def printed_progress(show: Callable[[str], None]) -> Iterator[Progress]:
+    """Show progress as lines: one for each new step, and then one every few seconds."""
+    lock, is_over = threading.Lock(), threading.Event()
+    step, done, total = "", 0, 0
+    began = printed = 0.0
+
+    def report(new_step: str, new_done: int, new_total: int) -> None:
+        nonlocal step, done, total, began, printed
+        with lock:
+            done, total = new_done, new_total
+            if new_step != step:
+                step, began = new_step, time.monotonic()
+                printed = began
+                show(step)
+
+    def repeat() -> None:
+        nonlocal printed
+        while not is_over.wait(0.25):
+            with lock:
+                now = time.monotonic()
+                if step and now >= printed + _LINE_SECONDS:
+                    printed = now
+                    show(f"{step}: {f'{done} of {total}, ' if total else ''}{now - began:.0f} s")
+
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
         yield report
-
-
-class _Lines:
-    """Print progress: a line for each new step, and then one every few seconds."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._lock = threading.Lock()
-        self._step, self._done, self._total = "", 0, 0
-        self._began = self._printed = 0.0
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._repeat, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def __call__(self, step: str, done: int, total: int) -> None:
-        with self._lock:
-            self._done, self._total = done, total
-            if step != self._step:
-                self._step, self._began = step, time.monotonic()
-                self._print(step)
-
-    def _repeat(self) -> None:
-        while not self._is_over.wait(0.25):
-            with self._lock:
-                if self._step and time.monotonic() >= self._printed + _LINE_SECONDS:
-                    counted = f"{self._done} of {self._total}, " if self._total else ""
-                    self._print(f"{self._step}: {counted}{time.monotonic() - self._began:.0f} s")
-
-    def _print(self, line: str) -> None:
-        self._printed = time.monotonic()
-        self._console.print(line, highlight=False, soft_wrap=True)
+    finally:
+        is_over.set()
+        thread.join()

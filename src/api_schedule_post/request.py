@@ -75,24 +75,25 @@ def schedule_from_event(event: dict[str, Any], now: float, settings: Settings) -
 
 
 def _check_content_type(headers: dict[str, str]) -> None:
-    def problem(detail: str, field: str = "content-type") -> ProblemError:
-        return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, field, detail)
-
     content_type = headers.get("content-type", "")
     if "," in content_type:
-        raise problem("the header was sent more than once: send application/json once")
+        raise _media_type_problem("the header was sent more than once: send application/json once")
     media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
     if media_type != "application/json":
         found = f"not {media_type[:100]!a}" if media_type else "but is missing"
-        raise problem(f"the content type must be application/json, {found}")
+        raise _media_type_problem(f"the content type must be application/json, {found}")
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8"):
-            raise problem("the charset must be utf-8: send UTF-8, or omit the charset")
+            raise _media_type_problem("the charset must be utf-8: send UTF-8, or omit the charset")
     encodings = headers.get("content-encoding", "").split(",")
     if any(encoding.strip().lower() not in ("", "identity") for encoding in encodings):
-        raise problem("content encodings are not supported: send the body uncompressed", "content-encoding")
+        raise _media_type_problem("content encodings are not supported: send the body uncompressed", "content-encoding")
+
+
+def _media_type_problem(detail: str, field: str = "content-type") -> ProblemError:
+    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, field, detail)
 
 
 def _idempotency_key(headers: dict[str, str]) -> str | None:
@@ -178,19 +179,20 @@ def _members(body: str) -> dict[str, Member]:
 
 
 def _point_in_time(member: Member, now: float, horizon_seconds: int) -> int:
-    def problem(detail: str) -> ProblemError:
-        return ProblemError(HTTPStatus.BAD_REQUEST, "pointInTime", f"pointInTime {detail}")
-
     if type(member.value) is not str:  # not isinstance: a Number is a str, too
-        raise problem("must be a string, like 2030-01-31T09:00:00+01:00")
+        raise _point_in_time_problem("must be a string, like 2030-01-31T09:00:00+01:00")
     try:
         point_in_time = parse_point_in_time(member.value)
     except ValueError as error:
-        raise problem(str(error)) from None
+        raise _point_in_time_problem(str(error)) from None
     if point_in_time < now - MAX_PAST_SECONDS:
-        raise problem(
-            f"is more than {MAX_PAST_SECONDS} s in the past: the time is now {format_point_in_time(int(now))}"
-        )
+        time_now = format_point_in_time(int(now))
+        raise _point_in_time_problem(f"is more than {MAX_PAST_SECONDS} s in the past: the time is now {time_now}")
     if point_in_time > now + horizon_seconds:
-        raise problem(f"is more than {horizon_seconds // 86_400} days ahead, the limit of this environment")
+        days = horizon_seconds // 86_400
+        raise _point_in_time_problem(f"is more than {days} days ahead, the limit of this environment")
     return point_in_time
+
+
+def _point_in_time_problem(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.BAD_REQUEST, "pointInTime", f"pointInTime {detail}")

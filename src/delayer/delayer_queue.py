@@ -89,24 +89,24 @@ class DelayerQueue:
         self._clock = clock
         self._pause = pause
 
-    def send(self, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
-        """Send one batch (see `batches`), and return for each message None, or why it was not sent.
+    def send(self, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
+        """Send one batch (see `batches`), and return the messages that were not sent, by their index.
 
         A message becomes visible at its pointInTime. Messages that SQS has not accepted are retried, up to
         MAX_ATTEMPTS times. Errors are returned, not raised.
         """
         unsent, suspects = self._send_together(dict(enumerate(messages)), remaining)
-        for position, message in suspects.items():
-            alone, _ = self._send_together({position: message}, remaining)
+        for index, message in suspects.items():
+            alone, _ = self._send_together({index: message}, remaining)
             unsent |= alone
-        return [unsent.get(position) for position in range(len(messages))]
+        return unsent
 
     def _send_together(
         self, left: dict[int, Message], remaining: Remaining
     ) -> tuple[dict[int, Unsent], Mapping[int, Message]]:
         """Send messages in one call, and those that SQS has not accepted in further ones.
 
-        Returns the messages that were not sent, by position, and those to send one by one: SQS has refused a call with
+        Returns the messages that were not sent, by index, and those to send one by one: SQS has refused a call with
         several of them for the content of one, and does not say which.
         """
         unsent: dict[int, Unsent] = {}
@@ -129,27 +129,27 @@ class DelayerQueue:
             for sent in answer["Successful"]:
                 del left[int(sent["Id"])]
             for failed in answer["Failed"]:
-                position = int(failed["Id"])
+                index = int(failed["Id"])
                 is_content = failed["Code"].rpartition(".")[2] in _CONTENT_ERRORS
-                failures[position] = Unsent(f"{failed['Code']}: {failed.get('Message', '')}", permanent=is_content)
+                failures[index] = Unsent(f"{failed['Code']}: {failed.get('Message', '')}", permanent=is_content)
                 if is_content:
-                    unsent[position] = failures[position]
-                    del left[position]
+                    unsent[index] = failures[index]
+                    del left[index]
             if not left:
                 break
-        return unsent | {position: failures.get(position, otherwise) for position in left}, {}
+        return unsent | {index: failures.get(index, otherwise) for index in left}, {}
 
     def _send_once(self, left: Mapping[int, Message]) -> SendMessageBatchResultTypeDef:
         """Call SendMessageBatch once with current delays, without the messages that can't be sent yet."""
         now = self._clock()
         entries: list[SendMessageBatchRequestEntryTypeDef] = []
-        for position, message in left.items():
+        for index, message in left.items():
             delay = delay_seconds(message.point_in_time, now)
             if delay <= MAX_DELAY_SECONDS:
                 attributes = {n: {"DataType": "String", "StringValue": v} for n, v in message.attributes.items()}
                 entries.append(
                     {
-                        "Id": str(position),
+                        "Id": str(index),
                         "DelaySeconds": delay,
                         "MessageBody": message.body,
                         "MessageAttributes": attributes,  # type: ignore[typeddict-item]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "MAX_DELAY_SECONDS",
@@ -46,8 +46,7 @@ MAX_SHARDS = 1000
 _DUE_DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """The message sent for a schedule. It is the same for the sweep and the fast track."""
 
     schedule_id: str
@@ -59,8 +58,7 @@ class Message:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(NamedTuple):
     """An accepted schedule, with the attributes of its record."""
 
     #: Partition key, from 0 to MAX_SHARDS - 1.

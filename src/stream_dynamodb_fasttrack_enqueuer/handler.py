@@ -91,18 +91,17 @@ class Handler:
     def _send(self, removals: Sequence[Sendable], remaining: Remaining) -> Sendable | None:
         """Send messages up to the first failure, and return that one."""
         for number, batch in enumerate(batches(removals, lambda removal: removal.message), 1):
-            outcomes = self._queue.send([removal.message for removal in batch], remaining)
-            results = list(zip(batch, outcomes, strict=True))
-            self._report_sent([removal.message for removal, unsent in results if unsent is None])
+            messages = [removal.message for removal in batch]
+            unsent = self._queue.send(messages, remaining)
+            self._report_sent([message for index, message in enumerate(messages) if index not in unsent])
             if number % CALLS_PER_METRICS == 0:
                 self._metrics.flush_metrics()
-            for removal, unsent in results:
-                if unsent is None:
-                    continue
-                position, record, message = removal
-                if not (unsent.permanent and self._keep(Unsendable(position, record, unsent.reason), remaining)):
-                    self._logger.warning("not sent, will be retried", schedule_id=message.schedule_id,
-                                         reason=unsent.reason)  # fmt: skip
+            for index in sorted(unsent):
+                removal, (reason, is_permanent) = batch[index], unsent[index]
+                if not (is_permanent and self._keep(Unsendable(removal.position, removal.record, reason), remaining)):
+                    self._logger.warning(
+                        "not sent, will be retried", schedule_id=removal.message.schedule_id, reason=reason
+                    )
                     return removal
         return None
 

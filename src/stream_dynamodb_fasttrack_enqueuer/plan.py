@@ -62,19 +62,21 @@ def plan(
     """
     cutoff = handover_cutoff(now, delayer_period_seconds)
     steps: list[list[Sendable] | Unsendable] = []
+    run: list[Sendable] = []
     cancelled: list[Cancelled] = []
     handovers: dict[tuple[str, str], Key] = {}
     for position, record in enumerate(records):
         if record["eventName"] == "REMOVE":
             removal = _removal(position, record, now, max_lateness_seconds)
-            if isinstance(removal, Cancelled):
-                cancelled.append(removal)
+            if isinstance(removal, Sendable):
+                if not run:
+                    steps.append(run)
+                run.append(removal)
             elif isinstance(removal, Unsendable):
                 steps.append(removal)
-            elif steps and isinstance(steps[-1], list):
-                steps[-1].append(removal)
+                run = []
             else:
-                steps.append([removal])
+                cancelled.append(removal)
         elif record["eventName"] == "INSERT":
             key = record["dynamodb"]["Keys"]
             if _is_due(key, cutoff):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,7 @@ from bench.startup import Start
 from bench.stream import Written, batches, lane
 from bench.table import Figure, at_least, at_most, table_of, unbounded, verdict
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
-from tools.local.demo import Arrivals, Posted
-from tools.project import ROOT
+from tools.local.arrivals import Arrivals, Posted
 
 
 def bad_names(figures: Iterable[Figure]) -> list[str]:
@@ -33,29 +31,29 @@ class TestTable:
 
     def test_bound_itself_is_good(self) -> None:
         """Only a value beyond it is out of bounds."""
-        assert [at_most("item", "name", value, 1).is_good for value in (0.99, 1.0, 1.01)] == [True, True, False]
-        assert [at_least("item", "name", value, 1).is_good for value in (0.99, 1.0, 1.01)] == [False, True, True]
+        assert [at_most("name", value, 1).is_good for value in (0.99, 1.0, 1.01)] == [True, True, False]
+        assert [at_least("name", value, 1).is_good for value in (0.99, 1.0, 1.01)] == [False, True, True]
 
     def test_time_is_never_out_of_bounds(self) -> None:
         """It has a goal, and shows its median and spread."""
-        figure = unbounded("item", "name", [9.0, 1.0, 2.0], form=".1f", goal="1.0")
+        figure = unbounded("name", [9.0, 1.0, 2.0], form=".1f", goal="1.0")
         assert (figure.is_good, figure.value, figure.bound) == (True, "2.0 (1.0 to 9.0)", "goal: 1.0")
 
     def test_one_bad_figure_fails_the_run_and_is_named(self) -> None:
         """The table marks it, too."""
-        good, bad = at_most("sizes", "small", 1, 2), at_most("sizes", "large", 3, 2)
-        assert verdict([good])[0]
-        assert verdict([good, bad]) == (False, "Out of bounds: sizes, large")
+        good, bad = at_most("small", 1, 2), at_most("large", 3, 2)
+        assert verdict({"sizes": [good]})[0]
+        assert verdict({"sizes": [good, bad]}) == (False, "Out of bounds: sizes: large")
         console = Console(width=160)
         with console.capture() as capture:
-            console.print(table_of([good, bad]))
+            console.print(table_of({"sizes": [good, bad]}))
         assert capture.get().count("OUT OF BOUNDS: at most 2") == 1
 
     def test_failed_item_keeps_the_figures_before_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The error is a figure that is out of bounds."""
 
         def broken(_folders: Mapping[str, Path]) -> Iterator[Figure]:
-            yield Figure("builds", "size", "1")
+            yield Figure("size", "1")
             raise BenchError("the sweep has failed")
 
         monkeypatch.setitem(command._ITEMS, "builds", broken)  # noqa: SLF001 -- there is no other way to an item
@@ -254,19 +252,3 @@ class TestLateness:
     ) -> None:
         """One is enough."""
         assert bad_names(self.figures(*arrived)) == [name]
-
-
-def test_readme_quotes_documented_figures() -> None:
-    """Every figure of the README's table of measurements is in docs/benchmarks.md."""
-
-    def numbers(text: str) -> list[str]:
-        # 25.00 and 25 are the same figure.
-        return [
-            re.sub(r"\.?0+$", "", number) if "." in number else number for number in re.findall(r"\d[\d,.]*\d", text)
-        ]
-
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = text[text.index("What `make bench` measures") : text.index("## When to use something else")].splitlines()[4:]
-    quoted = [number for row in rows if row for number in numbers(row.split("|")[2])]
-    assert len(quoted) >= 10
-    assert set(quoted) <= set(numbers((ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")))

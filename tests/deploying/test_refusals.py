@@ -13,7 +13,7 @@ SENTENCES = {
     "plan before the bootstrap": rf"make plan: there is no bucket {BUCKET} .*: make bootstrap ENV=dev makes it, .*",
     "plan for another account": r"make plan: these credentials are for account 999988887777, .*dev\.tfvars names .*",
     "plan without credentials": r"make plan: there are no AWS credentials, .*AWS_PROFILE.*OFFLINE=1 needs none",
-    "plan with unknown credentials": r"make plan: AWS does not take these credentials \(InvalidClientTokenId\): .*",
+    "plan with unknown credentials": r"make plan: AWS refuses these credentials \(InvalidClientTokenId\): .*",
     "plan while another applies": (
         r"make plan: the state of dev is locked: by \S+@\S+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(Apply\)\. "
         r"Wait .* terraform -chdir=build/work/dev/terraform force-unlock [0-9a-f-]{36}"
@@ -24,7 +24,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize("name", SENTENCES)
 def test_one_sentence_says_what_is_wrong_and_what_to_do(history: History, name: str) -> None:
-    """It is all that is said of it, and the status tells of the failure."""
+    """Nothing else is printed about it, and the exit status is a failure's."""
     done = history.said[name]
     (line, *rest) = [line for line in done.stderr.splitlines() if "CLI config" not in line]
     assert re.fullmatch(SENTENCES[name], line), done.stderr

@@ -10,7 +10,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -249,19 +249,17 @@ def _first_record(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("batchItemFailures names the last of the records that failed")
 def _last_failure(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
-        outcomes = _send(queue, messages, remaining)
-        failed = [position for position, unsent in enumerate(outcomes) if unsent]
-        return [unsent if position in failed[-1:] else None for position, unsent in enumerate(outcomes)]
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
+        return dict(sorted(_send(queue, messages, remaining).items())[-1:])
 
     patch.setattr(DelayerQueue, "send", send)
 
 
 @mutant("success is reported at the deadline")
 def _success_on_deadline(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
-        outcomes = _send(queue, messages, remaining)
-        return [None if unsent and unsent.reason == "no time was left" else unsent for unsent in outcomes]
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
+        unsent = _send(queue, messages, remaining)
+        return {index: each for index, each in unsent.items() if each.reason != "no time was left"}
 
     patch.setattr(DelayerQueue, "send", send)
 
@@ -355,7 +353,7 @@ def _ids(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("the delay is not computed again for a retry")
 def _early_delay(patch: pytest.MonkeyPatch) -> None:
-    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> list[Unsent | None]:
+    def send(queue: DelayerQueue, messages: Sequence[Message], remaining: Remaining) -> dict[int, Unsent]:
         clock, now = queue._clock, queue._clock()  # noqa: SLF001
         queue._clock = lambda: now  # noqa: SLF001
         try:
@@ -374,7 +372,7 @@ def _no_bytes(patch: pytest.MonkeyPatch) -> None:
 @mutant("a message has no scheduleId attribute")
 def _no_attribute(patch: pytest.MonkeyPatch) -> None:
     message_of = Schedule.message
-    patch.setattr(Schedule, "message", lambda schedule: replace(message_of(schedule), attributes={}))
+    patch.setattr(Schedule, "message", lambda schedule: message_of(schedule)._replace(attributes={}))
 
 
 # The post.

@@ -104,13 +104,13 @@ class TestWhatIsRefused:
         assert_refused(checkout.build(), "urllib3/__init__.py", "twice")
 
     def test_source_that_does_not_compile(self, built: Checkout, checkout: Checkout) -> None:
-        """A syntax error is told with file and line."""
+        """A syntax error is reported with file and line."""
         (checkout.source / "delayer" / "settings.py").write_text("x = 1\ny = = 2\n")
         assert_refused(checkout.build(), "delayer/settings.py", "line 2")
         assert checkout.zips() == built.zips()
 
     def test_unknown_service(self, checkout: Checkout) -> None:
-        """A service that the SDK does not know is told."""
+        """A service that the SDK does not know is reported."""
         edit(checkout.root / "pyproject.toml", r'services = \["dynamodb"\]', 'services = ["dynamodbb"]')
         assert_refused(checkout.build(), "dynamodbb", "pyproject.toml")
 

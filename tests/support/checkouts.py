@@ -26,7 +26,7 @@ __all__ = [
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = tuple(functions())
 
-#: What is the caller's own: an AWS account, Terraform's settings, what a make that runs these tests tells its children.
+#: The caller's own variables: an AWS account, Terraform's settings, those of a make that runs these tests.
 _OWN = ("AWS_", "TERRAFORM", "TF_", "MAKE", "MFLAGS", "ENV", "OFFLINE", "PYTHON", "XDG_")
 
 

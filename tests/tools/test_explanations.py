@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 CASES = {
     "stale": (
         STALE,
-        (
-            "the state of dev has changed since the plan was made, so that the plan is no longer true: run "
-            "make plan ENV=dev again, and read the plan"
-        ),
+        ("the state of dev has changed since the plan was made: run make plan ENV=dev again, and read the plan"),
     ),
     "locked": (
         LOCKED,
@@ -76,7 +73,7 @@ CASES = {
     ),
     "refused": (
         REFUSED,
-        ("AWS does not take these credentials (InvalidClientTokenId): sign in again, or use others"),
+        ("AWS refuses these credentials (InvalidClientTokenId): sign in again, or use others"),
     ),
     "too old Terraform": (
         TOO_OLD,
@@ -90,7 +87,7 @@ CASES = {
         (
             "the state of dev, delayer/dev.tfstate in the bucket delayer-dev-terraform-state, can't be read "
             "with these credentials. Bucket names are shared by all accounts: if this one is not yours, "
-            "terraform/environments/dev.s3.tfbackend has to name another"
+            "terraform/environments/dev.s3.tfbackend must name another"
         ),
     ),
 }

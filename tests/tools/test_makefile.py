@@ -27,7 +27,7 @@ def targets() -> list[str]:
 
 
 class TestList:
-    """make alone tells what there is."""
+    """make alone lists the commands."""
 
     def test_every_target_is_described(self) -> None:
         """Every target that is for users is listed once, with what it does."""
@@ -151,3 +151,16 @@ def test_make_status_finds_the_calculator() -> None:
         shell=True, cwd=ROOT, env=clean_environment(), check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stderr.startswith("make status: no environment is named")
+
+
+def test_readme_of_the_tools_names_every_command() -> None:
+    """Every module that make runs is in the table, beside its target."""
+    table = (ROOT / "tools" / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    modules = set(re.findall(r"-m tools\.([a-z_.]+)", makefile))
+    listed = {
+        path.removesuffix(".py").removesuffix("/__main__").replace("/", ".")
+        for path in re.findall(r"`([a-z_/]+\.py)` \|", table)
+    }
+    assert listed == modules
+    assert set(re.findall(r"`make ([a-z-]+)`", table)) <= set(targets())

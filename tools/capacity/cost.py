@@ -20,11 +20,9 @@ from tools.capacity.model import (
     ITEM_OVERHEAD_BYTES,
     MINUTE_SECONDS,
     PAGE_BYTES,
-    PEAK_SECONDS,
     POLL_SECONDS,
     POST_SECONDS,
     SEND_COMPUTING_SECONDS,
-    Plan,
     Workload,
     item_bytes,
     message_bytes,
@@ -33,6 +31,7 @@ from tools.capacity.model import (
     sweep_seconds,
     write_units,
 )
+from tools.capacity.needs import PEAK_SECONDS, Plan
 
 __all__ = ["ALARM_METRICS", "METRICS", "Bill", "Line", "bill", "scheduler_bill", "scheduler_peak_seconds", "total"]
 

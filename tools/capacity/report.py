@@ -9,7 +9,8 @@ from rich.table import Table
 
 from tools.capacity.book import LIMITS, LOOKED_UP, REGION
 from tools.capacity.cost import bill, scheduler_bill, scheduler_peak_seconds, total
-from tools.capacity.model import BUDGET_SECONDS, Plan, Use, Workload, plan, uses, workload
+from tools.capacity.model import BUDGET_SECONDS, Workload, workload
+from tools.capacity.needs import Plan, Use, plan, uses
 
 __all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "MonthlyDollars", "dollars", "markdown", "monthly_dollars", "tables"]
 

@@ -1,4 +1,4 @@
-"""What the workflows tell GitHub and ask it, by the gh program: reviews, what was reviewed, what is deployed, drift.
+"""Call GitHub for the workflows: post reviews, find reviewed plans and deployed commits, report drift.
 
 Only Python and gh are needed, so that a job that may write to GitHub installs nothing.
 """
@@ -29,17 +29,17 @@ __all__ = [
 
 _REVIEWED = PLANS / "reviewed"
 
-#: What comments and issues of the workflows begin with, so that there is one of each, which is found again.
+#: The first line of the workflows' comments and issues, by which the one of each kind is found again.
 _REVIEW_MARK = "<!-- the delayer's plan review -->"
 _DRIFT_MARK = "<!-- the delayer's drift -->"
 _AUTHOR = "github-actions[bot]"
 
-#: GitHub takes 65,536 characters; what is around the reviews is far less than the rest.
+#: GitHub accepts 65,536 characters; the text around the reviews has far fewer than the difference.
 _MAX_BODY = 60_000
 
 
 class Run(NamedTuple):
-    """Which run this is of which repository's workflow."""
+    """A run of a repository's workflow."""
 
     repository: str
     number: str
@@ -48,20 +48,20 @@ class Run(NamedTuple):
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Run:
-        """The run that GitHub says this job is in. Raises CommandError."""
+        """Return the run of this job, from GitHub's variables. Raises CommandError."""
         try:
             repository, number = variables["GITHUB_REPOSITORY"], variables["GITHUB_RUN_ID"]
             url = f"{variables['GITHUB_SERVER_URL']}/{repository}/actions/runs/{number}"
             return cls(repository, number, variables["GITHUB_SHA"], url)
         except KeyError as error:
-            raise CommandError(f"this is for the workflows: {error} is not set") from error
+            raise CommandError(f"{error} is not set: this command runs in a workflow on GitHub") from error
 
 
 # The review of a pull request.
 
 
 def review_body(reviews: Mapping[str, str | None], run: Run) -> str:
-    """The comment for a pull request: every environment's review; None is one that there is no review of."""
+    """Return the comment of a pull request: every environment's review; None stands for a missing one."""
     share = _MAX_BODY // max(1, len(reviews))
     parts = [_REVIEW_MARK, f"What [this run]({run.url}) would change, by environment."]
     for environment, review in reviews.items():
@@ -76,7 +76,7 @@ def review_body(reviews: Mapping[str, str | None], run: Run) -> str:
 
 
 def put_comment(run: Run, pull_request: str, body: str) -> None:
-    """Write the one comment of the reviews, or write it anew. Raises CommandError."""
+    """Write or update the one comment of the reviews. Raises CommandError."""
     comments = _pages(f"repos/{run.repository}/issues/{pull_request}/comments")
     for comment in comments:
         if _is_ours(comment, _REVIEW_MARK):
@@ -85,13 +85,13 @@ def put_comment(run: Run, pull_request: str, body: str) -> None:
     _gh_api("POST", f"repos/{run.repository}/issues/{pull_request}/comments", {"body": body})
 
 
-# What was reviewed, and what is deployed.
+# Reviewed plans, and deployed commits.
 
 
 def reviewed_run(run: Run) -> int:
-    """The run of plan.yml that planned what was merged as this run's commit. Raises CommandError if there is none.
+    """Return the run of plan.yml for the last commit of the pull request that this run's commit merged.
 
-    It is a run for the merged pull request's last commit: what made its plan is what was reviewed.
+    That run's plan is the one that was reviewed. Raises CommandError if there is none.
     """
     pulls = _gh_api("GET", f"repos/{run.repository}/commits/{run.commit}/pulls")
     merged = [pull for pull in pulls if pull["merged_at"] and pull["merge_commit_sha"] == run.commit]
@@ -112,7 +112,7 @@ def reviewed_run(run: Run) -> int:
 
 
 def deployed_commit(run: Run, environment: str) -> str | None:
-    """The commit that the workflow applied last, and with success; None if there was none. Raises CommandError."""
+    """Return the last commit that the workflow applied with success; None if there is none. Raises CommandError."""
     query = {"environment": environment, "per_page": "100"}
     for deployment in _gh_api("GET", f"repos/{run.repository}/deployments", query):
         statuses = _gh_api(
@@ -125,7 +125,7 @@ def deployed_commit(run: Run, environment: str) -> str | None:
 
 
 def download(run: Run, from_run: int | str, folders: Mapping[str, Path]) -> list[str]:
-    """Get a run's artifacts, each by its name into a folder; answers the names of those that there are.
+    """Download a run's artifacts, each by its name into a folder, and return the names of those that exist.
 
     Raises CommandError.
     """
@@ -147,7 +147,7 @@ _DRIFT_CAUSES = (
 
 
 def drift_body(drift: Mapping[str, Sequence[str] | None], run: Run) -> str:
-    """The issue's text: every environment's drift; None is one that could not be planned."""
+    """Return the issue's text: every environment's drift; None stands for one that could not be planned."""
     parts = [
         _DRIFT_MARK,
         f"[A plan]({run.url}) of the commit that is deployed is not empty. {_DRIFT_CAUSES}",
@@ -162,7 +162,7 @@ def drift_body(drift: Mapping[str, Sequence[str] | None], run: Run) -> str:
 
 
 def put_drift_issue(run: Run, drift: Mapping[str, Sequence[str] | None]) -> bool:
-    """Open, update or close the one issue of drift; answers whether there is any. Raises CommandError."""
+    """Open, update or close the one issue of drift, and return whether there is drift. Raises CommandError."""
     issues = _pages(f"repos/{run.repository}/issues", {"state": "open", "creator": _AUTHOR})
     issue = next((each for each in issues if "pull_request" not in each and _is_ours(each, _DRIFT_MARK)), None)
     path = f"repos/{run.repository}/issues"
@@ -172,7 +172,7 @@ def put_drift_issue(run: Run, drift: Mapping[str, Sequence[str] | None]) -> bool
         else:
             _gh_api("POST", path, {"title": "A deployed environment has drifted", "body": drift_body(drift, run)})
         return True
-    # What could not be planned may have drifted as before.
+    # An environment that could not be planned may still have drifted.
     if issue and all(lines is not None for lines in drift.values()):
         _gh_api("POST", f"{path}/{issue['number']}/comments", {"body": f"Gone, says [a plan]({run.url})."})
         _gh_api("PATCH", f"{path}/{issue['number']}", {"state": "closed"})
@@ -187,7 +187,7 @@ def _is_ours(document: Mapping[str, Any], mark: str) -> bool:
 
 
 def _pages(path: str, query: Mapping[str, str] | None = None) -> list[Any]:
-    """All of a list that GitHub gives by pages."""
+    """Return all pages of a list."""
     fields = [part for item in {"per_page": "100", **(query or {})}.items() for part in ("-f", "=".join(item))]
     pages = json.loads(_gh("api", "--method", "GET", "--paginate", "--slurp", path, *fields))
     return [item for page in pages for item in page]
@@ -223,18 +223,18 @@ def comment(run: Run) -> bool:
 
 
 def fetch(run: Run, environment: str) -> bool:
-    """Get the reviewed plan of what was merged."""
+    """Download the reviewed plan of the merged commit."""
     planned_by = reviewed_run(run)
     if not download(run, planned_by, {f"plan-{environment}": _REVIEWED / environment}):
         raise CommandError(
-            f"the reviewed plan of {environment} is gone from run {planned_by}, for artifacts are kept for some weeks: "
+            f"the reviewed plan of {environment} is gone from run {planned_by}, because artifacts expire: "
             "open a pull request, so that it is planned and reviewed anew"
         )
     return True
 
 
 def deployed(run: Run, environment: str) -> bool:
-    """Tell the job's next steps, in their output `commit`, which commit is deployed; empty for none."""
+    """Set the step's output `commit` to the deployed commit, or to nothing."""
     commit = deployed_commit(run, environment)
     print(f"{environment}: {commit or 'never applied by the workflow'}")
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:

@@ -1,4 +1,4 @@
-"""The reviewed plan: packed where it was made, applied after the merge if it is still true.
+"""make ci-pack: pack a plan with its review. make ci-apply: apply it after the merge if it still holds.
 
 Terraform itself refuses a saved plan whose state has changed since. It can't know whether the commit and the packages
 are those that were reviewed. A plan that was made again is the reviewed one if its page is, and the digest of all that
@@ -37,7 +37,7 @@ _CHANGES, _COMMIT, _PLAN, _REVIEW = "changes.sha256", "commit.json", "plan.tfpla
 
 
 class State(NamedTuple):
-    """Which state: a lineage is one state's for its life, a serial grows with every change. ("", 0): there is none."""
+    """A version of a state: its lineage stays, its serial grows with every change. ("", 0): there is no state yet."""
 
     lineage: str
     serial: int
@@ -69,22 +69,22 @@ def apply(environment: str) -> None:
     reason = reason_to_plan_again(folder, _git(_TREE), DIST, current_state(environment))
     path = plan_path(environment)
     if reason is None:
-        print(f"The reviewed plan of {environment} is still true.", flush=True)
+        print(f"The reviewed plan of {environment} still holds.", flush=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / _PLAN, path)
         _check_acceptances(environment)
     else:
         reviewed = [(folder / name).read_text(encoding="utf-8") for name in (_REVIEW, _CHANGES)]
-        print(f"{environment} is planned again, for {reason}.", flush=True)
+        print(f"{environment} is planned again, because {reason}.", flush=True)
         plan(environment)
         _compare_reviews(environment, *reviewed)
     apply_plan(environment)
 
 
 def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) -> str | None:
-    """Why a packed plan isn't true any more; None if it is.
+    """Return why a packed plan no longer holds; None if it does.
 
-    A merge makes a new commit, so what has to be the same is what is in it: `tree`, git's name for that.
+    A merge makes a new commit, so the content is compared: `tree` is git's name of it.
     """
     try:
         reviewed_tree = json.loads((folder / _COMMIT).read_text(encoding="utf-8"))["tree"]
@@ -102,14 +102,14 @@ def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) 
 
 
 def planned_state(plan: Path) -> State:
-    """The state that a plan starts from. Raises BadZipFile, KeyError, OSError or ValueError if it is no plan file."""
+    """Return the state that a plan starts from. Raises BadZipFile, KeyError, OSError or ValueError."""
     with ZipFile(plan) as archive:
         state = json.loads(archive.read("tfstate"))
         return State(state["lineage"], state["serial"])
 
 
 def current_state(environment: str) -> State:
-    """The state that an environment has now. Raises CommandError."""
+    """Return the present state of an environment. Raises CommandError."""
     state = read_state(environment)
     return State("", 0) if state is None else State(state["lineage"], state["serial"])
 
@@ -139,7 +139,7 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
     print_page(new_page)
     new_changes = digest.read_text(encoding="utf-8")
     if (new_page, new_changes) == (page, changes):
-        print("It says what was reviewed.", flush=True)
+        print("Its review is the same.", flush=True)
         return
     planned.unlink(missing_ok=True)
     if new_page == page:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import json
 import os
+import re
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,21 +17,16 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.local.stack import Stack, start, stop
-from tools.project import FAST_TRACK, SWEEP, WORK, CommandError
+from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post, read_paths
+from tools.local.stack import Stack, start, stop, warm_up
+from tools.project import WORK, CommandError
 from tools.terminal import Progress, parse, run, shown_progress
 
 __all__ = [
     "AFTERMATH_SECONDS",
     "PATIENCE_SECONDS",
-    "Arrivals",
-    "Posted",
     "Verdict",
-    "arriving",
     "conclude",
-    "consuming",
-    "post",
-    "read_paths",
     "summarize",
 ]
 
@@ -49,101 +41,8 @@ PATIENCE_SECONDS = 30
 AFTERMATH_SECONDS = 3
 
 _BURST = 101
-_CONSUMERS = 4
-_DUE_ALREADY = "due already"
+_DUE_ALREADY = "due before its post"
 _PICTURE_COLUMNS = 88
-
-
-@dataclass(slots=True)
-class Posted:
-    """A schedule that was accepted."""
-
-    name: str
-    schedule_id: str
-    point_in_time: int
-
-
-@dataclass(slots=True)
-class Arrivals:
-    """The messages that the consumers received."""
-
-    #: Every time of arrival by scheduleId, in seconds since 1970.
-    times: dict[str, list[float]] = field(default_factory=dict)
-    #: The MessageIds by scheduleId: SQS may hand one message out twice.
-    message_ids: dict[str, set[str]] = field(default_factory=dict)
-    #: The path of each schedule, from the functions' logs: "fast track" or "sweep".
-    paths: dict[str, str] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def hear(self, message: Any, at: float) -> None:
-        """Add a message of SQS."""
-        schedule_id = message["MessageAttributes"]["scheduleId"]["StringValue"]
-        with self._lock:
-            self.message_ids.setdefault(schedule_id, set()).add(message["MessageId"])
-        self.add(schedule_id, at)
-
-    def add(self, schedule_id: str, at: float) -> None:
-        """Add an arrival of a schedule's message."""
-        with self._lock:
-            self.times.setdefault(schedule_id, []).append(at)
-
-    def lateness_ms(self, posted: Posted) -> float | None:
-        """Return the milliseconds from the pointInTime to the first arrival; negative: early, None: not arrived."""
-        times = self.times.get(posted.schedule_id)
-        return None if not times else (times[0] - posted.point_in_time) * 1000
-
-
-@contextlib.contextmanager
-def consuming(stack: Stack, arrivals: Arrivals) -> Iterator[None]:
-    """Receive and delete messages, on several threads, until the end of the block."""
-    url = stack.outputs["delayer_queue_url"]
-    is_over = threading.Event()
-
-    def consume() -> None:
-        queue = stack.client("sqs")
-        while not is_over.is_set():
-            try:
-                answer = queue.receive_message(
-                    QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["scheduleId"], WaitTimeSeconds=1
-                )
-                at = time.time()
-                for message in answer.get("Messages", []):
-                    arrivals.hear(message, at)
-                    queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            except Exception as error:  # noqa: BLE001  (a consumer goes on after any error)
-                if not is_over.is_set():
-                    print(f"a consumer's call failed and is repeated: {error}", file=sys.stderr)
-                    is_over.wait(1)
-
-    threads = [threading.Thread(target=consume, daemon=True) for _ in range(_CONSUMERS)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join(timeout=5)
-
-
-def read_paths(stack: Stack, arrivals: Arrivals) -> None:
-    """Read from the functions' logs which of them handed each schedule over."""
-    logs = stack.client("logs")
-    for name, path in ((FAST_TRACK, "fast track"), (SWEEP, "sweep")):
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=stack.outputs["log_group_names"][name])
-        for event in (event for page in pages for event in page["events"]):
-            if '"handed over"' in event["message"]:
-                for schedule_id in json.loads(event["message"])["schedule_ids"]:
-                    arrivals.paths.setdefault(schedule_id, path)
-
-
-def post(stack: Stack, name: str, point_in_time: int, payload: Any) -> Posted:
-    """Post a schedule. Raises CommandError if the API refuses it."""
-    text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
-    answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
-    if answer.status != 201:  # noqa: PLR2004
-        raise CommandError(f"the API answered the schedule {name!r} with {answer.status}: {answer.body}")
-    return Posted(name, answer.body["scheduleId"], point_in_time)
 
 
 def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]:
@@ -173,14 +72,16 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
 
 
 def view(posted: list[Posted], arrivals: Arrivals) -> Table:
-    """Return the table of arrivals: a row for each schedule, and one for all of the burst."""
+    """Return the table of arrivals in the order of their pointInTimes: a row a schedule, and one for the burst."""
     table = Table(title="Schedules and their messages", title_justify="left")
     for column in ("schedule", "due, UTC", "arrived"):
         table.add_column(column)
     table.add_column("after its second", justify="right")
     table.add_column("path")
-    for name in dict.fromkeys(schedule.name for schedule in posted):
-        group = [schedule for schedule in posted if schedule.name == name]
+    groups: dict[str, list[Posted]] = {}
+    for schedule in sorted(posted, key=lambda schedule: schedule.point_in_time):
+        groups.setdefault(schedule.name, []).append(schedule)
+    for name, group in groups.items():
         lateness = sorted(late for schedule in group if (late := arrivals.lateness_ms(schedule)) is not None)
         paths = sorted({arrivals.paths[s.schedule_id] for s in group if s.schedule_id in arrivals.paths})
         due = group[0].point_in_time
@@ -192,7 +93,7 @@ def view(posted: list[Posted], arrivals: Arrivals) -> Table:
             style = "green" if len(lateness) == len(group) else "yellow"
             arrived = Text(f"{len(lateness)} of {len(group)}", style=style)
         table.add_row(
-            name if len(group) == 1 else f"{name} of {len(group)}", _clock(due)[:-4], arrived, _after(lateness),
+            name if len(group) == 1 else f"{len(group)} in one second", _clock(due)[:-4], arrived, _after(lateness),
             ", ".join(paths),
         )  # fmt: skip
     return table
@@ -226,7 +127,7 @@ def summarize(posted: list[Posted], arrivals: Arrivals) -> Verdict:
     worst = max((late for late in own if late is not None), default=0)
     line = (
         f"{len(arrived)} of {len(posted)} arrived, {early} early, {twice} twice, {unknown} unknown. The latest came "
-        f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to 1,000 ms is normal)."
+        f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to about 1,000 ms is normal)."
     )
     is_good = len(arrived) == len(posted) > 0 and not early and not twice and not unknown
     return Verdict(is_good, worst <= ON_TIME_MS, line)
@@ -249,26 +150,10 @@ def draw(path: Path, table: Table, verdict: Verdict) -> None:
     )
     console.print(table)
     conclude(verdict, console)
-    # A fixed id, because by default each class in the picture is named after a hash of its content.
-    path.write_text(console.export_svg(title="make demo", unique_id="demo"), encoding="utf-8")
-
-
-def arriving(arrivals: Arrivals, due: Mapping[str, int], patience: float, aftermath: float) -> Iterator[int]:
-    """Yield the number of schedules that have arrived, four times a second, until the end of the wait.
-
-    Args:
-        arrivals: grows meanwhile.
-        due: the pointInTime of each scheduleId.
-        patience: seconds to wait after the last pointInTime.
-        aftermath: seconds to wait after the last arrival, so that second deliveries are seen.
-    """
-    deadline = max(due.values()) + patience
-    while time.time() < deadline:
-        time.sleep(0.25)
-        arrived = sum(schedule_id in arrivals.times for schedule_id in due)
-        yield arrived
-        if arrived == len(due):
-            deadline = min(deadline, time.time() + aftermath)
+    # With a fixed id, because rich names each class after a hash of the content; without fonts, which rich would load
+    # from another host.
+    svg = console.export_svg(title="make demo", unique_id="demo")
+    path.write_text(re.sub(r" *@font-face \{.*?\}\n", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
 def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
@@ -311,6 +196,8 @@ def demonstrate(console: Console, picture: Path | None) -> bool:
     try:
         with shown_progress(console) as progress:
             stack = start(folder, progress)
+            progress("Waking the functions", 0, 0)
+            warm_up(stack)
         with consuming(stack, arrivals):
             with shown_progress(console) as progress:
                 posted = post_all(stack, console, progress)

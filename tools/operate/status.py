@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.capacity.declared import API_RATE_LIMIT
-from tools.capacity.model import concurrency
+from tools.capacity.needs import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.operate.last_hour import LastHour, read_last_hour
 from tools.operate.pending import Pending, count_pending

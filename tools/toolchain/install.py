@@ -11,18 +11,14 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tools.processes import environment, pip_environment, start
 from tools.project import ROOT, CommandError
-from tools.terminal import end
+from tools.terminal import end, printed_progress
 
 __all__ = ["install"]
-
-_EVERY_SECONDS = 4
 
 
 def install(lock: Path, venv: Path) -> None:
@@ -76,9 +72,17 @@ def _pip(lock: Path, venv: Path, temporary: Path) -> None:
     command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar=off", f"--requirement={lock}"]
     count = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
-    progress = _Progress(f"Installing {count} packages of {_shown(lock)} into {_shown(venv)}, once")
-    with progress:
-        status, output = _wait_for(command, pip_environment(command[0]), temporary, progress.count)
+    title = f"Installing {count} packages of {_shown(lock)} into {_shown(venv)}, once"
+    read = 0
+
+    def hear(line: str) -> None:
+        nonlocal read
+        read += line.startswith("Collecting ")
+        report(title, read, count)
+
+    with printed_progress(lambda line: print(line, flush=True)) as report:
+        report(title, read, count)
+        status, output = _wait_for(command, pip_environment(command[0]), temporary, hear)
     if status:
         lines = [line.strip() for line in output.splitlines()]
         errors = [line for line in lines if line.startswith("ERROR: ")] or lines
@@ -113,40 +117,6 @@ def _wait_for(
 
 def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-
-
-class _Progress:
-    """One line on a terminal, written over; elsewhere a line at the start and one every few seconds."""
-
-    def __init__(self, title: str) -> None:
-        self._read = 0
-        self._title = title
-        self._begun = time.monotonic()
-        self._is_terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._report, daemon=True)
-
-    def __enter__(self) -> None:
-        print(self._title, end="" if self._is_terminal else "\n", flush=True)
-        self._thread.start()
-
-    def __exit__(self, *_error: object) -> None:
-        self._is_over.set()
-        self._thread.join()
-        if self._is_terminal:
-            print(flush=True)
-
-    def count(self, line: str) -> None:
-        """Count a line of pip's that begins with another package."""
-        self._read += line.startswith("Collecting ")
-
-    def _report(self) -> None:
-        while not self._is_over.wait(1 if self._is_terminal else _EVERY_SECONDS):
-            line = f"{self._read} read, {time.monotonic() - self._begun:.0f} s"
-            if self._is_terminal:
-                print(f"\r{self._title}: {line}", end="", flush=True)
-            else:
-                print(f"  {line}", flush=True)
 
 
 def main(name: str, lock: str) -> None:

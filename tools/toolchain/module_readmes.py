@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tools.project import ROOT
+from tools.terminal import end
 
 __all__ = ["Variable", "modules", "readme", "variables"]
 
@@ -72,6 +73,11 @@ def _argument(body: str, name: str) -> str | None:
     return " ".join(re.sub(r"(?<=[^{(,\s])\n +(?=\w)", ", ", found[1]).split())
 
 
+def write() -> None:
+    """Write the README of every module."""
+    for module in modules():
+        (module / "README.md").write_text(readme(module), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    for each in modules():
-        (each / "README.md").write_text(readme(each), encoding="utf-8")
+    end("make format", write)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.support.property_tests import use_profile
 from tools.capacity.book import LIMITS, PRICES
 from tools.capacity.cost import Bill, Line, bill, scheduler_bill, total
-from tools.capacity.model import plan, workload
+from tools.capacity.model import workload
+from tools.capacity.needs import plan
 
 use_profile()
 

@@ -13,11 +13,11 @@ from tools.capacity.declared import API_RATE_LIMIT, PARALLELIZATION_FACTOR
 from tools.capacity.model import (
     SEND_COMPUTING_SECONDS,
     CapacityError,
-    concurrency,
     handover_seconds,
     processors,
     workload,
 )
+from tools.capacity.needs import concurrency
 from tools.capacity.report import DOCUMENTED, DOCUMENTED_BYTES, dollars, markdown, monthly_dollars, tables
 
 

@@ -1,4 +1,4 @@
-"""What the workflows' commands tell GitHub and ask it, with a stand-in for gh."""
+"""The workflows' calls to GitHub, with a stand-in for gh."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = "b" * 40
 RUN = Run(REPOSITORY, "7", MERGED, f"https://github.example/{REPOSITORY}/actions/runs/7")
 OURS = {"login": "github-actions[bot]"}
 
-#: Stands in for gh: notes its arguments and what it was told, and answers what a test has put into answers.json for the
+#: Stands in for gh: records its arguments and its input, and answers what a test has put into answers.json for the
 #: path; a list is a page of a list. A download writes a file.
 _GH = """
 import json, pathlib, sys
@@ -196,7 +196,7 @@ class TestReviewed:
         assert gh.calls("download") == [["10", "plan-dev"]]
 
     def test_expired(self, gh: FakeGh, capsys: pytest.CaptureFixture[str]) -> None:
-        """An artifact that is gone is told in a line; the status is 1."""
+        """A missing artifact is reported in a line; the status is 1."""
         self.merge(gh)
         self.plan(gh, (10, "success"))
         gh.has_artifacts(10, "plan-dev", expired=True)
@@ -218,7 +218,7 @@ class TestDeployed:
         ],
     )
     def test_last_success(self, gh: FakeGh, tmp_path: Path, states: list[list[str]], commit: str) -> None:
-        """It is the last that succeeded, whatever became of later ones; none is told as none."""
+        """It is the last that succeeded, whatever became of later ones; or none."""
         listed = [{"id": i, "sha": f"sha{i}"} for i in range(len(states))]
         gh.answers("REPO/deployments", listed)
         for i, found in enumerate(states):
@@ -263,7 +263,7 @@ class TestDriftIssue:
         assert said["body"] == drift_body(drift, RUN)
 
     def test_updated(self, with_issue: Callable[[], FakeGh]) -> None:
-        """Further drift is told in the same one."""
+        """Further drift goes into the same issue."""
         gh = with_issue()
         drift = {"dev": ["update `b`"]}
         assert put_drift_issue(RUN, drift)

@@ -1,4 +1,4 @@
-"""The reviewed plan is applied if it is still true; another one only if its review says the same."""
+"""The reviewed plan is applied if it still holds; another one only if its review is the same."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def packed(tmp_path: Path) -> Path:
 
 
 class TestState:
-    """Told by the real Terraform, which state a plan starts from, and which there is."""
+    """The state that a plan starts from, and the present one, as the real Terraform writes them."""
 
     @pytest.fixture
     def workspace(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
@@ -226,7 +226,7 @@ class TestApply:
         """The very plan that was reviewed is applied, and nothing is planned."""
         assert status_of(main, "apply", "dev") == 0
         assert job.did == ["apply dev of serial 4"]
-        assert capsys.readouterr().out == "The reviewed plan of dev is still true.\n"
+        assert capsys.readouterr().out == "The reviewed plan of dev still holds.\n"
 
     def test_planned_again(
         self, job: Job, fake_terraform: FakeTerraform, review_says: Path, capsys: pytest.CaptureFixture[str]
@@ -236,7 +236,7 @@ class TestApply:
         review_says.write_text("the review\n")
         assert status_of(main, "apply", "dev") == 0
         assert job.did == ["plan dev", "apply dev of serial 5"]
-        assert "dev is planned again, for the state has changed since the review" in capsys.readouterr().out
+        assert "dev is planned again, because the state has changed since the review" in capsys.readouterr().out
 
     def test_another_review(
         self, job: Job, fake_terraform: FakeTerraform, review_says: Path, capsys: pytest.CaptureFixture[str]
@@ -326,7 +326,7 @@ class TestDrift:
         assert drift.drift_of({"resource_changes": _CHANGES["resource_changes"][:1]}) == []
 
     def test_written(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-        """It is kept for the job that tells of it, also when there is none."""
+        """It is kept for the job that reports it, also when there is none."""
         monkeypatch.setattr(drift, "read_plan", lambda *_, **__: {})
         assert status_of(lambda arguments: drift.main(*arguments), "dev") == 0
         assert json.loads((job.plans / "drift" / "dev.json").read_text()) == []

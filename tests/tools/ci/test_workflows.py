@@ -83,7 +83,7 @@ class TestSteps:
             assert command.removeprefix("make ") in targets | {"review"}
 
     def test_every_action_is_a_commit(self, job: Job) -> None:
-        """An action can't be changed under us, and its version is told."""
+        """An action is pinned to a commit, and a comment has its version."""
         text = (ROOT / ".github" / "workflows" / f"{job.workflow}.yml").read_text()
         for step in job.steps:
             if "uses" in step:

@@ -18,7 +18,7 @@ from tools.deploy import apply, plan
 from tools.project import CommandError
 
 #: Stands in for a Terraform that is applying, says so in a file, and when interrupted writes its state before it
-#: ends; told twice, it drops that.
+#: ends; at a second signal, it drops that.
 _SLOW_TERRAFORM = """
 import pathlib, signal, sys, time
 folder = pathlib.Path(__file__).parent
@@ -63,7 +63,7 @@ class TestApply:
         assert fake_terraform.calls("apply") == []
 
     def test_sources_changed_since(self, checkout: Path, fake_terraform: FakeTerraform) -> None:
-        """Who has changed the code since the plan is told to plan again, and gets nothing applied."""
+        """After a change of the code nothing is applied, and the message says to plan again."""
         plan.plan_checkout("dev")
         (checkout / "build" / "plans" / "dev.tfplan").touch()
         (checkout / "build" / "problem").write_text("Built from other sources: build/dist/x.zip")
@@ -117,7 +117,7 @@ class TestApply:
 
     @pytest.mark.parametrize("ends", ["Ctrl-C", "SIGTERM"])
     def test_terraform_is_waited_for(self, plan_json: str, tmp_path: Path, ends: str) -> None:
-        """Interrupted while it applies, Terraform is told once and writes its state before the command ends."""
+        """Interrupted while it applies, Terraform gets one signal and writes its state before the command ends."""
         checkout = make_checkout(tmp_path / "checkout")
         (checkout / "build" / "plans").mkdir()
         (checkout / "build" / "plans" / "dev.tfplan").touch()

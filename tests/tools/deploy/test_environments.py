@@ -107,7 +107,7 @@ class TestComparison:
     """What is the same everywhere is not shown."""
 
     def test_only_what_differs(self) -> None:
-        """Equal values are left out, whatever is said of them, and so is the name."""
+        """Equal values are left out, whatever their comments, and so is the name."""
         values = {
             "a": {"environment": "a", "x": 1, "y": {"p": 1, "q": 2}},
             "b": {"environment": "b", "x": 2, "y": {"q": 2, "p": 1}},

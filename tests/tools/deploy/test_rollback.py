@@ -25,7 +25,7 @@ from tools.project import CACHE, CommandError
 from tools.review.digest import digest
 from tools.terraform import terraform_command
 
-#: What the sweep is told.
+#: The sweep's variables.
 _VARIABLES = {
     "DELAYER_PERIOD_SECONDS": "840",
     "METRICS_NAMESPACE": "delayer-dev",
@@ -44,7 +44,7 @@ class Step(NamedTuple):
 
 
 class Repository:
-    """A checkout that is a repository of its own, with all that is needed to build and plan."""
+    """A repository with a checkout that can build and plan."""
 
     def __init__(self, root: Path) -> None:
         self.root = make_checkout(root)
@@ -149,7 +149,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 class TestPlan:
-    """What is in a plan, told by the real Terraform."""
+    """The content of plans by the real Terraform."""
 
     def test_code_changes_a_hash_and_nothing_else(self, first: Step, coded: Step) -> None:
         """After a change of one function's code, that function's hash is all that differs."""
@@ -200,7 +200,7 @@ class TestCommit:
         ],
     )
     def test_none(self, commit: str, said: str) -> None:
-        """What is missing, unknown, an option or no commit is told in a line."""
+        """A missing, unknown or malformed commit is reported in a line."""
         with pytest.raises(CommandError, match=rf"^{said}"):
             find_commit(commit)
 
@@ -308,7 +308,7 @@ class TestFunction:
         check_function(package, "task_1minute_enqueuer.main.handler", _VARIABLES | {"LATER": "x"}, "0" * 40)
 
     def test_known_after_apply(self, package: Path) -> None:
-        """What a first apply will tell can't be judged."""
+        """Variables that are known after the apply can't be judged."""
         check_function(package, "task_1minute_enqueuer.main.handler", None, "0" * 40)
 
     @pytest.mark.parametrize("missing", sorted(_VARIABLES))

@@ -66,7 +66,7 @@ def test_terraforms_version_is_written(fake_terraform: FakeTerraform, tmp_path: 
 
 
 def test_terraform_version_is_the_locked_one() -> None:
-    """What version managers are told is what the workflows run, and what versions.tf takes."""
+    """The version for version managers is the one that the workflows run, and versions.tf accepts it."""
     version = (ROOT / ".terraform-version").read_text().strip()
     # Installed, or installed now: 11 s, once.
     subprocess.run(["make", "--silent", ".venv/terraform/.installed"], cwd=ROOT, check=True, capture_output=True)  # noqa: S607

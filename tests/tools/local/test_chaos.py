@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from tests.support.clock import NOW
+from tools.local.arrivals import Arrivals
 from tools.local.chaos.journal import UNEXPLAINED, Journal, read_journal
 from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, Outcome, Posts, report
-from tools.local.demo import Arrivals
 
 
 def taken(at: float, *schedule_ids: str) -> dict[str, Any]:

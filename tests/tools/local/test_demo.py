@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 
 from tools.local import demo
-from tools.local.demo import Arrivals, Posted, Verdict, conclude, summarize, view
+from tools.local.arrivals import Arrivals, Posted
+from tools.local.demo import Verdict, conclude, summarize, view
 from tools.local.stack import Answer, Stack
 from tools.project import ROOT, CommandError
 
@@ -55,8 +56,12 @@ class TestTable:
         arrivals.paths |= {"a": "fast track", "b": "sweep", "c": "fast track"}
         assert rows(posted, arrivals) == [
             ["in 10 s", "14:13:20", "14:13:20.250", "250 ms", "fast track"],
-            ["burst of 2", "14:13:25", "2 of 2", "500 to 875 ms", "fast track, sweep"],
+            ["2 in one second", "14:13:25", "2 of 2", "500 to 875 ms", "fast track, sweep"],
         ]
+
+    def test_rows_are_in_the_order_of_their_times(self, posted: list[Posted]) -> None:
+        """The order of the posts doesn't matter."""
+        assert [row[1] for row in rows(posted[::-1], Arrivals())] == ["14:13:20", "14:13:25"]
 
     def test_incomplete_burst_shows_how_many_arrived(self, posted: list[Posted]) -> None:
         """The lateness is that of those that arrived."""
@@ -121,7 +126,7 @@ class TestVerdict:
         """Its lateness is its sender's."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         arrivals.add("late", NOW + 20)
-        verdict = summarize([*posted, Posted("due already", "late", NOW - 1)], arrivals)
+        verdict = summarize([*posted, Posted("due before its post", "late", NOW - 1)], arrivals)
         assert verdict.is_good
         assert "The latest came 500 ms" in verdict.line
 
@@ -174,12 +179,13 @@ class TestDemonstration:
 
         monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", start)
+        monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "watch", lambda *_: None)
         return folder
 
-    @pytest.mark.parametrize("name", ["consuming", "post_all", "watch"])
+    @pytest.mark.parametrize("name", ["warm_up", "consuming", "post_all", "watch"])
     def test_interruption_removes_the_stack(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         """Ctrl-C may come at any point after the start."""
 
@@ -233,7 +239,7 @@ class TestPicture:
     """PICTURE is an SVG of the table and the verdict."""
 
     def test_picture_is_small_and_shows_table_and_verdict(self, posted: list[Posted], tmp_path: Path) -> None:
-        """It is well-formed, the same for the same run, and below 40 kB."""
+        """It is well-formed, the same for the same run, below 40 kB, and loads nothing."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         for name in ("one.svg", "two.svg"):
             demo.draw(tmp_path / name, view(posted, arrivals), summarize(posted, arrivals))
@@ -243,11 +249,13 @@ class TestPicture:
         assert "3 of 3 arrived, 0 early" in text
         assert svg == (tmp_path / "two.svg").read_text(encoding="utf-8")
         assert len(svg.encode()) < 40_000
+        assert "https://" not in svg.replace("https://www.textualize.io", "")
 
     def test_demonstration_writes_the_picture(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """Its last lines name the file."""
         monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
+        monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "watch", lambda *_: None)

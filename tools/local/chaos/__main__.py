@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tools.local.arrivals import Arrivals, arriving, consuming, read_paths
 from tools.local.chaos.journal import read_journal
 from tools.local.chaos.outcome import (
     BURST,
@@ -30,7 +31,6 @@ from tools.local.chaos.outcome import (
 )
 from tools.local.chaos.picture import draw
 from tools.local.chaos.proxy import Proxy
-from tools.local.demo import Arrivals, arriving, consuming, read_paths
 from tools.local.stack import Stack, free_port, stack_in
 from tools.project import ROOT, WORK, CommandError
 from tools.terminal import Progress, parse, run, shown_progress

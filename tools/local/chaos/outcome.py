@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
+from tools.local.arrivals import Arrivals
 from tools.local.chaos.journal import UNEXPLAINED, Journal
-from tools.local.demo import Arrivals
 
 __all__ = [
     "BURST",
