@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -23,8 +24,8 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[float], None]]:
         for hook in hooks:
             hook(now)
 
-    monkeypatch.setattr("tools.local.arrivals.time.sleep", sleep)
-    monkeypatch.setattr("tools.local.arrivals.time.time", lambda: now)
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "time", lambda: now)
     return hooks
 
 

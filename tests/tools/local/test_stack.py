@@ -206,7 +206,7 @@ class TestStart:
         ports = iter([free_port()])
         monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
         with monkeypatch.context() as patch:
-            patch.setattr("tools.local.stack.time.monotonic", monotonic)
+            patch.setattr(time, "monotonic", monotonic)
             with pytest.raises(CommandError, match=r"(?s)did not start.*line 7"):
                 start(machine.folder, ignore)
         assert machine.is_clean
@@ -258,7 +258,7 @@ class TestStart:
 
         try:
             with monkeypatch.context() as patch:
-                patch.setattr("tools.local.stack.processes.start", interrupted)
+                patch.setattr(processes, "start", interrupted)
                 with pytest.raises(KeyboardInterrupt):
                     start(machine.folder, ignore)
             assert signal.getsignal(number) is interrupt
