@@ -37,9 +37,9 @@ _OWN = {
     "stream-dynamodb-fasttrack_enqueuer": {
         "stream_dynamodb_fasttrack_enqueuer/__init__.py",
         "stream_dynamodb_fasttrack_enqueuer/failure_bucket.py",
-        "stream_dynamodb_fasttrack_enqueuer/fasttrack.py",
         "stream_dynamodb_fasttrack_enqueuer/handler.py",
         "stream_dynamodb_fasttrack_enqueuer/main.py",
+        "stream_dynamodb_fasttrack_enqueuer/plan.py",
         "stream_dynamodb_fasttrack_enqueuer/settings.py",
     },
     "task-1minute-enqueuer": {
