@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import ROOT
-
-_PAGES = sorted(
-    path.relative_to(ROOT).as_posix()
-    for folder in (".", "docs", "terraform", "examples", "tools", "build", "bench")
-    for path in (ROOT.glob("*.md") if folder == "." else (ROOT / folder).rglob("*.md"))
-    if not path.is_relative_to(ROOT / "build" / "work") and ".terraform" not in path.parts
-)
+from tests.support.documents import PAGES, ROOT
 
 
 def anchors(page: Path) -> set[str]:
@@ -24,7 +17,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", _PAGES)
+@pytest.mark.parametrize("page", PAGES)
 def test_relative_links_lead_to_a_file_and_a_heading(page: str) -> None:
     """A link's file exists, and so does the heading that it names."""
     text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)

@@ -14,6 +14,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from tests.support.records import count
 from tools.local.stack import ACCESS_KEY, REGION, Answer, Stack, warm_up
 
 GOOD = b'{"pointInTime": "2027-01-31T09:00:00+01:00", "payload": 1}'
@@ -204,8 +205,3 @@ def test_base64_request_is_accepted(stack: Stack) -> None:
         FunctionName=stack.outputs["function_names"]["api-schedule-post"], Payload=json.dumps(event)
     )
     assert json.loads(answer["Payload"].read())["statusCode"] == 201
-
-
-def count(stack: Stack) -> int:
-    """Return the number of records in the table."""
-    return int(stack.client("dynamodb").scan(TableName=stack.outputs["table_name"], Select="COUNT")["Count"])

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["ROOT", "cancel_command", "example"]
+__all__ = ["PAGES", "ROOT", "cancel_command", "example"]
 
 ROOT = Path(__file__).parents[2]
+
+#: Every page of the documentation, by its path in the repository.
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for folder in (".", "docs", "terraform", "examples", "tools", "build", "bench")
+    for path in (ROOT.glob("*.md") if folder == "." else (ROOT / folder).rglob("*.md"))
+    if not path.is_relative_to(ROOT / "build" / "work") and ".terraform" not in path.parts
+)
 
 
 def example(page: str, heading: str, language: str) -> str:

@@ -350,7 +350,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("store-created", DEAD_LETTERS, "every message that was in it is lost already"),
         ("access-unknown", DEAD_LETTERS_POLICY, "still deny"),
     ],
-    "sensitive": [("access-unknown", POST_POLICY, "in this plan its `policy` is (sensitive)")],
+    "sensitive": [("access-unknown", POST_POLICY, "in this plan, `policy` is (sensitive)")],
 }
 
 #: Scenarios without any danger.

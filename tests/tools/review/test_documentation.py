@@ -1,6 +1,6 @@
 """The quotes in docs/operations/ are what the review prints; `--write=pages` renews them.
 
-review-example.md is a review of one of the kept plans, dangers.md the table of all dangers, and deploying.md quotes
+review-example.md is a review of one of the kept plans, dangers.md the table of all dangers, and reviewing.md quotes
 more reviews, each between two comments.
 """
 
@@ -113,7 +113,7 @@ def _entries(accepted: str) -> Sequence[Accepted]:
         return read_accepted(path, path.name, _TODAY)
 
 
-@pytest.mark.parametrize("name", ["dangers.md", "deploying.md", "review-example.md"])
+@pytest.mark.parametrize("name", ["dangers.md", "review-example.md", "reviewing.md"])
 def test_page_quotes_what_the_review_prints(pytestconfig: pytest.Config, name: str) -> None:
     """A page that differs is out of date, or the review prints something else than intended."""
     path = ROOT / "docs" / "operations" / name
@@ -124,7 +124,7 @@ def test_page_quotes_what_the_review_prints(pytestconfig: pytest.Config, name: s
     assert path.read_text(encoding="utf-8") == made
 
 
-def test_deploying_page_quotes_four_reviews() -> None:
+def test_reviewing_page_quotes_four_reviews() -> None:
     """The comments around the quotes are still there."""
-    text = (ROOT / "docs" / "operations" / "deploying.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "operations" / "reviewing.md").read_text(encoding="utf-8")
     assert text.count("<!-- quoted: ") == text.count("<!-- end -->") == 4

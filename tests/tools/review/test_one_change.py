@@ -486,7 +486,7 @@ class TestGuards:
         assert prod.dangers() == [("dead-letter-queue-destroyed", DEAD_LETTERS)]
 
     def test_other_layers_are_no_danger_if_there_are_layers_now(self, prod: Prod) -> None:
-        """A function with layers gets new ones every day."""
+        """Only a first layer is a danger."""
         prod.set(SWEEP, layers=["one"])
         prod.change(SWEEP, layers=["two"])
         assert prod.dangers() == []
