@@ -1,7 +1,7 @@
 """Bring a checkout's zips up to date, or check that they are.
 
-A zip holds the function's own package, the shared one and the locked dependencies, each source with its bytecode. The
-same commit gives the same bytes everywhere. A zip whose inputs have not changed, judged by content, is not built again.
+A zip holds the function's package, the shared one and the locked dependencies, each source with its bytecode. The same
+commit gives the same bytes everywhere. A zip is built again only if the content of its inputs has changed.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkout", "main"]
 
-#: Lambda takes ten times as much. This is what we hold ourselves to, for a short cold start.
+#: Our limit, for a short cold start. Lambda accepts 50 MB.
 _MAX_ZIP_BYTES = 5_000_000
 
-#: What every bytecode file of Python 3.13 starts with (3571 in CPython's pycore_magic_number.h).
+#: The first bytes of every bytecode file of Python 3.13 (3571 in CPython's pycore_magic_number.h).
 _MAGIC_NUMBER = (3571).to_bytes(2, "little") + b"\r\n"
 
-#: How the names of unfinished files and folders begin; the process that works on one comes next.
+#: The prefix of unfinished files' and folders' names; the id of the process that writes one comes next.
 _UNFINISHED = ".unfinished-"
 
 #: The checkout that this file belongs to.
 _TOOLCHAIN = Path(__file__).resolve().parents[1]
 
-#: How many files a line names.
+#: The most files that one line names.
 _MAX_NAMED = 5
 
 
@@ -60,7 +60,7 @@ class Checkout:
         self._toolchain = _toolchain()
 
     def build(self, function: Function) -> str:
-        """Bring the function's zip up to date; report in a line what was done."""
+        """Bring the function's zip up to date; return a line that reports it."""
         sources = self._sources(function)
         zip_path = self._zip_path(function)
         if self._is_current(function, sources):
@@ -69,22 +69,22 @@ class Checkout:
         start = time.monotonic()
         content = self._zip(function, sources)
         if len(content) > _MAX_ZIP_BYTES:
-            raise BuildError(f"{zip_path.name} would have {_size(len(content))}, more than {_size(_MAX_ZIP_BYTES)}")
+            raise BuildError(f"{zip_path.name} has {_size(len(content))}; the limit is {_size(_MAX_ZIP_BYTES)}")
         _write(zip_path, content)
         _write(self._record_path(function), self._record(function, sources, content))
         seconds = time.monotonic() - start
         return f"{zip_path.name}: built ({_size(len(content))}, sha256 {_sha256(content)[:16]}, {seconds:.1f} s)"
 
     def is_current(self, function: Function) -> bool:
-        """Return whether the function's zip is what would be built now, judged by content."""
+        """Return whether a build would leave the function's zip as it is."""
         return self._is_current(function, self._sources(function))
 
     def has_zip(self, function: Function) -> bool:
-        """Return whether the function has a zip, of whatever sources."""
+        """Return whether the function has a zip, current or not."""
         return self._zip_path(function).is_file()
 
     def unnamed(self) -> list[str]:
-        """Return the Python files that no zip gets, because no module is named so. Hidden files are left out."""
+        """Return the visible Python files that are not packaged because their names are not modules' names."""
         files = (path for path in self._listed if path.endswith(".py") and not re.search(r"/\.", path))
         return [path for path in files if not is_module(path)]
 
@@ -103,7 +103,7 @@ class Checkout:
         return digest.hex().encode()
 
     def _is_current(self, function: Function, sources: dict[str, bytes]) -> bool:
-        """Return whether the zip was made of these inputs, and is as it was made."""
+        """Return whether the zip was built from these inputs and has not changed since."""
         try:
             content, record = self._zip_path(function).read_bytes(), self._record_path(function).read_bytes()
         except FileNotFoundError:
@@ -111,7 +111,7 @@ class Checkout:
         return record == self._record(function, sources, content)
 
     def remove_unfinished(self) -> None:
-        """Remove what builds that were killed have left behind, but not what another build is working on."""
+        """Remove the unfinished files of killed builds, but not those of builds that still run."""
         for path in (path for folder in (self._cache, self._dist) for path in folder.glob(f"{_UNFINISHED}*")):
             if not _is_another_process(int(path.name.removeprefix(_UNFINISHED).partition("-")[0])):
                 if path.is_dir():
@@ -124,7 +124,7 @@ class Checkout:
         return list_sources(self._root)
 
     def _sources(self, function: Function) -> dict[str, bytes]:
-        """Return the function's own code and the shared package's, by path."""
+        """Return the contents of the function's and the shared package's sources, by path."""
         sources = {}
         for path in packaged(self._listed, function):
             if (self._root / path).is_symlink():
@@ -150,14 +150,14 @@ class Checkout:
 
     @cached_property
     def _dependencies(self) -> list[Entry]:
-        """All dependencies' entries, with the data of every service that any function uses."""
+        """Return the entries of all dependencies, with the data of every service that a function uses."""
         from wheels import wheels  # noqa: PLC0415 -- only where there is something to build
 
         locked = wheels(self._lock, self._cache / "wheels", self._cache / f"{_UNFINISHED}{os.getpid()}-wheels")
         return [entry for wheel in locked for entry in self._prepared(wheel)]
 
     def _prepared(self, wheel: Wheel) -> list[Entry]:
-        """The wheel's entries: compiled and compressed once, then kept until anything that they depend on changes."""
+        """Return the wheel's entries, compiled and compressed once and then cached until an input of theirs changes."""
         from deterministic_zip import Entry  # noqa: PLC0415 -- only where there is something to build
         from wheels import prepare  # noqa: PLC0415
 
@@ -168,7 +168,7 @@ class Checkout:
             content = path.read_bytes()
             kept = content[hashlib.sha256().digest_size :]
             if content == _digest(key, kept) + kept:
-                return [Entry(*fields) for fields in marshal.loads(kept)]  # noqa: S302 -- checked, and our own
+                return [Entry(*fields) for fields in marshal.loads(kept)]  # noqa: S302 -- checked and our own
         print(f"Preparing {wheel.file_name}", flush=True)
         entries = prepare(wheel, self._all_services)
         kept = marshal.dumps([tuple(entry) for entry in entries])
@@ -185,7 +185,7 @@ def _toolchain() -> dict[str, bytes]:
 
 
 def _require_lambda_bytecode() -> None:
-    """Raise BuildError if this Python's bytecode is not what the functions' Python reads."""
+    """Raise BuildError if the functions' Python can't read this Python's bytecode."""
     if importlib.util.MAGIC_NUMBER != _MAGIC_NUMBER:
         version = ".".join(map(str, sys.version_info[:3]))
         raise BuildError(
@@ -195,7 +195,7 @@ def _require_lambda_bytecode() -> None:
 
 
 def _require_locked_compressor() -> None:
-    """Raise BuildError if this Python's compressor is not the locked one, which alone writes the same bytes."""
+    """Raise BuildError if this Python's compressor is not the locked one: another writes other bytes."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 -- slow, seldom needed
 
     lock = (_TOOLCHAIN / "build" / "requirements.txt").read_text(encoding="utf-8")
@@ -212,7 +212,7 @@ def _require_locked_compressor() -> None:
 
 
 def _is_another_process(process: int) -> bool:
-    # In a container, every build may have the same number: then what it finds under it is an earlier one's.
+    # In a container every build may have the same id: a file under this process's id is an earlier build's.
     if process == os.getpid():
         return False
     try:
@@ -225,7 +225,7 @@ def _is_another_process(process: int) -> bool:
 
 
 def _digest(*parts: bytes) -> bytes:
-    """A digest of these parts that no other division of the same bytes has."""
+    """Return a digest of the parts that depends on where one part ends and the next begins."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8) + part)
@@ -246,7 +246,7 @@ def _size(size_bytes: int) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there in full or not at all."""
+    """Write a file atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{_UNFINISHED}{os.getpid()}-{path.name}")
     try:
@@ -271,7 +271,7 @@ def _zips(functions: list[str]) -> str:
 
 
 def main() -> int:
-    """Build what has changed, or only look; return the exit status."""
+    """Build the zips that are out of date, or only check; return the exit status."""
     hear_interrupts()
     parser = argparse.ArgumentParser(description="Build build/dist/<function>.zip for every function.")
     parser.add_argument("--project", type=Path, default=_TOOLCHAIN, help="the checkout to build (default: this)")

@@ -1,11 +1,11 @@
 """Compile Python sources, each from the same clean state. `bytecode.py` runs this in a separate interpreter.
 
-What marshal writes depends on the process: a name that other code there has as well can show in the bytes (those of
-typing_extensions differ where typing is loaded). So every file is compiled in a fork of a process that has compiled
-nothing, that has imported nothing but what is here, and that was started with no locale and a fixed hash seed.
+What marshal writes depends on the process: a name that other loaded code also uses can change the bytes (those of
+typing_extensions differ where typing is loaded). So each file is compiled in a fork of a process that has compiled
+nothing, has imported only this module's imports, and was started without a locale and with a fixed hash seed.
 
 Standard input is a marshalled list of (path, source); standard output the marshalled list of answers in the same
-order: a code object's bytes, or where the source does not compile, a str that says why.
+order: a code object's bytes, or a str with the error if the source does not compile.
 """
 
 import marshal
@@ -14,7 +14,7 @@ import sys
 
 
 def compile_one(path: str, source: bytes) -> bytes | str:
-    """The marshalled code object of one module, or why there is none."""
+    """Return the marshalled code object of one module, or the error as a str."""
     try:
         return marshal.dumps(compile(source, path, "exec", dont_inherit=True, optimize=0))
     except (SyntaxError, ValueError) as error:
@@ -22,7 +22,7 @@ def compile_one(path: str, source: bytes) -> bytes | str:
 
 
 def compile_forked(path: str, source: bytes) -> bytes | str:
-    """The same, in a child that nothing comes back from but the answer."""
+    """Run `compile_one` in a child process; return its answer."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:

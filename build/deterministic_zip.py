@@ -1,7 +1,7 @@
-"""A zip whose bytes depend on nothing but the names and contents that go in.
+"""Write zips whose bytes depend only on the names and contents of their files.
 
-Order, dates, modes and the compressor are fixed: libdeflate comes with the locked `deflate` package, while the zlib
-behind Python's own zipfile is the host's, and two of them compress the same file to different bytes.
+Order, dates, modes and the compressor are fixed. libdeflate comes with the locked `deflate` package. Python's zipfile
+uses the host's zlib, and different zlibs compress the same file to different bytes.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["Entry", "compress", "decompress", "zip_bytes"]
 _LEVEL = 9
 
 _STORED, _DEFLATED = 0, 8
-#: The version of the format that deflate needs (2.0), and the Unix system for which the mode below is meant.
+#: Deflate needs version 2.0 of the format; the mode below needs "made by Unix".
 _VERSION_NEEDED = 20
 _MADE_BY_UNIX = 3 << 8 | _VERSION_NEEDED
 _NAME_IS_UTF8 = 0x0800
 #: The earliest date that a zip can hold: 1980-01-01, 00:00:00.
 _TIME, _DATE = 0, 1 << 5 | 1
-#: A regular file, mode 0644: Lambda's own user must read it.
+#: A regular file, mode 0644: Lambda's user must be able to read it.
 _EXTERNAL_ATTRIBUTES = 0o100644 << 16
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
@@ -34,40 +34,40 @@ _END_OF_CENTRAL_DIRECTORY = struct.Struct("<4s4H2LH")
 
 
 class Entry(NamedTuple):
-    """One file as it will be in the zip."""
+    """One file of the zip, compressed."""
 
     name: str
     crc: int
     size_bytes: int
-    #: Deflated, or as it is if that is no longer.
+    #: Deflated, or the content itself if deflating does not shorten it.
     data: bytes
 
 
 def compress(name: str, content: bytes) -> Entry:
-    """Make an entry of a file's content."""
+    """Return the entry of a file with this content."""
     deflated = bytes(deflate.deflate_compress(content, _LEVEL))
     return Entry(name, deflate.crc32(content), len(content), min(content, deflated, key=len))
 
 
 def decompress(entry: Entry) -> bytes:
-    """The content that the entry was made of."""
+    """Return the content of an entry's file."""
     if len(entry.data) == entry.size_bytes:
         return entry.data
     return bytes(deflate.deflate_decompress(entry.data, entry.size_bytes))
 
 
 def zip_bytes(entries: Iterable[Entry]) -> bytes:
-    """The whole zip.
+    """Return the zip of these entries.
 
     Raises:
-        BuildError: a name comes twice.
+        BuildError: two entries have one name.
     """
     body, directory = bytearray(), bytearray()
     ordered = sorted(entries)
     previous = None
     for entry in ordered:
         if entry.name == previous:
-            # Which of them counted would be up to who reads the zip.
+            # Readers differ in which of the two they take.
             raise BuildError(f"{entry.name} would be in the zip twice: rename ours, or drop one of the packages")
         previous = entry.name
         name = entry.name.encode()

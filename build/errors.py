@@ -1,7 +1,7 @@
-"""What stops a build."""
+"""The error that ends a build."""
 
 __all__ = ["BuildError"]
 
 
 class BuildError(Exception):
-    """The build can't go on. The message says in one line what was wrong, where, and what to do."""
+    """The build can't go on. The message is one line: what is wrong, where, and what to do."""

@@ -5,15 +5,15 @@ import sys
 
 if __name__ == "__main__":
     if not sys.flags.isolated:
-        # PYTHONPATH, PYTHONOPTIMIZE and a user's site-packages may not take part, so nothing is imported before this.
+        # Keep PYTHONPATH, PYTHONOPTIMIZE and a user's site-packages out: start again before importing anything.
         os.execv(sys.executable, [sys.executable, "-I", "-B", *sys.argv])  # noqa: S606 -- the same program again
     _folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 -- see above
-    # Last, so that no file that lies here stands in for a module of Python's or of the toolchain's.
+    # Last, so that no file here shadows a module of Python or of the toolchain.
     sys.path += [_folder, os.path.dirname(_folder)]  # noqa: PTH120
     try:
         from checkout import main
 
         sys.exit(main())
     except KeyboardInterrupt:
-        print("Interrupted. Every zip is whole: as it was, or as it is to be.", file=sys.stderr)
+        print("Interrupted. Every zip is complete: the old one or the new one.", file=sys.stderr)
         sys.exit(130)

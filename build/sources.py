@@ -1,7 +1,6 @@
-"""Which files below src/ are packaged.
+"""Choose the files below src/ that are packaged.
 
-git lists them by its index and ignore rules. `git status` is not asked: flags in the index can hide
-changes from it.
+git lists them by its index and ignore rules. `git status` would not do: flags in the index can hide changes from it.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ __all__ = ["SHARED_PACKAGE", "is_module", "list_sources", "packaged"]
 #: The package that all functions share.
 SHARED_PACKAGE = "delayer"
 
-#: Names of modules that are packaged. Editors' locks (.#x.py) and copies (x.orig.py, x copy.py), the files of macOS
-#: (._x.py) and of notebooks (.ipynb_checkpoints), and what git's merge tools leave (x_LOCAL_12.py) have other names.
+#: Names of modules that are packaged. They exclude editors' locks (.#x.py) and copies (x.orig.py, x copy.py), files of
+#: macOS (._x.py) and of notebooks (.ipynb_checkpoints), and the leftovers of git's merge tools (x_LOCAL_12.py).
 _MODULE = re.compile(r"src/(?P<package>[a-z_][a-z0-9_]*)/(?:[a-z_][a-z0-9_]*/)*[a-z_][a-z0-9_]*\.py")
 
 
 def list_sources(root: Path) -> list[str]:
-    """Return the files below src/ that git tracks or would add; where the project is in no repository, all.
+    """Return the paths below src/ that git tracks or would add; outside a repository, all paths.
 
     Raises:
         BuildError: git can't list them.

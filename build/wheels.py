@@ -1,4 +1,4 @@
-"""The locked dependencies: their wheels, fetched once, and the files of them that a function needs."""
+"""Fetch the locked dependencies' wheels once, and choose the files that a function needs."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["Requirement", "Wheel", "for_services", "prepare", "read_lock", "whee
 
 _ENDPOINTS = "botocore/data/endpoints.json"
 
-#: What of botocore's data has no service's name and is read whatever the service.
+#: The files of botocore's data that belong to no service: botocore always reads them.
 _COMMON_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"}
 
-#: What of a wheel's .dist-info goes along: what the licences ask for, and the name and version.
+#: The files of a wheel's .dist-info that are packaged: those that licences require, and the name and version.
 _METADATA = re.compile(r"(?i)(?:(?:licen[cs]e|notice|copying|authors)[^/]*|licen[cs]es/.+|METADATA)$")
 
-#: Files beside the code that no function of ours opens. Code is kept whole: which module imports which when it is
-#: first used changes from release to release, and is seen only when it fails.
+#: Files beside the code that no function opens. Code is kept whole: lazy imports change from release to release, and a
+#: missing module would show only when a call fails.
 _UNUSED = re.compile(
     r"""(?x)
       .+/py\.typed  |  .+\.pyi                                  # for type checkers
-    | aws_lambda_powertools/event_handler/.+\.(?:js|css)        # the Swagger page, 450 KB; we serve no pages
+    | aws_lambda_powertools/event_handler/.+\.(?:js|css)        # the Swagger page, 450 KB; unused
     | boto3/examples/.+  |  (?:boto3|botocore)/data/.+/examples-1\.json   # for the documentation
     | dateutil/zoneinfo/.+\.tar\.gz                             # time zones, 150 KB; botocore uses UTC and local time
     """
@@ -43,8 +43,8 @@ _UNUSED = re.compile(
 
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.!+-]+)(?P<hashes>(?:\s+--hash=sha256:[0-9a-f]{64})+)")
 
-#: Amazon Linux 2023 on arm64 has glibc 2.34. pip takes each tag literally, so one is not enough. No compiled wheel is
-#: accepted (see `_checked`), but one has to be seen to be refused by name.
+#: Amazon Linux 2023 on arm64 has glibc 2.34. pip takes each tag literally, so one is not enough. Compiled wheels are
+#: fetched only so that `_checked` can refuse them by name.
 _PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
 
 
@@ -60,7 +60,7 @@ class Requirement(NamedTuple):
 
 
 class Wheel(NamedTuple):
-    """A wheel that is one of those that the lock allows."""
+    """A wheel whose hash the lock allows."""
 
     file_name: str
     sha256: str
@@ -68,10 +68,10 @@ class Wheel(NamedTuple):
 
 
 def read_lock(path: Path) -> list[Requirement]:
-    """The packages of a lock that pip-compile wrote with hashes.
+    """Return the packages of a lock that pip-compile wrote with hashes.
 
     Raises:
-        BuildError: a line is something else than a pinned package with its hashes.
+        BuildError: a line is not a pinned package with its hashes.
     """
     requirements = []
     text = re.sub(r"\\\n", " ", path.read_text(encoding="utf-8"))
@@ -85,10 +85,10 @@ def read_lock(path: Path) -> list[Requirement]:
 
 
 def wheels(lock: Path, folder: Path, scratch: Path) -> list[Wheel]:
-    """The lock's wheels, in its order, from `folder`. What is not there yet is fetched, by way of the folder `scratch`.
+    """Return the lock's wheels, in its order, from `folder`. Fetch missing ones first, through the folder `scratch`.
 
     Raises:
-        BuildError: a wheel can't be had, is not one that the lock allows, or holds compiled code.
+        BuildError: a wheel can't be fetched, has a hash that the lock does not allow, or holds compiled code.
     """
     requirements = read_lock(lock)
     missing = [requirement for requirement in requirements if not _find(requirement, folder)]
@@ -106,7 +106,7 @@ def wheels(lock: Path, folder: Path, scratch: Path) -> list[Wheel]:
 
 
 def _find(requirement: Requirement, folder: Path) -> Path | None:
-    """The requirement's wheel. Its name begins with the package's, normalized, and the version."""
+    """Return the path of the requirement's wheel, whose name begins with the normalized package and the version."""
     for path in sorted(folder.glob(f"*-{requirement.version}-*.whl")):
         if _normalized(path.name.partition("-")[0]) == _normalized(requirement.name):
             return path
@@ -119,18 +119,18 @@ def _normalized(name: str) -> str:
 
 def _checked(requirement: Requirement, path: Path | None, lock: Path) -> Wheel:
     if path is None:
-        raise BuildError(f"{requirement}: what was fetched has another name or version; run 'make lock'")
+        raise BuildError(f"{requirement}: pip fetched a wheel of another name or version; run 'make lock'")
     if not path.name.endswith("-none-any.whl"):
         raise BuildError(
-            f"{requirement}: {path.name} holds code compiled for one kind of machine, and what was tested here must be"
-            f" what runs there: take a package that is pure Python, in {lock.stem}.in"
+            f"{requirement}: {path.name} holds code compiled for one kind of machine, but the zip that is tested must"
+            f" be the zip that runs on Lambda: choose a pure Python package in {lock.stem}.in"
         )
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 not in requirement.sha256:
         raise BuildError(
             f"{requirement}: its wheel has the sha256 {sha256}, which {lock.name} does not allow. If {lock.name} was"
-            f" edited, restore it; otherwise the file is damaged: delete {path} and build again"
+            f" edited, restore it; otherwise the wheel is damaged: delete {path} and build again"
         )
     return Wheel(path.name, sha256, content)
 
@@ -147,19 +147,19 @@ def _fetch(missing: Sequence[Requirement], lock: Path, folder: Path) -> None:
         variables = pip_environment(sys.executable)
     except OSError as error:
         raise BuildError(str(error)) from error
-    # Where pip is killed, what it was working on goes with the folder.
+    # pip's temporary files are removed with the folder, even if pip is killed.
     done = run(command, variables=variables | {"TMPDIR": str(folder)})
     if done.status:
         raise BuildError(_why_not_fetched(done.errors, missing, lock))
 
 
 def _why_not_fetched(stderr: str, missing: Sequence[Requirement], lock: Path) -> str:
-    """What pip said at length, in a line."""
+    """Return pip's error in one line."""
     _, mismatch, details = stderr.partition("DO NOT MATCH THE HASHES")
     if mismatch:
         named = [str(r) for r in missing if re.search(rf"(?m)^\s+{re.escape(str(r))}\s", details)]
         return (
-            f"{', '.join(named)}: the wheel that is offered has none of the hashes that {lock.name} allows, and was not"
+            f"{', '.join(named)}: the index offers a wheel with none of the hashes that {lock.name} allows; it was not"
             f" used. If {lock.name} was edited, restore it or run 'make lock'; otherwise ask who changed the package"
         )
     errors = re.findall(r"(?m)^ERROR: (.+)$", stderr) or stderr.strip().splitlines()[-1:]
@@ -170,10 +170,10 @@ def _why_not_fetched(stderr: str, missing: Sequence[Requirement], lock: Path) ->
 
 
 def prepare(wheel: Wheel, services: Sequence[str]) -> list[Entry]:
-    """The wheel's files as they will be in a zip, with bytecode, and with the data of these AWS services.
+    """Return the wheel's entries for a zip, with bytecode and with the data of these AWS services.
 
     Raises:
-        BuildError: a source does not compile, or a file is meant for another place than site-packages.
+        BuildError: a source does not compile, or a file does not belong in site-packages.
     """
     files = dict(_needed_files(wheel, services))
     if _ENDPOINTS in files:
@@ -185,7 +185,7 @@ def prepare(wheel: Wheel, services: Sequence[str]) -> list[Entry]:
 
 
 def for_services(entries: Iterable[Entry], services: Sequence[str]) -> Iterator[Entry]:
-    """Those of the entries that a function with these AWS services needs."""
+    """Yield the entries that a function with these AWS services needs."""
     wanted = {None, *services}
     for entry in entries:
         if entry.name == _ENDPOINTS:
@@ -202,7 +202,7 @@ def _needed_files(wheel: Wheel, services: Sequence[str]) -> Iterator[tuple[str, 
             if top.endswith(".data"):
                 if not rest.startswith("scripts/"):
                     raise BuildError(
-                        f"{wheel.file_name}: {name} is not for site-packages, which build/wheels.py can't do"
+                        f"{wheel.file_name}: {name} does not belong in site-packages; build/wheels.py can't package it"
                     )
             elif top.endswith(".dist-info"):
                 if _METADATA.match(rest):
@@ -216,20 +216,20 @@ def _needed_files(wheel: Wheel, services: Sequence[str]) -> Iterator[tuple[str, 
 
 
 def _service_of(name: str) -> str | None:
-    """The AWS service that the file is for, or None if it is for any."""
+    """Return the AWS service whose data the file holds, or None."""
     match = re.match(r"(?:boto3|botocore)/data/([^/]+)", name)
     return match[1] if match and match[1] not in _COMMON_DATA else None
 
 
 def _without_documentation(content: bytes) -> bytes:
-    """A description of a service, unzipped and without its texts.
+    """Return the description of a service, uncompressed and without its documentation texts.
 
-    botocore reads it at every start, a client of dynamodb 5 ms faster so, and the zip's own compression does for it.
+    botocore reads it at every start: this makes a dynamodb client 5 ms faster. The zip compresses it anyway.
     """
 
     def without(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        # Emptied, for botocore reads some of the texts and misses those that aren't there. A shape's member may be
-        # called documentation as well; that is no text but an object.
+        # Emptied, not removed: botocore fails on some missing texts. A shape's member may also be called
+        # documentation; its value is an object, not a text.
         return {key: "" if key == "documentation" and isinstance(value, str) else value for key, value in pairs}
 
     return _compact(json.loads(gzip.decompress(content), object_pairs_hook=without))
@@ -240,7 +240,7 @@ def _compact(document: object) -> bytes:
 
 
 def _reduced_endpoints(content: bytes, services: Sequence[str]) -> bytes:
-    """The endpoints.json of botocore with these services alone: reading all 1.2 MB takes a tenth of a start."""
+    """Return botocore's endpoints.json with these services only: reading all 1.2 MB takes a tenth of a start."""
     endpoints = json.loads(content)
     for partition in endpoints["partitions"]:
         known = partition["services"]

@@ -1,4 +1,4 @@
-"""The packages are built once; tests that change something work on a copy of the checkout that they were built in."""
+"""Build the packages once; tests that change something work on a copy of that checkout."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, make_checkout
+from tests.support.package_checkouts import FUNCTIONS, ROOT, Checkout, make_checkout
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """A checkout whose packages are built. Not to be changed."""
+    """Return a checkout with packages built. Tests must not change it."""
     subprocess.run(["make", "--silent", ".venv/build/.installed"], cwd=ROOT, check=True)  # noqa: S607 -- the user's make
     checkout = make_checkout(tmp_path_factory.mktemp("built") / "checkout")
     result = checkout.build()
@@ -24,27 +24,27 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 @pytest.fixture
 def checkout(built: Checkout, tmp_path: Path) -> Checkout:
-    """A checkout of the test's own, with packages built."""
+    """Return a checkout with packages built that the test may change."""
     return built.copy(tmp_path / "checkout")
 
 
 @pytest.fixture(params=FUNCTIONS)
 def function(request: pytest.FixtureRequest) -> str:
-    """Each function's name."""
+    """Return each function's name."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def names(built: Checkout, function: str) -> list[str]:
-    """The names in the function's zip, in their order."""
+    """Return the names in the function's zip, in order."""
     with ZipFile(built.zip_path(function)) as archive:
         return archive.namelist()
 
 
 @pytest.fixture(scope="session")
 def unpacked(built: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives the folder that a function's zip is unpacked in, as Lambda does."""
+    """Return a function that unpacks a function's zip as Lambda does and returns the folder."""
     folders: dict[str, Path] = {}
 
     def unpack(function: str) -> Path:

@@ -1,4 +1,4 @@
-"""The bytecode in the zips is used by Lambda as it is, and does not depend on what compiled it before."""
+"""Lambda uses the bytecode in the zips as it is; it does not depend on the process that compiled it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.packages.checkouts import Checkout
+from tests.support.package_checkouts import Checkout
 
 #: Python 3.13's, from CPython's pycore_magic_number.h.
 _MAGIC = b"\xf3\x0d\x0d\x0a"
@@ -18,7 +18,7 @@ _MAGIC = b"\xf3\x0d\x0d\x0a"
 
 @pytest.fixture
 def files(built: Checkout, function: str) -> dict[str, bytes]:
-    """The contents of a function's zip."""
+    """Return the contents of a function's zip, by name."""
     with ZipFile(built.zip_path(function)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -34,7 +34,7 @@ def test_every_source_has_its_bytecode(files: dict[str, bytes]) -> None:
 
 
 def test_bytecode_is_never_checked_against_its_source(files: dict[str, bytes]) -> None:
-    """It is of the unchecked-hash kind (PEP 552): dates, which are all 1980 in the zip, play no part."""
+    """All bytecode is of the unchecked-hash kind (PEP 552), so the zip's fixed dates of 1980 do not matter."""
     assert {content[4:8] for name, content in files.items() if name.endswith(".pyc")} == {b"\1\0\0\0"}
 
 
@@ -46,11 +46,11 @@ def test_tracebacks_name_the_path_on_lambda(files: dict[str, bytes]) -> None:
             assert code.co_filename == f"/var/task/{importlib.util.source_from_cache(name)}"
 
 
-def test_what_the_build_has_loaded_makes_no_difference(files: dict[str, bytes]) -> None:
-    """The bytecode is what an interpreter makes that has nothing loaded and has compiled nothing before.
+def test_modules_loaded_by_the_build_do_not_change_the_bytecode(files: dict[str, bytes]) -> None:
+    """The bytecode equals that of an interpreter that has loaded and compiled nothing before.
 
-    The module has a class of the same qualified name as one in typing; a process that has typing loaded makes other
-    bytes of it.
+    typing_extensions has a class with the qualified name of one in typing; a process that has loaded typing compiles
+    it to other bytes.
     """
     program = """if True:
         import marshal, sys

@@ -1,4 +1,4 @@
-"""What a build's caller has set changes neither the bytes nor whether the wheels are fetched."""
+"""The caller's settings change neither the zips' bytes nor whether wheels are fetched."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS, Checkout, assert_refused, own_wheels
+from tests.support.package_checkouts import FUNCTIONS, Checkout, assert_refused, own_wheels
 
-#: Modules that a folder on PYTHONPATH may hold in the place of Python's and of the toolchain's.
+#: Modules on PYTHONPATH that would shadow those of Python and of the toolchain.
 _STAND_INS = ("boto3", "deflate", "errors", "hashlib", "json", "pathlib", "pip", "tools", "wheels", "zipfile")
 
 
 def forget_zips(checkout: Checkout) -> None:
-    """Remove all zips, so that the next build makes them."""
+    """Remove all zips, so that the next build writes them."""
     for function in FUNCTIONS:
         checkout.zip_path(function).unlink()
 
 
 @pytest.fixture
 def stand_ins(tmp_path: Path) -> Path:
-    """A folder of modules that end whatever imports them."""
+    """Return a folder of modules that end any program that imports them."""
     folder = tmp_path / "stand-ins"
     folder.mkdir()
     for name in _STAND_INS:
@@ -34,19 +34,19 @@ def stand_ins(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def offered(checkout: Checkout) -> Path:
-    """The folder of all wheels; the checkout lacks one of them."""
+    """Return the folder of all wheels; the checkout lacks one of them."""
     folder = (checkout.cache / "wheels").resolve()
     next(own_wheels(checkout).glob("six-*")).unlink()
     return folder
 
 
 def ignore_interrupts() -> None:
-    """Do what a shell without job control does for a background command."""
+    """Ignore SIGINT, as a shell without job control does for a background command."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class TestPython:
-    """Variables of the caller's that are meant for other programs."""
+    """Environment variables that are meant for other programs."""
 
     @pytest.mark.parametrize(
         "variables",
@@ -69,13 +69,13 @@ class TestPython:
     def test_modules_on_pythonpath_are_not_imported(
         self, built: Checkout, checkout: Checkout, offered: Path, stand_ins: Path
     ) -> None:
-        """Neither the build nor pip imports a module from there, and the zips are the same."""
+        """Neither the build nor pip imports a module from PYTHONPATH, and the zips are the same."""
         result = checkout.build({"PYTHONPATH": str(stand_ins), "PIP_FIND_LINKS": str(offered), "PIP_NO_INDEX": "1"})
         assert (result.status, result.errors) == (0, "")
         assert checkout.zips() == built.zips()
 
     def test_python_that_needs_a_variable_to_start(self, built: Checkout, checkout: Checkout, tmp_path: Path) -> None:
-        """The compiler gets the variables that its interpreter finds its libraries by."""
+        """The compiler gets the variables by which its interpreter finds its libraries."""
         needy = tmp_path / "python"
         needy.write_text(f'#!/bin/sh\n[ "$LD_LIBRARY_PATH" = /libraries ] || exit 127\nexec {sys.executable} "$@"\n')
         needy.chmod(0o755)
@@ -86,17 +86,17 @@ class TestPython:
 
     @pytest.mark.parametrize(("patch", "lines"), [(0, 1), (1, 0), (18, 0)])
     def test_python_3_13_0_is_reported(self, checkout: Checkout, patch: int, lines: int) -> None:
-        """A line says that the zips of Python 3.13.0 are others than those of later patch versions."""
+        """One line warns that Python 3.13.0 builds other zips than later patch versions."""
         result = checkout.build(before=f"sys.version_info = (3, 13, {patch}, 'final', 0)")
         assert result.status == 0
         assert result.output.count("3.13.0: these zips differ from those that 3.13.1 and later build.\n") == lines
 
 
 class TestPip:
-    """Settings of pip's that are meant for other calls."""
+    """Settings of pip that are meant for other calls."""
 
     def test_variables_change_nothing(self, built: Checkout, checkout: Checkout, offered: Path, tmp_path: Path) -> None:
-        """Only the variables that say where packages come from are heeded."""
+        """Only variables that name the source of packages have an effect."""
         constraints = tmp_path / "constraints.txt"
         constraints.write_text("six==1.0\n")
         result = checkout.build(
@@ -120,7 +120,7 @@ class TestPip:
     def test_configuration_changes_nothing(
         self, built: Checkout, checkout: Checkout, offered: Path, tmp_path: Path
     ) -> None:
-        """Of a configuration file, only the settings that say where packages come from are heeded."""
+        """Only settings that name the source of packages have an effect."""
         constraints = tmp_path / "constraints.txt"
         constraints.write_text("six==1.0\n")
         configuration = tmp_path / "pip.conf"
@@ -133,17 +133,15 @@ class TestPip:
         assert result.status == 0, result.errors
         assert checkout.zips() == built.zips()
 
-    def test_configuration_that_can_not_be_read_is_refused(
-        self, checkout: Checkout, offered: Path, tmp_path: Path
-    ) -> None:
-        """One line says why pip's configuration is not understood."""
+    def test_unreadable_configuration_is_refused(self, checkout: Checkout, offered: Path, tmp_path: Path) -> None:
+        """One line names the configuration file that pip can't read."""
         configuration = tmp_path / "pip.conf"
         configuration.write_text("no section = here\n")
         result = checkout.build({"PIP_CONFIG_FILE": str(configuration), "PIP_FIND_LINKS": str(offered)})
         assert_refused(result, "pip's configuration can't be read", str(configuration))
 
     def test_user_without_a_home(self, built: Checkout, checkout: Checkout, offered: Path) -> None:
-        """In a container whose user has no entry in passwd, pip's cache has a place, which is no folder called ~."""
+        """A user without an entry in passwd, as in a container, can build, and no folder called ~ is made."""
         variables = {"HOME": "", "PIP_FIND_LINKS": str(offered), "PIP_NO_INDEX": "1"}
         result = checkout.build(variables, before="import pwd; pwd.getpwuid = {}.__getitem__")
         assert result.status == 0, result.errors
@@ -153,8 +151,8 @@ class TestPip:
 
 @pytest.mark.parametrize("is_ignored", [False, True])
 def test_interrupted_while_fetching(checkout: Checkout, tmp_path: Path, *, is_ignored: bool) -> None:
-    """Ctrl-C ends pip too, and nothing of it is left; also where the shell had the build ignore Ctrl-C."""
-    # GIVEN an index that gives no answer
+    """Ctrl-C ends pip too and leaves no file behind, even if the build was started with SIGINT ignored."""
+    # GIVEN an index that never answers
     next(own_wheels(checkout).glob("six-*")).unlink()
     before = sorted(path for path in checkout.root.rglob("*") if path.is_file())
     temporary = tmp_path / "temporary"
@@ -172,7 +170,7 @@ def test_interrupted_while_fetching(checkout: Checkout, tmp_path: Path, *, is_ig
         connection, _ = server.accept()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
-        # THEN pip has ended, and so its end of the connection
+        # THEN pip has ended and closed its end of the connection
         connection.settimeout(60)
         while connection.recv(4096):
             pass

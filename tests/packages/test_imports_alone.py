@@ -1,4 +1,4 @@
-"""A function's zip is all that it needs: it starts in an interpreter that has nothing else."""
+"""A function starts in an interpreter that has only its zip and the standard library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS
+from tests.support.package_checkouts import FUNCTIONS
 
 _SETTINGS = {
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -34,28 +34,28 @@ def _run(folder: Path, statements: str, settings: Mapping[str, str]) -> subproce
     )
 
 
-def test_handler_is_there(unpacked: Callable[[str], Path], function: str) -> None:
-    """With its settings, the module that Lambda imports gives a handler that can be called."""
+def test_main_module_has_a_callable_handler(unpacked: Callable[[str], Path], function: str) -> None:
+    """With its settings, the module that Lambda imports has a callable handler."""
     run = _run(
         unpacked(function), f"from {FUNCTIONS[function]}.main import handler; print(callable(handler))", _SETTINGS
     )
     assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
-def test_bytecode_is_what_runs(unpacked: Callable[[str], Path], tmp_path: Path, function: str) -> None:
-    """The import uses the bytecode and never reads a source: it works the same where no source would compile."""
-    # GIVEN a zip's files whose sources are all spoilt
+def test_import_runs_the_bytecode(unpacked: Callable[[str], Path], tmp_path: Path, function: str) -> None:
+    """The import uses the bytecode and never reads a source: it succeeds if no source compiles."""
+    # GIVEN a zip's files whose sources do not compile
     folder = tmp_path / "task"
     shutil.copytree(unpacked(function), folder)
     for source in folder.rglob("*.py"):
         source.write_text("This is no Python.")
-    # WHEN the module is imported THEN nothing is missed
+    # WHEN the module is imported THEN it has its handler
     run = _run(folder, f"from {FUNCTIONS[function]}.main import handler; print(callable(handler))", _SETTINGS)
     assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
-def test_missing_settings_end_it_with_one_line(unpacked: Callable[[str], Path], function: str) -> None:
-    """Without its settings a function does not start, and one line names what is missing."""
+def test_missing_setting_ends_the_start_with_one_line(unpacked: Callable[[str], Path], function: str) -> None:
+    """Without its settings a function does not start, and one line names the missing one."""
     run = _run(unpacked(function), f"import {FUNCTIONS[function]}.main", {"AWS_DEFAULT_REGION": "us-east-1"})
     assert run.returncode != 0
     assert re.fullmatch(r".*TABLE_NAME is not set.*\n", run.stderr)
@@ -63,7 +63,7 @@ def test_missing_settings_end_it_with_one_line(unpacked: Callable[[str], Path], 
 
 @pytest.mark.parametrize("service", ["s3", "sqs"])
 def test_other_services_are_unknown(unpacked: Callable[[str], Path], service: str) -> None:
-    """A client of a service that pyproject.toml does not name for the function can't be made."""
+    """No client can be made of a service that pyproject.toml does not name for the function."""
     run = _run(unpacked("task-1minute-enqueuer"), f"import boto3; boto3.client({service!r})", _SETTINGS)
     assert "UnknownServiceError" in run.stderr
 
@@ -84,8 +84,8 @@ _CALLS = {
 
 
 @pytest.mark.parametrize(("name", "call"), [(name, call) for name, calls in _CALLS.items() for call in calls])
-def test_every_call_gets_as_far_as_the_network(unpacked: Callable[[str], Path], name: str, call: str) -> None:
-    """What was pruned of botocore is missed by none of the function's calls: each is built, signed and sent."""
+def test_every_call_reaches_the_network(unpacked: Callable[[str], Path], name: str, call: str) -> None:
+    """Each call of the function is built, signed and sent without the files that were left out of botocore."""
     # GIVEN an endpoint where nothing listens (port 9, discard, is below those that a system hands out)
     settings = _SETTINGS | {
         "AWS_ACCESS_KEY_ID": "key",

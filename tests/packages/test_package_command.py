@@ -1,4 +1,4 @@
-"""What `make package` does when nothing, something or the wrong thing has changed, and when it is interrupted."""
+"""`make package` after no change, a change or a wrong change, and when it is interrupted."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout, Result, assert_refused, own_wheels
+from tests.support.package_checkouts import FUNCTIONS, ROOT, Checkout, Result, assert_refused, own_wheels
 
 _IGNORE_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
 _OFFLINE = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
 
 
 def edit(path: Path, pattern: str, replacement: str) -> None:
-    """Replace what the pattern finds first."""
+    """Replace the pattern's first match."""
     text, found = re.subn(pattern, replacement, path.read_text(encoding="utf-8"), count=1)
     assert found
     path.write_text(text, encoding="utf-8")
 
 
-class TestWhatIsBuilt:
-    """Nothing is built but what has changed, by its content."""
+class TestRebuilding:
+    """Only zips whose inputs changed in content are built."""
 
-    def test_nothing_changed(self, checkout: Checkout) -> None:
-        """Where nothing has changed nothing is written, even if files are newer than the zips."""
+    def test_unchanged_zips_are_not_written(self, checkout: Checkout) -> None:
+        """Nothing is written if no content has changed, even if files are newer than the zips."""
         before = {function: checkout.zip_path(function).stat().st_mtime_ns for function in FUNCTIONS}
         for path in checkout.source.rglob("*.py"):
             path.touch()
@@ -38,8 +38,8 @@ class TestWhatIsBuilt:
         assert result.output.count("unchanged") == len(FUNCTIONS)
         assert {function: checkout.zip_path(function).stat().st_mtime_ns for function in FUNCTIONS} == before
 
-    def test_one_source_changed(self, built: Checkout, checkout: Checkout) -> None:
-        """A change of one function's code changes that function's zip and no other, even where the date is older."""
+    def test_change_of_one_function_rebuilds_its_zip(self, built: Checkout, checkout: Checkout) -> None:
+        """A change of one function's code changes that function's zip only, even if the source has an older date."""
         main = checkout.source / "task_1minute_enqueuer" / "main.py"
         main.write_bytes(main.read_bytes() + b"\n# changed\n")
         os.utime(main, (1_000_000_000, 1_000_000_000))
@@ -47,7 +47,7 @@ class TestWhatIsBuilt:
         after = checkout.zips()
         assert [name for name, content in built.zips().items() if after[name] != content] == ["task-1minute-enqueuer"]
 
-    def test_shared_source_changed(self, built: Checkout, checkout: Checkout) -> None:
+    def test_change_of_the_shared_package_rebuilds_every_zip(self, built: Checkout, checkout: Checkout) -> None:
         """A change of the shared package changes every zip."""
         shared = checkout.source / "delayer" / "schedules.py"
         shared.write_bytes(shared.read_bytes() + b"\n# changed\n")
@@ -55,14 +55,14 @@ class TestWhatIsBuilt:
         after = checkout.zips()
         assert [name for name, content in built.zips().items() if after[name] == content] == []
 
-    def test_services_changed(self, checkout: Checkout) -> None:
-        """A service that is added in pyproject.toml is in the function's zip after the next build."""
+    def test_added_service_is_packaged(self, checkout: Checkout) -> None:
+        """The next build packages the data of a service that is added in pyproject.toml."""
         edit(checkout.root / "pyproject.toml", r'services = \["dynamodb"\]', 'services = ["dynamodb", "sqs"]')
         assert checkout.build().status == 0
         assert b"botocore/data/sqs/" in checkout.zip_path("api-schedule-post").read_bytes()
 
-    def test_zip_changed_or_gone(self, built: Checkout, checkout: Checkout) -> None:
-        """A zip that is not the one that was built, or that is gone, is built again."""
+    def test_changed_or_missing_zip_is_rebuilt(self, built: Checkout, checkout: Checkout) -> None:
+        """A zip that was changed after its build, or that is missing, is built again."""
         tampered = checkout.zip_path("api-schedule-post")
         tampered.write_bytes(tampered.read_bytes() + b"x")
         checkout.zip_path("task-1minute-enqueuer").unlink()
@@ -70,82 +70,82 @@ class TestWhatIsBuilt:
         assert checkout.zips() == built.zips()
 
 
-class TestWhatIsRefused:
-    """A build that can't be right stops with one line that says what to do, and leaves the zips as they were."""
+class TestRefusals:
+    """A wrong input ends the build with one line that says what to do, and leaves the zips as they were."""
 
-    def test_wrong_hash_of_a_kept_wheel(self, built: Checkout, checkout: Checkout) -> None:
-        """A wheel that was fetched and is not what the lock allows is not used, though it is prepared already."""
+    def test_cached_wheel_with_a_wrong_hash_is_refused(self, built: Checkout, checkout: Checkout) -> None:
+        """A cached wheel whose hash the lock does not allow is not used, even if it is prepared already."""
         edit(checkout.lock, r"(?s)(boto3==\S+ \\\n.*?)(?=    # via)", f"boto3==1.44.5 --hash=sha256:{'0' * 64}\n")
         assert_refused(checkout.build(), "boto3==1.44.5", "requirements.txt")
         assert checkout.zips() == built.zips()
 
-    def test_wrong_hash_of_a_wheel_to_fetch(self, checkout: Checkout) -> None:
-        """A wheel that is offered and is not what the lock allows is not used."""
+    def test_offered_wheel_with_a_wrong_hash_is_refused(self, checkout: Checkout) -> None:
+        """A wheel whose hash the lock does not allow is not fetched."""
         offered = (checkout.cache / "wheels").resolve()
         next(own_wheels(checkout).glob("six-*")).unlink()
         edit(checkout.lock, r"(?s)(six==\S+ \\\n.*?)(?=    # via)", f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
         assert_refused(checkout.build(_OFFLINE | {"PIP_FIND_LINKS": str(offered)}), "six==1.17.0", "hashes")
 
-    def test_no_network(self, checkout: Checkout) -> None:
-        """Where a wheel is missing and can't be fetched, the line says what is needed."""
+    def test_missing_wheel_without_network_is_refused(self, checkout: Checkout) -> None:
+        """If a missing wheel can't be fetched, the line names the wheel and PyPI."""
         next(own_wheels(checkout).glob("six-*")).unlink()
         assert_refused(checkout.build(_OFFLINE | {"PIP_FIND_LINKS": ""}), "six==1.17.0", "PyPI", "once")
 
-    def test_compiled_wheel(self, checkout: Checkout) -> None:
-        """A wheel with code for one kind of machine is refused by name."""
+    def test_compiled_wheel_is_refused(self, checkout: Checkout) -> None:
+        """A wheel with compiled code is refused by name."""
         wheel = next(own_wheels(checkout).glob("six-*"))
         wheel.rename(wheel.with_name("six-1.17.0-cp313-cp313-manylinux_2_17_aarch64.whl"))
         assert_refused(checkout.build(), "six==1.17.0", "pure Python")
 
-    def test_name_twice(self, checkout: Checkout) -> None:
-        """A package of ours that has a dependency's name is refused."""
+    def test_file_name_used_twice_is_refused(self, checkout: Checkout) -> None:
+        """A function's package with the name of a dependency is refused."""
         shutil.copytree(checkout.source / "delayer", checkout.source / "urllib3")
         edit(checkout.root / "pyproject.toml", r'package = "task_1minute_enqueuer"', 'package = "urllib3"')
         assert_refused(checkout.build(), "urllib3/__init__.py", "twice")
 
-    def test_source_that_does_not_compile(self, built: Checkout, checkout: Checkout) -> None:
+    def test_source_that_does_not_compile_is_refused(self, built: Checkout, checkout: Checkout) -> None:
         """A syntax error is reported with file and line."""
         (checkout.source / "delayer" / "settings.py").write_text("x = 1\ny = = 2\n")
         assert_refused(checkout.build(), "delayer/settings.py", "line 2")
         assert checkout.zips() == built.zips()
 
-    def test_unknown_service(self, checkout: Checkout) -> None:
+    def test_unknown_service_is_refused(self, checkout: Checkout) -> None:
         """A service that the SDK does not know is reported."""
         edit(checkout.root / "pyproject.toml", r'services = \["dynamodb"\]', 'services = ["dynamodbb"]')
         assert_refused(checkout.build(), "dynamodbb", "pyproject.toml")
 
-    def test_other_bytecode(self, checkout: Checkout) -> None:
+    def test_python_with_other_bytecode_is_refused(self, checkout: Checkout) -> None:
         """A Python whose bytecode the functions' Python can't use is refused, even if there is nothing to build."""
         before = r"import importlib.util; importlib.util.MAGIC_NUMBER = b'\x2b\x0e\r\n'"
         assert_refused(checkout.build(before=before), "Python 3.13", "bytecode")
 
-    def test_another_compressor(self, built: Checkout, checkout: Checkout) -> None:
-        """A Python with another compressor than the locked one, which would write other bytes, is refused."""
+    def test_unlocked_compressor_is_refused(self, built: Checkout, checkout: Checkout) -> None:
+        """A Python whose compressor is not the locked one, and would write other bytes, is refused."""
         checkout.zip_path("task-1minute-enqueuer").unlink()
         before = "import importlib.metadata as metadata; metadata.version = lambda _: '0.0'"
         assert_refused(checkout.build(before=before), "deflate", "has 0.0", "make package")
         assert checkout.build().status == 0
         assert checkout.zips() == built.zips()
 
-    def test_lock_without_hashes(self, checkout: Checkout) -> None:
+    def test_lock_without_hashes_is_refused(self, checkout: Checkout) -> None:
         """A lock that does not pin a package with its hashes is refused."""
         checkout.lock.write_text("six==1.17.0\n")
         assert_refused(checkout.build(), "six==1.17.0", "make lock")
 
 
 class TestInterruptions:
-    """A build may end at any moment: no zip is ever half there."""
+    """A build that ends at any moment leaves no incomplete zip."""
 
     @pytest.mark.parametrize("before", ["", _IGNORE_SIGINT], ids=["foreground", "background"])
-    def test_interrupted(self, built: Checkout, checkout: Checkout, before: str) -> None:
-        """Ctrl-C ends a build with one line and leaves the old zips, and nothing else; so does SIGINT in a background
-        job, which starts with SIGINT ignored.
+    def test_ctrl_c_leaves_the_old_zips(self, built: Checkout, checkout: Checkout, before: str) -> None:
+        """Ctrl-C ends a build with one line and leaves only the old zips; so does SIGINT in a background job, which
+        starts with SIGINT ignored.
         """
-        # GIVEN packages that are built, and a change that takes a while to build
+        # GIVEN built packages, and a change that takes a while to build
         shutil.rmtree(checkout.cache / "prepared")
         main = checkout.source / "api_schedule_post" / "main.py"
         main.write_bytes(main.read_bytes() + b"\n# changed\n")
-        # WHEN the build is interrupted in the middle of the work
+        # WHEN the build is interrupted while it prepares
         process = checkout.start(before=before)
         assert process.stdout is not None
         while "Preparing botocore" not in process.stdout.readline():
@@ -158,8 +158,8 @@ class TestInterruptions:
         assert checkout.zips() == built.zips()
         assert list(checkout.root.rglob(".unfinished-*")) == []
 
-    def test_remains_of_a_killed_build_are_removed(self, checkout: Checkout) -> None:
-        """The next build removes what a killed one left behind, but not what a running one is working on."""
+    def test_unfinished_files_of_a_killed_build_are_removed(self, checkout: Checkout) -> None:
+        """The next build removes the unfinished files of a killed build, but not those of a running one."""
         ended = subprocess.Popen([sys.executable, "-c", ""])
         ended.wait()
         zip_path = checkout.zip_path("api-schedule-post")
@@ -167,13 +167,13 @@ class TestInterruptions:
         (checkout.cache / f".unfinished-{ended.pid}-wheels").mkdir()
         working = checkout.cache / f".unfinished-{os.getpid()}-wheels"
         working.mkdir()
-        # A container's processes may have the same number every time.
+        # In a container every build may have the same process id.
         same_number = "import os; os.mkdir(f'build/work/cache/.unfinished-{os.getpid()}-wheels')"
         assert checkout.build(before=same_number).status == 0
         assert list(checkout.root.rglob(".unfinished-*")) == [working]
 
-    def test_two_builds_at_once(self, built: Checkout, checkout: Checkout) -> None:
-        """Two first builds of one checkout at the same time both fetch, prepare and build, and end well."""
+    def test_two_builds_at_once_both_succeed(self, built: Checkout, checkout: Checkout) -> None:
+        """Two first builds of one checkout at the same time both fetch, prepare and build."""
         offered = (checkout.cache / "wheels").resolve()
         shutil.rmtree(checkout.cache / "prepared")
         for wheel in own_wheels(checkout).iterdir():
@@ -199,22 +199,22 @@ def test_make_package_runs_the_tool() -> None:
 
 
 class TestCheck:
-    """`--check` builds nothing, and says which zip is not what would be built."""
+    """`--check` builds nothing and names zips that are missing or out of date."""
 
-    def test_current(self, checkout: Checkout) -> None:
-        """Where all are what the sources make, nothing is said, whatever the files' times."""
+    def test_current_zips_pass(self, checkout: Checkout) -> None:
+        """Nothing is printed if all zips are current, whatever the files' times."""
         for path in checkout.source.rglob("*.py"):
             path.touch()
         assert checkout.check() == Result(0, "", "")
 
-    def test_missing(self, checkout: Checkout) -> None:
-        """A zip that is missing is named, and stays missing."""
+    def test_missing_zip_is_named(self, checkout: Checkout) -> None:
+        """A missing zip is named, and not built."""
         checkout.zip_path("api-schedule-post").unlink()
         assert_refused(checkout.check(), "There is no build/dist/api-schedule-post.zip\n")
         assert not checkout.zip_path("api-schedule-post").exists()
 
-    def test_other_sources(self, built: Checkout, checkout: Checkout) -> None:
-        """A zip that was built from other sources is named, however new it is, and stays as it is."""
+    def test_zip_of_other_sources_is_named(self, built: Checkout, checkout: Checkout) -> None:
+        """A zip of other sources is named, however new it is, and not rebuilt."""
         main = checkout.source / "task_1minute_enqueuer" / "main.py"
         main.write_bytes(main.read_bytes() + b"\n# changed\n")
         os.utime(main, (1_000_000_000, 1_000_000_000))
@@ -223,7 +223,7 @@ class TestCheck:
         )
         assert checkout.zips() == built.zips()
 
-    def test_another_zip(self, checkout: Checkout) -> None:
-        """A zip that was put there by someone else is not what the sources make."""
+    def test_replaced_zip_is_named(self, checkout: Checkout) -> None:
+        """A file that replaced the built zip is named."""
         checkout.zip_path("api-schedule-post").write_bytes(b"another")
         assert_refused(checkout.check(), "Built from other sources", "api-schedule-post.zip")

@@ -1,11 +1,11 @@
-"""The same commit gives the same bytes wherever, whenever and by whomever it is built."""
+"""The same commit gives the same bytes at any place and time, for any user."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from tests.packages.checkouts import Checkout, make_checkout
+from tests.support.package_checkouts import Checkout, make_checkout
 
 
 def test_same_bytes_elsewhere_from_nothing(built: Checkout, tmp_path: Path) -> None:
@@ -30,8 +30,8 @@ def test_same_bytes_elsewhere_from_nothing(built: Checkout, tmp_path: Path) -> N
     assert other.zips() == built.zips()
 
 
-def test_same_bytes_from_what_was_kept(built: Checkout, checkout: Checkout) -> None:
-    """A zip put together from prepared dependencies is the one that is built from nothing."""
+def test_same_bytes_from_cached_dependencies(built: Checkout, checkout: Checkout) -> None:
+    """A zip of cached dependencies equals one that is built from nothing."""
     for function in built.zips():
         checkout.zip_path(function).unlink()
     result = checkout.build({"PYTHONHASHSEED": "1"})
@@ -39,8 +39,8 @@ def test_same_bytes_from_what_was_kept(built: Checkout, checkout: Checkout) -> N
     assert checkout.zips() == built.zips()
 
 
-def test_damaged_preparation_is_made_again(built: Checkout, checkout: Checkout) -> None:
-    """A prepared dependency that is not what was kept is prepared again, not used."""
+def test_damaged_cache_entry_is_prepared_again(built: Checkout, checkout: Checkout) -> None:
+    """A damaged cached dependency is prepared again, not used."""
     prepared = next((checkout.cache / "prepared").glob("six-*"))
     prepared.write_bytes(prepared.read_bytes()[:-1])
     checkout.zip_path("api-schedule-post").unlink()

@@ -1,4 +1,4 @@
-"""A zip holds the modules that git tracks or would add, and an earlier commit's zips are what that commit holds."""
+"""A zip holds the modules that git tracks or would add; a rollback's zips hold those of the earlier commit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.packages.checkouts import FUNCTIONS, Checkout, assert_refused
-from tests.packages.repositories import Repository, make_repository
 from tests.support.commands import move_project
+from tests.support.package_checkouts import FUNCTIONS, Checkout, assert_refused
+from tests.support.repositories import Repository, make_repository
 from tools.deploy.packages import build_packages, find_commit
 from tools.project import CommandError
 
 SWEEP = "task-1minute-enqueuer"
 
-#: What lies beside modules on somebody's machine, and is none.
+#: Files that lie beside modules on a developer's machine and are not modules.
 _LITTER = (
     ".hidden.py",
     "._handler.py",
@@ -31,24 +31,24 @@ _LITTER = (
 
 @pytest.fixture
 def repository(built: Checkout, tmp_path: Path) -> Repository:
-    """A repository that holds the sources of its zips."""
+    """Return a repository that holds the sources of its zips."""
     return make_repository(built, tmp_path / "repository")
 
 
 @pytest.fixture
 def monorepo(built: Checkout, tmp_path: Path) -> Repository:
-    """A repository in which the project is a folder among others."""
+    """Return a repository in which the project is a folder among others."""
     return make_repository(built, tmp_path / "repository", "services/delayer")
 
 
 def names(checkout: Checkout, function: str = SWEEP) -> set[str]:
-    """The names in a function's zip."""
+    """Return the names in a function's zip."""
     with ZipFile(checkout.zip_path(function)) as archive:
         return set(archive.namelist())
 
 
 def litter(checkout: Checkout) -> None:
-    """Put files that are no modules beside the modules, and an editor's lock, which is a broken symbolic link."""
+    """Put files that are not modules beside the modules, and an editor's lock, which is a broken symbolic link."""
     for name in _LITTER:
         path = checkout.source / "delayer" / name
         path.parent.mkdir(exist_ok=True)
@@ -57,11 +57,11 @@ def litter(checkout: Checkout) -> None:
         (folder / ".#settings.py").symlink_to("somebody@somewhere.4711")
 
 
-class TestWhatIsPackaged:
-    """Modules that git tracks or would add, and nothing else."""
+class TestPackagedFiles:
+    """Only modules that git tracks or would add are packaged."""
 
     def test_litter_outside_a_repository_is_left_out(self, built: Checkout, checkout: Checkout) -> None:
-        """Where there is no git to ask, the name decides."""
+        """Outside a repository, the name alone decides."""
         litter(checkout)
         result = checkout.build()
         assert result.status == 0, result.errors
@@ -79,7 +79,7 @@ class TestWhatIsPackaged:
 
     @pytest.mark.parametrize("rules", [".gitignore", ".git/info/exclude"])
     def test_ignored_file_is_left_out(self, built: Checkout, repository: Repository, rules: str) -> None:
-        """A file that an ignore rule hides is in no zip."""
+        """A file that an ignore rule hides is not packaged."""
         repository.append(rules, "scratch.py\n")
         repository.commit()
         repository.append("src/delayer/scratch.py")
@@ -96,13 +96,13 @@ class TestWhatIsPackaged:
         assert "delayer/kept.py" in names(repository.checkout)
 
     def test_new_file_is_packaged(self, repository: Repository) -> None:
-        """Code that nobody has added yet runs in the local stack."""
+        """A file that is not added yet is packaged, so that it runs in the local stack."""
         repository.append("src/task_1minute_enqueuer/new.py")
         repository.checkout.build()
         assert "task_1minute_enqueuer/new.py" in names(repository.checkout)
 
-    def test_copy_in_a_folder_that_another_repository_ignores(self, built: Checkout, tmp_path: Path) -> None:
-        """A copy that is none of the surrounding repository's files is built as outside of any."""
+    def test_copy_in_an_ignored_folder_of_another_repository_is_built(self, built: Checkout, tmp_path: Path) -> None:
+        """A copy that the surrounding repository ignores is built as if it were outside of any."""
         subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)  # noqa: S603, S607
         (tmp_path / ".gitignore").write_text("/copy/\n")
         checkout = built.copy(tmp_path / "copy")
@@ -110,12 +110,12 @@ class TestWhatIsPackaged:
         assert result.output.count("unchanged") == len(FUNCTIONS), result.errors
 
     def test_symbolic_link_is_refused(self, repository: Repository) -> None:
-        """A link's content is not what a commit would hold."""
+        """A symbolic link is refused: a commit does not hold its target's content."""
         (repository.checkout.source / "delayer" / "linked.py").symlink_to("settings.py")
         assert_refused(repository.checkout.build(), "src/delayer/linked.py is a symbolic link")
 
     def test_submodule_is_refused(self, repository: Repository) -> None:
-        """A package that is another repository's is not packaged as if it were this one's."""
+        """A package that belongs to another repository is not packaged."""
         shared = repository.checkout.source / "delayer"
         repository.git("rm", "-r", "--quiet", "--cached", "src/delayer")
         subprocess.run(["git", "init", "--quiet", str(shared)], check=True)  # noqa: S603, S607
@@ -124,17 +124,17 @@ class TestWhatIsPackaged:
         assert_refused(repository.checkout.build(), "needs the package src/delayer/, which holds no module")
 
     def test_broken_repository_is_refused(self, repository: Repository) -> None:
-        """Where git fails, nothing is packaged on a guess."""
+        """If git fails, nothing is packaged."""
         (repository.root / ".git" / "index").write_bytes(b"broken")
         assert_refused(repository.checkout.build(), "git can't list the files in src")
 
 
 class TestRollback:
-    """An earlier commit's packages are built from what it holds."""
+    """An earlier commit's packages are built from that commit's files."""
 
     @pytest.fixture
     def rolled_back(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[Repository], dict[str, bytes]]:
-        """Builds the packages of HEAD~1 from a checkout that has moved on; gives them by function."""
+        """Return a function that builds the packages of HEAD~1 and returns them by function."""
 
         def build(repository: Repository) -> dict[str, bytes]:
             move_project(monkeypatch, repository.checkout.root)
@@ -145,36 +145,36 @@ class TestRollback:
 
         return build
 
-    def test_folder_of_a_monorepo(
+    def test_folder_of_a_monorepo_gives_the_same_bytes(
         self, built: Checkout, monorepo: Repository, rolled_back: Callable[[Repository], dict[str, bytes]]
     ) -> None:
         """The worktree holds the whole repository; the project is built in its folder."""
         assert rolled_back(monorepo) == built.zips()
         assert len(monorepo.git("worktree", "list").splitlines()) == 1
 
-    def test_hook_that_fails(
+    def test_failing_hook_is_not_run(
         self, built: Checkout, repository: Repository, rolled_back: Callable[[Repository], dict[str, bytes]]
     ) -> None:
-        """A hook of the repository's that ends every checkout with an error is not run."""
+        """A hook that fails every checkout is not run."""
         hook = repository.root / ".git" / "hooks" / "post-checkout"
         hook.parent.mkdir(exist_ok=True)
         hook.write_text("#!/bin/sh\nexit 1\n")
         hook.chmod(0o755)
         assert rolled_back(repository) == built.zips()
 
-    def test_settings_that_change_lines(
+    def test_line_end_settings_are_ignored(
         self, built: Checkout, repository: Repository, rolled_back: Callable[[Repository], dict[str, bytes]]
     ) -> None:
-        """A commit from before .gitattributes gives the same bytes where git is to write other line ends."""
+        """A commit without .gitattributes gives the same bytes even if git is set to write other line ends."""
         repository.git("rm", "--quiet", ".gitattributes")
         repository.commit()
         repository.git("config", "core.autocrlf", "true")
         assert rolled_back(repository) == built.zips()
 
-    def test_attributes_that_change_lines_are_refused(
+    def test_line_end_attributes_are_refused(
         self, repository: Repository, rolled_back: Callable[[Repository], dict[str, bytes]]
     ) -> None:
-        """Attributes that git can't be made to ignore are named, and no worktree is left."""
+        """Attributes that git can't be made to ignore are refused, and no worktree is left."""
         (repository.root / ".git" / "info" / "attributes").write_text("src/** text eol=crlf\n")
         with pytest.raises(CommandError, match=r"^git checks src/\S+ out with other content than \w{12} has: look at"):
             rolled_back(repository)
@@ -184,7 +184,7 @@ class TestRollback:
 def test_clone_with_other_line_ends_gives_the_same_bytes(
     built: Checkout, repository: Repository, tmp_path: Path
 ) -> None:
-    """A clone by somebody whose git is to write CRLF builds the same zips."""
+    """A clone by a git that is set to write CRLF builds the same zips."""
     clone = tmp_path / "clone"
     attributes = tmp_path / "attributes"
     attributes.write_text("*.py ident working-tree-encoding=UTF-16\n* text eol=crlf\n")

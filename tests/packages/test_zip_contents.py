@@ -1,4 +1,4 @@
-"""What is in a function's zip: what the function needs, and nothing else."""
+"""A function's zip holds the files that the function needs, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.packages.checkouts import FUNCTIONS, Checkout
+from tests.support.package_checkouts import FUNCTIONS, Checkout
 
 _SHARED = {
     "delayer/__init__.py",
@@ -37,9 +37,9 @@ _OWN = {
     "stream-dynamodb-fasttrack_enqueuer": {
         "stream_dynamodb_fasttrack_enqueuer/__init__.py",
         "stream_dynamodb_fasttrack_enqueuer/failure_bucket.py",
-        "stream_dynamodb_fasttrack_enqueuer/fasttrack.py",
         "stream_dynamodb_fasttrack_enqueuer/handler.py",
         "stream_dynamodb_fasttrack_enqueuer/main.py",
+        "stream_dynamodb_fasttrack_enqueuer/plan.py",
         "stream_dynamodb_fasttrack_enqueuer/settings.py",
     },
     "task-1minute-enqueuer": {
@@ -70,14 +70,14 @@ _SERVICES = {
 }
 
 
-def test_own_code_is_the_functions_and_the_shared_package(function: str, names: list[str]) -> None:
-    """A function's zip has its own package and the shared one, file by file, and no other function's."""
+def test_code_is_the_functions_and_the_shared_package(function: str, names: list[str]) -> None:
+    """A function's zip has the function's package and the shared one, file by file, and no other function's."""
     ours = {name for name in names if name.startswith((*FUNCTIONS.values(), "delayer")) and name.endswith(".py")}
     assert ours == _OWN[function] | _SHARED
 
 
 def test_top_level_names(function: str, names: list[str]) -> None:
-    """Beside our two packages there are the locked dependencies, their metadata and two single modules' bytecode."""
+    """Beside the two packages there are the locked dependencies, their metadata and two single modules' bytecode."""
     top = {name.partition("/")[0] for name in names}
     assert {name for name in top if not name.endswith(".dist-info")} == _DEPENDENCIES | {
         FUNCTIONS[function],
@@ -92,8 +92,8 @@ def test_only_the_functions_services_are_described(function: str, names: list[st
     assert folders == _SERVICES[function]
 
 
-def test_common_data_of_the_sdk_stays(names: list[str]) -> None:
-    """What botocore reads whatever the service is there."""
+def test_common_data_of_the_sdk_is_packaged(names: list[str]) -> None:
+    """The files that botocore reads for every service are packaged."""
     assert {name for name in names if re.fullmatch(r"botocore/data/[^/]+", name)} == {
         "botocore/data/_retry.json",
         "botocore/data/endpoints.json",
@@ -102,8 +102,8 @@ def test_common_data_of_the_sdk_stays(names: list[str]) -> None:
     }
 
 
-def test_licences_go_along(names: list[str]) -> None:
-    """Every dependency has its licence and its metadata with it, and of its .dist-info nothing else but notices."""
+def test_licences_are_packaged(names: list[str]) -> None:
+    """Every dependency's .dist-info has its licence, its metadata and notices, and nothing else."""
     by_package: dict[str, set[str]] = {}
     for name in names:
         top, _, rest = name.partition("/")
@@ -114,7 +114,7 @@ def test_licences_go_along(names: list[str]) -> None:
         assert {"LICENSE", "METADATA"} <= files <= {"LICENSE", "METADATA", "NOTICE"}
 
 
-def test_nothing_of_the_build_host_or_for_development(names: list[str]) -> None:
+def test_no_files_of_the_build_host_or_for_development(names: list[str]) -> None:
     """No scripts, install records, type stubs, examples or compiled libraries."""
     unwanted = re.compile(r"bin/|.*(\.data/|/RECORD|/INSTALLER|/WHEEL|/py\.typed|/examples?[-/]|\.pyi|\.so)")
     assert [name for name in names if unwanted.match(name)] == []
@@ -138,7 +138,7 @@ def test_names_dates_and_modes_are_fixed(built: Checkout, function: str) -> None
 def test_every_requirement_of_every_dependency_is_locked(
     unpacked: Callable[[str], Path], built: Checkout, function: str
 ) -> None:
-    """What a dependency requires on Lambda's Python and machine is in the zip, in a version that it accepts."""
+    """Every requirement of a dependency on Lambda's Python and machine is locked in a version that it accepts."""
     target = {str(key): str(value) for key, value in default_environment().items()} | {
         "extra": "",
         "platform_machine": "aarch64",
@@ -159,7 +159,7 @@ def test_every_requirement_of_every_dependency_is_locked(
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "s3", "sqs"])
-def test_endpoints_of_the_services_stay(unpacked: Callable[[str], Path], service: str) -> None:
+def test_endpoints_of_the_services_are_packaged(unpacked: Callable[[str], Path], service: str) -> None:
     """The reduced list of endpoints still has the services that are called, in the commercial regions and in China."""
     endpoints = (unpacked("stream-dynamodb-fasttrack_enqueuer") / "botocore/data/endpoints.json").read_text("utf-8")
     assert endpoints.count(f'"{service}":') > 2

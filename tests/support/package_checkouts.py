@@ -1,4 +1,4 @@
-"""Small checkouts to build packages from, apart from the one that is tested, so that a test may change them."""
+"""Make small checkouts to build packages from, so that a test may change them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tools.project import functions
+
 __all__ = ["FUNCTIONS", "ROOT", "Checkout", "Result", "assert_refused", "make_checkout", "own_wheels"]
 
 ROOT = Path(__file__).parents[2]
 
 #: The package of each function.
-FUNCTIONS = {
-    "api-schedule-post": "api_schedule_post",
-    "stream-dynamodb-fasttrack_enqueuer": "stream_dynamodb_fasttrack_enqueuer",
-    "task-1minute-enqueuer": "task_1minute_enqueuer",
-}
+FUNCTIONS = {name: function.package for name, function in functions().items()}
 
 _PYTHON = ROOT / ".venv" / "build" / "bin" / "python"
 
 
 class Result(NamedTuple):
-    """How a build ended, and what it printed."""
+    """The status and the output of a build."""
 
     status: int
     output: str
@@ -32,13 +30,13 @@ class Result(NamedTuple):
 
 
 class Checkout(NamedTuple):
-    """What `build/package.py` reads and writes, in a folder, and a copy of the tool itself."""
+    """A folder with a copy of the packaging tool and of all that it reads."""
 
     root: Path
 
     @property
     def cache(self) -> Path:
-        """What builds keep for the next one."""
+        """The cache that builds share."""
         return self.root / "build" / "work" / "cache"
 
     @property
@@ -48,15 +46,15 @@ class Checkout(NamedTuple):
 
     @property
     def source(self) -> Path:
-        """The functions' own code."""
+        """The functions' sources."""
         return self.root / "src"
 
     def zip_path(self, function: str) -> Path:
-        """Where the function's zip is built."""
+        """Return the path of the function's zip."""
         return self.root / "build" / "dist" / f"{function}.zip"
 
     def zips(self) -> dict[str, bytes]:
-        """The zips' bytes, by function."""
+        """Return the zips' bytes, by function."""
         return {function: self.zip_path(function).read_bytes() for function in FUNCTIONS}
 
     def start(
@@ -85,25 +83,25 @@ class Checkout(NamedTuple):
         )
 
     def build(self, environment: Mapping[str, str] | None = None, *, before: str = "", umask: int = -1) -> Result:
-        """Build, and wait for the end."""
+        """Build, and return the result."""
         process = self.start(environment, before=before, umask=umask)
         output, errors = process.communicate()
         return Result(process.returncode, output, errors)
 
     def check(self) -> Result:
-        """Only look whether the zips are what would be built."""
+        """Run the tool with --check."""
         command = [str(_PYTHON), str(self.root / "build" / "package.py"), "--check"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 -- our own command
         return Result(done.returncode, done.stdout, done.stderr)
 
     def copy(self, root: Path) -> Checkout:
-        """Another checkout that is where this one is, built or not."""
+        """Copy the checkout, with its zips and its cache."""
         shutil.copytree(self.root, root, symlinks=True)
         return Checkout(root)
 
 
 def make_checkout(root: Path) -> Checkout:
-    """A checkout of what is here now, with nothing built. Wheels are shared: they are fetched once."""
+    """Copy this tree's sources and packaging tool, with nothing built. Wheels are shared, so they are fetched once."""
     wheels = ROOT / "build" / "work" / "cache" / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     checkout = Checkout(root)
@@ -119,7 +117,7 @@ def make_checkout(root: Path) -> Checkout:
 
 
 def assert_refused(result: Result, *words: str) -> None:
-    """The build has ended with one line for people that has these words in it."""
+    """Assert that the build failed with one line that has these words in it."""
     assert result.status == 1
     assert len(result.errors.splitlines()) == 1, result.errors
     for word in words:

@@ -1,4 +1,4 @@
-"""Repositories around small checkouts."""
+"""Make git repositories around small checkouts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.packages.checkouts import FUNCTIONS, ROOT, Checkout
+from tests.support.package_checkouts import FUNCTIONS, ROOT, Checkout
 
 __all__ = ["Repository", "make_repository"]
 
@@ -21,7 +21,7 @@ class Repository(NamedTuple):
     checkout: Checkout
 
     def git(self, *arguments: str, **added: str) -> str:
-        """Run git in the project's folder, to its good end, with no settings but the repository's."""
+        """Run git in the project's folder with the repository's settings only; assert that it succeeds."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         variables |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"} | added
         command = ["git", "-C", str(self.checkout.root), "-c", "safe.directory=*", *arguments]
@@ -32,13 +32,13 @@ class Repository(NamedTuple):
     def commit(self) -> str:
         """Commit all that is not ignored; return the commit's name."""
         self.git("add", "--all")
-        # A minute after the one before: of two in one second, none is the newest.
+        # A minute after the previous commit: two commits in one second have no order.
         date = f"{1_800_000_000 + 60 * int(self.git('rev-list', '--all', '--count'))} +0000"
         self.git(*_PERSON, "commit", "--quiet", "--allow-empty", "--message", "m", GIT_COMMITTER_DATE=date)
         return self.git("rev-parse", "HEAD").strip()
 
     def append(self, path: str, text: str = "# changed\n") -> None:
-        """Change a file of the project, or make it."""
+        """Append to a file of the project, or create it."""
         with (self.checkout.root / path).open("a", encoding="utf-8") as file:
             file.write(text)
 
