@@ -7,8 +7,8 @@ the table's stream for the benchmark to hand on.
 `python -m bench.canned_aws` prints its endpoint. Then each line of standard input is a command of the benchmark,
 {"do": <method of Account>, ...}, answered by a line; the end of standard input ends it.
 
-tests/model/memory_aws.py can't replace it: that one stores messages for a consumer and checks every expression, in the
-process of the handler that is measured here, and has neither throttling nor latency.
+tests/support/memory_aws.py can't replace it: it stores messages for a consumer and checks every expression, in the same
+process as the handler that is measured here, and has neither throttling nor latency.
 """
 
 from __future__ import annotations
