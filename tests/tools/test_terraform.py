@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import urllib.request
 from collections.abc import Iterator
@@ -149,7 +148,7 @@ class TestProvider:
     @pytest.mark.usefixtures("no_registry")
     def test_none(self, root: Path, fake_terraform: FakeTerraform) -> None:
         """Where there is neither registry nor mirror, the message says how to get one."""
-        with pytest.raises(CommandError, match=rf"AWS provider {_VERSION} .*terraform providers mirror FOLDER"):
+        with pytest.raises(CommandError, match=rf"AWS provider {_VERSION}\. .*terraform providers mirror FOLDER"):
             open_dev(root)
         assert fake_terraform.calls("init") == []
 
@@ -249,7 +248,7 @@ class TestWorkspace:
     @pytest.mark.usefixtures("fake_terraform")
     def test_own_plugin_cache(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The provider is kept in the checkout, unless the user has a place for it."""
-        assert open_dev(root).variables["TF_PLUGIN_CACHE_DIR"].startswith(f"{root}{os.sep}build{os.sep}cache")
+        assert open_dev(root).variables["TF_PLUGIN_CACHE_DIR"].startswith(str(root / "build" / "work" / "cache"))
         monkeypatch.setenv("TF_PLUGIN_CACHE_DIR", "/elsewhere")
         assert open_dev(root).variables["TF_PLUGIN_CACHE_DIR"] == "/elsewhere"
 

@@ -318,7 +318,9 @@ class TestErrors:
         assert capsys.readouterr().err.startswith("make ci-issue: there is no gh program on PATH")
 
     def test_elsewhere(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        """Outside of a workflow, that is said."""
+        """Outside of a workflow, the message says so."""
         monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
         assert status_of(github.main, "comment") == 1
-        assert capsys.readouterr().err == "make ci-comment: this is for the workflows: 'GITHUB_REPOSITORY' is not set\n"
+        assert capsys.readouterr().err == (
+            "make ci-comment: 'GITHUB_REPOSITORY' is not set: this command runs in a workflow on GitHub\n"
+        )
