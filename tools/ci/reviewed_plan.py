@@ -90,9 +90,9 @@ def reason_to_plan_again(folder: Path, tree: str, packages: Path, state: State) 
         reviewed_tree = json.loads((folder / _COMMIT).read_text(encoding="utf-8"))["tree"]
         reviewed_state = planned_state(folder / _PLAN)
     except (BadZipFile, KeyError, OSError, ValueError) as error:
-        return f"what was reviewed can't be read ({error!r})"
+        return f"the reviewed plan can't be read ({error!r})"
     if reviewed_tree != tree:
-        return f"what was merged is not what was reviewed (tree {tree[:12]}, not {reviewed_tree[:12]})"
+        return f"the merged tree {tree[:12]} is not the reviewed tree {reviewed_tree[:12]}"
     built = {path.name: path.read_bytes() for path in packages.glob("*.zip")}
     if built != {path.name: path.read_bytes() for path in folder.glob("*.zip")}:
         return "the packages are not those that were reviewed"
@@ -149,7 +149,7 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
             difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
         )
     raise CommandError(
-        f"the plan of {environment} is not what was reviewed, and nothing was applied. Open a pull request, so that it "
+        f"the plan of {environment} differs from the reviewed one, and nothing was applied. Open a pull request, so that it "
         f"is reviewed anew.\n{difference}"
     )
 

@@ -90,7 +90,7 @@ class TestStillTrue:
     def test_other_tree(self, packed: Path, tmp_path: Path) -> None:
         """What was merged together with something else is not what was reviewed."""
         reason = reason_to_plan_again(packed, "3" * 40, tmp_path / "dist", STATE)
-        assert reason == f"what was merged is not what was reviewed (tree {'3' * 12}, not {'1' * 12})"
+        assert reason == f"the merged tree {'3' * 12} is not the reviewed tree {'1' * 12}"
 
     @pytest.mark.parametrize("change", ["other", "missing", "further"])
     def test_other_packages(self, packed: Path, tmp_path: Path, change: str) -> None:
@@ -119,7 +119,7 @@ class TestStillTrue:
             (packed / name).write_bytes(content)
         reason = reason_to_plan_again(packed, TREE, tmp_path / "dist", STATE)
         assert reason is not None
-        assert reason.startswith("what was reviewed can't be read (")
+        assert reason.startswith("the reviewed plan can't be read (")
 
 
 class Job:
@@ -248,7 +248,7 @@ class TestApply:
         assert job.did == ["plan dev"]
         assert not (job.plans / "dev.tfplan").exists()
         error = capsys.readouterr().err
-        assert error.startswith("make ci-apply: the plan of dev is not what was reviewed, and nothing was applied.")
+        assert error.startswith("make ci-apply: the plan of dev differs from the reviewed one, and nothing was applied.")
         assert error.endswith("-the review\n+danger\n")
 
     def test_same_page_of_other_changes(
