@@ -149,8 +149,8 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
             difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
         )
     raise CommandError(
-        f"the plan of {environment} differs from the reviewed one, and nothing was applied. Open a pull request, so that it "
-        f"is reviewed anew.\n{difference}"
+        f"the plan of {environment} differs from the reviewed one, and nothing was applied. Open a pull request, so "
+        f"that it is reviewed anew.\n{difference}"
     )
 
 

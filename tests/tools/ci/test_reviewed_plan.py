@@ -248,7 +248,9 @@ class TestApply:
         assert job.did == ["plan dev"]
         assert not (job.plans / "dev.tfplan").exists()
         error = capsys.readouterr().err
-        assert error.startswith("make ci-apply: the plan of dev differs from the reviewed one, and nothing was applied.")
+        assert error.startswith(
+            "make ci-apply: the plan of dev differs from the reviewed one, and nothing was applied."
+        )
         assert error.endswith("-the review\n+danger\n")
 
     def test_same_page_of_other_changes(
