@@ -1,9 +1,9 @@
-# One environment of the delayer. Everything that it is made of is in modules/delayer.
+# One environment of the delayer. modules/delayer declares all its resources.
 
 module "delayer" {
   source = "./modules/delayer"
 
-  # What make package builds. The path is relative, so that a plan is the same on every machine.
+  # The zips of make package. The path is relative, so that a plan is the same on every machine.
   package_folder = "${path.root}/../build/dist"
 
   permissions_boundary_arn = (

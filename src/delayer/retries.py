@@ -68,7 +68,7 @@ class OutOfTimeError(Exception):
 def client_config(connections: int) -> Config:
     """Return a configuration for clients that use `connections` threads: one attempt per call, in bounded time.
 
-    Botocore retries nothing, because only the caller knows its deadline and what is left to do.
+    Botocore retries nothing, because only the caller knows its deadline and its remaining work.
     """
     return Config(
         connect_timeout=1, read_timeout=4, retries={"total_max_attempts": 1}, max_pool_connections=connections

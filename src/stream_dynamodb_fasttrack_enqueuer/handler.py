@@ -28,7 +28,7 @@ __all__ = ["HANDOVER_SECONDS", "Handler"]
 #: with the hundred of a full document, that took as long as everything else in this function besides the AWS calls.
 CALLS_PER_METRICS = 2
 
-#: The longest time for a batch's deletes. The sweep deletes what is left, and the stream's next removals are waiting.
+#: The longest time for a batch's deletes: the sweep deletes the rest, and the stream's next removals wait meanwhile.
 HANDOVER_SECONDS = 3.0
 
 type Response = dict[str, list[dict[str, str]]]

@@ -8,24 +8,7 @@ from typing import Any
 import pytest
 
 from tests.plan.planned import FUNCTIONS, WITHOUT_RESOURCE, call, expressions, of_type, references, statements, values
-
-TABLE = "module.schedule_table.table.arn"
-KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due"])]
-
-#: The calls of each function: action, resource and conditions.
-CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
-    "api_schedule_post": [("dynamodb:PutItem", TABLE, [])],
-    "task_1minute_enqueuer": [
-        ("dynamodb:DescribeTable", TABLE, []),
-        ("dynamodb:Query", TABLE, []),
-        ("dynamodb:BatchWriteItem", TABLE, KEYS_ONLY),
-    ],
-    "stream_dynamodb_fasttrack_enqueuer": [
-        ("dynamodb:BatchWriteItem", TABLE, KEYS_ONLY),
-        ("sqs:SendMessage", "module.delayer_queue.queue.arn", []),
-        ("s3:PutObject", "module.failure_bucket.bucket.arn", []),
-    ],
-}
+from tests.support.permissions import CALLS
 
 #: The calls of Lambda for the stream mapping with the fast track's role (AWS Lambda developer guide, "Using AWS Lambda
 #: with Amazon DynamoDB", execution role permissions; for an S3 destination, "Retain discarded records").

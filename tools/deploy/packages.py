@@ -66,8 +66,10 @@ def _check_worktree(checkout: Path, commit: str) -> None:
         name, _, path = name_and_path.partition("\t")
         if mode in ("100644", "100755"):
             names[path] = name
-    found = git(checkout, "hash-object", "--no-filters", "--", *names).output.split()
-    for path, name in zip(names, found, strict=True):
+    hashed = git(checkout, "hash-object", "--no-filters", "--", *names)
+    if hashed.status:
+        raise CommandError(f"git can't read the files of {commit[:12]} that it checked out: {hashed.errors.strip()}")
+    for path, name in zip(names, hashed.output.split(), strict=True):
         if name != names[path]:
             raise CommandError(
                 f"git checks {path} out with other content than {commit[:12]} has: look at .git/info/attributes"

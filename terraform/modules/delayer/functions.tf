@@ -1,5 +1,5 @@
-# The functions. Alarms, dashboard, routes and outputs are derived from this map. A function has a file of its own with
-# its module, its permissions and its trigger.
+# The functions. Alarms, dashboard, routes and outputs are derived from this map. Each function has its own file
+# with its module, its permissions and its trigger.
 
 locals {
   # By plain name, as in pyproject.toml. `label` names the function in alarms and on the dashboard. A function with

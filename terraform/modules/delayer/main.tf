@@ -1,4 +1,4 @@
-# The whole delayer. This file has what schedules live in; each function has a file of its own.
+# The delayer: the table, the queues and the bucket are here; each function has its own file.
 
 locals {
   name = "delayer-${var.environment}"
