@@ -168,12 +168,15 @@ def _git(revision: str) -> str:
 
 def main(arguments: list[str]) -> None:
     """Run `make ci-pack` or `make ci-apply`: the action, and an environment. Exits."""
-    action, environment = arguments
-    actions = {"pack": pack, "apply": apply}
+    match arguments:
+        case ["pack" | "apply" as action, environment]:
+            pass
+        case _:
+            sys.exit("tools.ci.reviewed_plan: give pack or apply, and an environment")
 
     def act() -> None:
         check_environment(environment)
-        actions[action](environment)
+        {"pack": pack, "apply": apply}[action](environment)
 
     end(f"make ci-{action}", act, failures=(PlanError,))
 

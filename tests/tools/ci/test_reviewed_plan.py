@@ -305,6 +305,12 @@ class TestApply:
         assert status_of(main, "apply", "nowhere") == 1
         assert capsys.readouterr().err.startswith("make ci-apply: there is no environment 'nowhere'")
 
+    @pytest.mark.parametrize("arguments", [[], ["apply"], ["destroy", "dev"], ["apply", "dev", "prod"]])
+    def test_wrong_arguments_are_reported_in_a_line(self, arguments: list[str]) -> None:
+        """A missing, unknown or further argument gives the usage instead of a traceback."""
+        with pytest.raises(SystemExit, match=r"^tools\.ci\.reviewed_plan: give pack or apply, and an environment$"):
+            main(arguments)
+
 
 #: A plan of every kind of change.
 _CHANGES: Any = {
