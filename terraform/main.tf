@@ -20,6 +20,7 @@ module "delayer" {
   environment                     = var.environment
   horizon_days                    = var.horizon_days
   log_retention_days              = var.log_retention_days
+  management_api                  = var.management_api
   mapping_metrics                 = var.mapping_metrics
   max_lateness_seconds            = var.max_lateness_seconds
   parallelization_factor          = var.parallelization_factor

@@ -1,7 +1,7 @@
 # `make outputs` shows these.
 
 output "api_execution_arn" {
-  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by `/*/POST/schedules`."
+  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by a route, like `/*/POST/schedules` or `/*/DELETE/schedules/*`."
   value       = module.delayer.api_execution_arn
 }
 
@@ -11,7 +11,7 @@ output "api_id" {
 }
 
 output "api_url" {
-  description = "The address of the API: POST to it followed by /schedules."
+  description = "The address of the API, to which the paths of the routes are appended, like /schedules."
   value       = module.delayer.api_url
 }
 

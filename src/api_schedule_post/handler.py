@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from api_schedule_post.problems import ProblemError
-from api_schedule_post.request import schedule_from_event
-from delayer.retries import CALL_ERRORS, error_code, is_transient
+from api_schedule_post.request import schedules_from_event
+from delayer.api import ProblemError, json_response, problem_response, unavailable
+from delayer.retries import CALL_ERRORS, OutOfTimeError, time_for_calls
+from delayer.schedule_table import WRITES_PER_CALL
 from delayer.schedules import Schedule, format_point_in_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from api_schedule_post.settings import Settings
+    from delayer.api import Response
+    from delayer.retries import Remaining
     from delayer.schedule_table import ScheduleTable
 
-__all__ = ["Handler"]
+__all__ = ["CALLS_IN_FLIGHT", "Handler"]
 
-type Response = dict[str, Any]
+#: BatchWriteItem calls in flight for the schedules of an array. A thousand schedules are 40 calls, which take 50 ms at
+#: about 10 ms a call.
+CALLS_IN_FLIGHT = 8
+
+#: The log of a request has the most frequent kinds of rejections.
+_LOGGED_KINDS = 10
+
+_UNCONFIRMED = "the table did not confirm that the schedule is stored"
 
 
 class Handler:
@@ -44,56 +58,78 @@ class Handler:
         self._logger = logger
         self._metrics = metrics
 
-    def __call__(self, event: dict[str, Any], _context: object) -> Response:
-        """Store the schedule of a request and return 201, or a problem with 4xx or 503.
+    def __call__(self, event: dict[str, Any], context: LambdaContext) -> Response:
+        """Store the schedule of a request and return 201, or those of an array and return 200 with a result for each.
+
+        A request that can't be accepted gets a problem with 4xx or 503.
 
         Raises botocore's errors if the deployment is at fault (no permission, no table). The gateway then answers 500,
         and the function's error metric counts it.
         """
         try:
-            schedule = schedule_from_event(event, self._clock(), self._settings)
-            is_new = self._store(schedule)
+            requested = schedules_from_event(event, self._clock(), self._settings)
+            if isinstance(requested, Schedule):
+                response = self._store(requested)
+            else:
+                response = self._store_many(requested, time_for_calls(context))
         except ProblemError as problem:
-            # A 503 does not reject the request, so it has another metric.
-            is_rejected = problem.status < HTTPStatus.INTERNAL_SERVER_ERROR
-            self._metrics.add_metric("SchedulesRejected" if is_rejected else "PostsThrottled", MetricUnit.Count, 1)
-            # Without the detail: it may quote a key of the payload, and payloads are never logged.
-            self._logger.info("rejected", status=problem.status.value, field=problem.field)
-            response = _problem_response(problem)
-        else:
-            # A new schedule counts as repeated if botocore's first attempt stored it and only the answer was lost.
-            self._metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)
-            self._logger.info("accepted" if is_new else "repeated", schedule_id=schedule.schedule_id)
-            response = _created_response(schedule)
+            self._count_refused([problem])
+            response = problem_response(problem)
         self._metrics.flush_metrics()
         return response
 
-    def _store(self, schedule: Schedule) -> bool:
-        """Store the schedule, and return whether it is new. Raises ProblemError with 503 for a transient error."""
+    def _store(self, schedule: Schedule) -> Response:
+        """Store a schedule. Raises ProblemError with 503 for a transient error."""
         try:
-            return self._table.put(schedule)
+            is_new = self._table.put(schedule)
         except CALL_ERRORS as error:
-            if not is_transient(error):
-                raise
-            raise ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "body",
-                f"the table did not confirm that the schedule is stored ({error_code(error)}): send the request again",
-                retry_after_seconds=1,
-            ) from error
+            raise unavailable(error, "body", _UNCONFIRMED) from error
+        # A new schedule counts as repeated if botocore's first attempt stored it and only the answer was lost.
+        self._metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)
+        self._logger.info("accepted" if is_new else "repeated", schedule_id=schedule.schedule_id)
+        return json_response(
+            HTTPStatus.CREATED, json.dumps(_created(schedule)), location=f"/schedules/{schedule.schedule_id}"
+        )
+
+    def _store_many(self, requested: Sequence[Schedule | ProblemError], remaining: Remaining) -> Response:
+        """Store the schedules among these. One that the table does not confirm in time gets a 503."""
+        schedules = [each for each in requested if isinstance(each, Schedule)]
+        with ThreadPoolExecutor(CALLS_IN_FLIGHT) as pool:
+            calls = [
+                pool.submit(self._table.put_many, batch, remaining)
+                for batch in batched(schedules, WRITES_PER_CALL, strict=False)
+            ]
+        unconfirmed: dict[Schedule, ProblemError] = {}
+        for storing in (call.result() for call in calls):
+            if storing.left:
+                problem = unavailable(storing.error or OutOfTimeError(), "body", _UNCONFIRMED)
+                unconfirmed |= dict.fromkeys(storing.left, problem)
+        results = [unconfirmed.get(each, each) if isinstance(each, Schedule) else each for each in requested]
+
+        accepted = [each.schedule_id for each in results if isinstance(each, Schedule)]
+        if accepted:
+            self._metrics.add_metric("SchedulesAccepted", MetricUnit.Count, len(accepted))
+            self._logger.info("accepted", schedule_ids=accepted)
+        self._count_refused([each for each in results if isinstance(each, ProblemError)])
+        return json_response(HTTPStatus.OK, json.dumps({"results": [_result(each) for each in results]}))
+
+    def _count_refused(self, problems: Iterable[ProblemError]) -> None:
+        # Without the details: they may quote keys of payloads, and payloads are never logged.
+        kinds = Counter((problem.status, problem.field) for problem in problems)
+        for (status, field), count in kinds.most_common(_LOGGED_KINDS):
+            self._logger.info("rejected", status=status.value, field=field, count=count)
+        # A 503 does not reject the schedule, so it has another metric.
+        throttled = sum(count for (status, _), count in kinds.items() if status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+        for metric, count in (("SchedulesRejected", kinds.total() - throttled), ("PostsThrottled", throttled)):
+            if count:
+                self._metrics.add_metric(metric, MetricUnit.Count, count)
 
 
-def _created_response(schedule: Schedule) -> Response:
-    body = {"scheduleId": schedule.schedule_id, "pointInTime": format_point_in_time(schedule.point_in_time)}
-    return {
-        "statusCode": HTTPStatus.CREATED.value,
-        "headers": {"content-type": "application/json", "location": f"/schedules/{schedule.schedule_id}"},
-        "body": json.dumps(body),
-    }
+def _created(schedule: Schedule) -> dict[str, object]:
+    return {"scheduleId": schedule.schedule_id, "pointInTime": format_point_in_time(schedule.point_in_time)}
 
 
-def _problem_response(problem: ProblemError) -> Response:
-    headers = {"content-type": "application/problem+json"}
-    if problem.retry_after_seconds is not None:
-        headers["retry-after"] = str(problem.retry_after_seconds)
-    return {"statusCode": problem.status.value, "headers": headers, "body": json.dumps(problem.document())}
+def _result(outcome: Schedule | ProblemError) -> dict[str, object]:
+    if isinstance(outcome, Schedule):
+        return {"status": HTTPStatus.CREATED.value} | _created(outcome)
+    return {"status": outcome.status.value, "field": outcome.field, "detail": outcome.detail}

@@ -1,4 +1,4 @@
-"""Strict parsing of a JSON object that keeps the original text of each member.
+"""Strict parsing of JSON objects that keeps the original text of each member, and of arrays of them.
 
 The standard library parses. This module also refuses input that the library accepts but consumers can't rely on:
 duplicate keys, NaN and infinities, lone surrogates, and nesting too deep for other parsers. Numbers are not converted,
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-__all__ = ["MAX_NESTING", "JsonTextError", "Member", "NotAnObjectError", "Number", "object_members"]
+__all__ = ["MAX_NESTING", "JsonTextError", "Member", "NotAnObjectError", "Number", "array_texts", "object_members"]
 
 #: The deepest accepted nesting of arrays and objects, the outermost object included. It is the default limit of Jackson
 #: (StreamReadConstraints), the strictest of the widely used parsers, and well below that of Python's parser. The
@@ -64,6 +66,8 @@ _DECODER = json.JSONDecoder(
     object_pairs_hook=_distinct, parse_constant=_no_constant, parse_float=Number, parse_int=Number
 )
 
+#: Finds where a value ends, and accepts what `object_members` refuses: each element of an array is judged alone.
+_LENIENT_DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number)
 
 _KINDS = {
     list: "a JSON array",
@@ -74,6 +78,16 @@ _KINDS = {
 }
 
 
+def array_texts(text: str) -> list[str]:
+    """Return the original text of each element of the JSON array in `text`, to be parsed by `object_members`.
+
+    Raises:
+        JsonTextError: the text is not a JSON array.
+    """
+    with _sentences():
+        return _elements(text)
+
+
 def object_members(text: str) -> dict[str, Member]:
     """Return the members of the JSON object in `text`, by key.
 
@@ -81,16 +95,49 @@ def object_members(text: str) -> dict[str, Member]:
         NotAnObjectError: the text is JSON but not an object.
         JsonTextError: the text is not JSON, or has something that this module refuses.
     """
-    try:
+    with _sentences():
         pairs = _pairs(text)
-    except json.JSONDecodeError as error:
-        raise JsonTextError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise JsonTextError(f"arrays and objects are nested more than {MAX_NESTING} deep") from None
     members = _distinct(pairs)
     _check_nesting(text, members)
     _check_surrogates(text, members)
     return members
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Turn the parser's errors into ours."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise JsonTextError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise JsonTextError(f"arrays and objects are nested more than {MAX_NESTING} deep") from None
+
+
+def _elements(text: str) -> list[str]:
+    texts: list[str] = []
+    at = _after_white_space(text, 0)
+    if text[at : at + 1] != "[":
+        raise json.JSONDecodeError("Expecting '['", text, at)
+    at = _after_white_space(text, at + 1)
+    if text[at : at + 1] != "]":
+        while True:
+            _, end = _LENIENT_DECODER.raw_decode(text, at)
+            texts.append(text[at:end])
+            at = _after_white_space(text, end)
+            if text[at : at + 1] == "]":
+                break
+            if text[at : at + 1] != ",":
+                raise json.JSONDecodeError("Expecting ',' or ']' after a value", text, at)
+            at = _after_white_space(text, at + 1)
+    _check_end(text, at + 1)
+    return texts
+
+
+def _check_end(text: str, at: int) -> None:
+    end = _after_white_space(text, at)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
 
 
 def _pairs(text: str) -> list[tuple[str, Member]]:
@@ -99,8 +146,7 @@ def _pairs(text: str) -> list[tuple[str, Member]]:
     at = _after_white_space(text, 0)
     if text[at : at + 1] != "{":
         value, end = _DECODER.raw_decode(text, at)
-        if _after_white_space(text, end) != len(text):
-            raise json.JSONDecodeError("Extra data", text, end)
+        _check_end(text, end)
         raise NotAnObjectError(_KINDS[type(value)])
     at = _after_white_space(text, at + 1)
     if text[at : at + 1] != "}":
@@ -120,9 +166,7 @@ def _pairs(text: str) -> list[tuple[str, Member]]:
             if text[at : at + 1] != ",":
                 raise json.JSONDecodeError("Expecting ',' or '}' after a value", text, at)
             at = _after_white_space(text, at + 1)
-    end = _after_white_space(text, at + 1)
-    if end != len(text):
-        raise json.JSONDecodeError("Extra data", text, end)
+    _check_end(text, at + 1)
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""Validation of an HTTP API event, and the schedule made from it. Pure: no AWS, and the time is a parameter."""
+"""Validation of an HTTP API event, and the schedules made from it. Pure: no AWS, and the time is a parameter."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ import secrets
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from api_schedule_post.json_text import JsonTextError, Member, NotAnObjectError, object_members
-from api_schedule_post.point_in_time import parse_point_in_time
-from api_schedule_post.problems import ProblemError
+from api_schedule_post.json_text import JsonTextError, Member, NotAnObjectError, array_texts, object_members
+from delayer.api import ProblemError
+from delayer.point_in_time import parse_point_in_time
 from delayer.schedules import MAX_MESSAGE_BYTES, Schedule, due_key, format_point_in_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from api_schedule_post.settings import Settings
 
-__all__ = ["MAX_BODY_BYTES", "MAX_PAST_SECONDS", "schedule_from_event"]
+__all__ = ["MAX_ARRAY_BYTES", "MAX_BODY_BYTES", "MAX_PAST_SECONDS", "MAX_SCHEDULES", "schedules_from_event"]
 
 #: A pointInTime up to this far in the past is accepted and delivered at once, because clocks differ and requests take
 #: time.
 MAX_PAST_SECONDS = 60
 
-#: A larger body is refused before it is parsed. A payload that fits the queue is at most half as long; only white space
-#: could fill the rest.
+#: A larger object is refused before it is parsed. A payload that fits the queue is at most half as long; only white
+#: space could fill the rest.
 MAX_BODY_BYTES = 2 * MAX_MESSAGE_BYTES
+
+#: A larger array is refused before it is parsed. Lambda takes events of 6 MB (AWS Lambda developer guide, "quotas"), in
+#: which the body is a JSON string, so that each of its quotes takes two bytes.
+MAX_ARRAY_BYTES = 4 * 1024 * 1024
+
+#: The most schedules in one request.
+MAX_SCHEDULES = 1000
 
 _FIELDS = ("pointInTime", "payload")
 #: A comma is not allowed, because an HTTP API joins the values of a repeated header with commas (API Gateway developer
@@ -38,27 +47,48 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 #: the same.
 _ESCAPES = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
 
+_WHITE_SPACE = " \t\r\n"
 
-def schedule_from_event(event: dict[str, Any], now: float, settings: Settings) -> Schedule:
-    """Return the schedule that an HTTP API event (payload format 2.0) requests at `now`.
 
-    Its key is random, or with an Idempotency-Key a digest of the caller, the key and the payload.
+def schedules_from_event(
+    event: dict[str, Any], now: float, settings: Settings
+) -> Schedule | Sequence[Schedule | ProblemError]:
+    """Return the schedule that an HTTP API event (payload format 2.0) requests at `now`, or those of an array.
+
+    Each of an array is judged alone: in place of one that can't be accepted stands its problem. Keys of records are
+    random, or with an Idempotency-Key digests of the caller, the key and the payload. In an array they are digests of
+    the place too, so that equal schedules in one request are different schedules.
 
     Raises:
-        ProblemError: the request can't be accepted; its status is 4xx.
+        ProblemError: the whole request can't be accepted; its status is 4xx.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     _check_content_type(headers)
     idempotency_key = _idempotency_key(headers)
-    members = _members(_body(event, headers))
+    text = _body(event, headers)
+    digested = None if idempotency_key is None else [_caller(event), idempotency_key]
+    if not _is_array(text):
+        return _schedule(_members(text, "the body"), digested, now, settings)
+    schedules: list[Schedule | ProblemError] = []
+    for place, item in enumerate(_items(text)):
+        try:
+            schedules.append(_schedule(_members(item, "the item"), digested, now, settings, place))
+        except ProblemError as problem:
+            schedules.append(problem)
+    return schedules
+
+
+def _schedule(
+    members: Mapping[str, Member], digested: list[Any] | None, now: float, settings: Settings, *place: int
+) -> Schedule:
+    """Return the schedule of one object. `digested` begins what its key is a digest of; None asks for a random key."""
     point_in_time = _point_in_time(members["pointInTime"], now, settings.horizon_seconds)
     payload = members["payload"].text.translate(_ESCAPES)
 
-    if idempotency_key is None:
+    if digested is None:
         entropy = secrets.token_bytes(32)
     else:
-        request = json.dumps([_caller(event), idempotency_key, payload])
-        entropy = hashlib.sha256(request.encode()).digest()
+        entropy = hashlib.sha256(json.dumps([*digested, payload, *place]).encode()).digest()
     unique = base64.urlsafe_b64encode(entropy[:16]).rstrip(b"=").decode()
     shard = int.from_bytes(entropy[16:]) % settings.shard_count
 
@@ -133,11 +163,10 @@ def _body(event: dict[str, Any], headers: dict[str, str]) -> str:
     is_base64 = bool(event.get("isBase64Encoded"))
     try:
         raw = base64.b64decode(body, validate=True) if is_base64 else body.encode()
-        if len(raw) > MAX_BODY_BYTES:
+        most = MAX_ARRAY_BYTES if raw.lstrip(_WHITE_SPACE.encode()).startswith(b"[") else MAX_BODY_BYTES
+        if len(raw) > most:
             raise ProblemError(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                "body",
-                f"the body is {len(raw)} bytes; the limit is {MAX_BODY_BYTES}",
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body", f"the body is {len(raw)} bytes; the limit is {most}"
             )
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in raw[:4]:
             raise _body_problem("the body looks like UTF-16 or UTF-32: send JSON in UTF-8")
@@ -159,15 +188,31 @@ def _body_problem(detail: str) -> ProblemError:
     return ProblemError(HTTPStatus.BAD_REQUEST, "body", detail)
 
 
-def _members(body: str) -> dict[str, Member]:
-    if not body.strip(" \t\r\n"):
-        raise _body_problem("the body is empty: send a JSON object with pointInTime and payload")
+def _is_array(text: str) -> bool:
+    return text.lstrip(_WHITE_SPACE).startswith("[")
+
+
+def _items(text: str) -> list[str]:
     try:
-        members = object_members(body)
-    except NotAnObjectError as error:
-        raise _body_problem(f"the body is {error}: send a JSON object with pointInTime and payload") from None
+        items = array_texts(text)
     except JsonTextError as error:
         raise _body_problem(f"the body can't be parsed as JSON: {error}") from None
+    if not items:
+        raise _body_problem("the array is empty: send at least one schedule")
+    if len(items) > MAX_SCHEDULES:
+        raise _body_problem(f"the array has {len(items)} schedules, and the limit is {MAX_SCHEDULES}: send it in parts")
+    return items
+
+
+def _members(text: str, name_of_text: str) -> dict[str, Member]:
+    if not text.strip(_WHITE_SPACE):
+        raise _body_problem("the body is empty: send a JSON object with pointInTime and payload")
+    try:
+        members = object_members(text)
+    except NotAnObjectError as error:
+        raise _body_problem(f"{name_of_text} is {error}: send a JSON object with pointInTime and payload") from None
+    except JsonTextError as error:
+        raise _body_problem(f"{name_of_text} can't be parsed as JSON: {error}") from None
     for name in members:
         if name not in _FIELDS:
             detail = f"unknown field {json.dumps(name[:100])}: the fields are pointInTime and payload"

@@ -21,6 +21,7 @@ from delayer.retries import (
     call_with_retries,
     client_config,
     error_code,
+    is_throttle,
     wait_before_retry,
 )
 from delayer.schedules import Schedule, end_of_due, schedule_id
@@ -32,18 +33,20 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, QueryInputTypeDef, WriteRequestUnionTypeDef
 
 __all__ = [
-    "DELETES_PER_CALL",
+    "WRITES_PER_CALL",
     "Deletion",
     "Key",
     "ScheduleTable",
-    "handover_client",
+    "Storing",
     "posting_client",
     "schedule_from",
     "schedule_ids",
+    "table_client",
+    "table_key",
 ]
 
 #: The most requests that one BatchWriteItem accepts (Amazon DynamoDB API reference, BatchWriteItem).
-DELETES_PER_CALL = 25
+WRITES_PER_CALL = 25
 
 #: A record's key in DynamoDB's JSON: {"shard": {"N": "7"}, "due": {"S": "001790000000#…"}}.
 type Key = dict[str, AttributeValueTypeDef]
@@ -60,17 +63,37 @@ class Deletion(NamedTuple):
     error: Exception | None = None
 
 
-def posting_client() -> DynamoDBClient:
-    """Return a client for one PutItem while a caller waits. Its retries end well before the gateway's limit of 30 s."""
-    return boto3.client(
-        "dynamodb",
-        config=Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3}),
+class Storing(NamedTuple):
+    """The result of one `ScheduleTable.put_many`."""
+
+    #: The schedules that may or may not be stored.
+    left: Sequence[Schedule]
+    #: Why schedules are left. None if no time was left.
+    error: Exception | None = None
+
+
+def posting_client(connections: int) -> DynamoDBClient:
+    """Return a client for puts from `connections` threads while a caller waits.
+
+    Its retries of one put end well before the gateway's limit of 30 s.
+    """
+    config = Config(
+        connect_timeout=1,
+        read_timeout=2,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=connections,
     )
+    return boto3.client("dynamodb", config=config)
 
 
-def handover_client(connections: int) -> DynamoDBClient:
-    """Return a client for queries and deletes from `connections` threads."""
+def table_client(connections: int) -> DynamoDBClient:
+    """Return a client for everything but puts, from `connections` threads."""
     return boto3.client("dynamodb", config=client_config(connections))
+
+
+def table_key(shard: int, due: str) -> Key:
+    """Return the key of a record as DynamoDB writes it."""
+    return {"shard": {"N": str(shard)}, "due": {"S": due}}
 
 
 def schedule_from(image: dict[str, dict[str, str]]) -> Schedule:
@@ -100,19 +123,61 @@ class ScheduleTable:
         """
         try:
             self._client.put_item(
-                TableName=self._name,
-                Item={
-                    "shard": {"N": str(schedule.shard)},
-                    "due": {"S": schedule.due},
-                    "payload": {"S": schedule.payload},
-                },
-                ConditionExpression="attribute_not_exists(due)",
+                TableName=self._name, Item=_item(schedule), ConditionExpression="attribute_not_exists(due)"
             )
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 return False
             raise
         return True
+
+    def put_many(self, schedules: Sequence[Schedule], remaining: Remaining) -> Storing:
+        """Store up to WRITES_PER_CALL schedules with distinct keys, with retries until all are or time is up.
+
+        A record with the same key is replaced: it holds the same schedule, because the key is a digest of all that the
+        record holds, and the table's stream gets nothing for a record that stays the same. Errors are returned, not
+        raised, because other calls go on.
+        """
+        requests: list[WriteRequestUnionTypeDef] = [{"PutRequest": {"Item": _item(each)}} for each in schedules]
+        left, error = self._write(requests, remaining)
+        unstored = [request["PutRequest"]["Item"] for request in left]
+        return Storing([each for each in schedules if _item(each) in unstored], error)
+
+    def get(self, shard: int, due: str, remaining: Remaining) -> Schedule | None:
+        """Return the schedule with this key, if it is pending, by a consistent read.
+
+        Raises the errors of `call_with_retries`, and ValueError or KeyError for a record that is none of ours.
+        """
+        answer = call_with_retries(
+            lambda: self._client.get_item(TableName=self._name, Key=table_key(shard, due), ConsistentRead=True),
+            remaining,
+            self._pause,
+        )
+        return schedule_from(answer["Item"]) if "Item" in answer else None  # type: ignore[arg-type]
+
+    def cancel(self, shard: int, due: str, remaining: Remaining) -> bool:
+        """Delete the record with this key, and return whether it was there.
+
+        An attempt that failed may still have deleted it: if a later one then finds nothing, the answer is True.
+
+        Raises the errors of `call_with_retries`: the record may or may not be deleted.
+        """
+        may_be_deleted = False
+
+        def delete() -> bool:
+            nonlocal may_be_deleted
+            try:
+                self._client.delete_item(
+                    TableName=self._name, Key=table_key(shard, due), ConditionExpression="attribute_exists(due)"
+                )
+            except CALL_ERRORS as error:
+                if error_code(error) == "ConditionalCheckFailedException":
+                    return may_be_deleted
+                may_be_deleted = may_be_deleted or not is_throttle(error)
+                raise
+            return True
+
+        return call_with_retries(delete, remaining, self._pause)
 
     def stream_arn(self, remaining: Remaining) -> str | None:
         """Return the ARN of the table's enabled stream, or None. Without one, removals reach nobody.
@@ -148,28 +213,63 @@ class ScheduleTable:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
+    def keys_between(
+        self, shard: int, first: str, end: str, most: int, remaining: Remaining
+    ) -> tuple[Sequence[Key], bool]:
+        """Return up to `most` keys in `shard` from `first` to before `end`, earliest first, and whether there are more.
+
+        `end` must be no key. The read is one eventually consistent query of at most 1 MB of records.
+
+        Raises the errors of `call_with_retries`.
+        """
+        page = call_with_retries(
+            lambda: self._client.query(
+                TableName=self._name,
+                ExpressionAttributeNames={"#shard": "shard"},
+                KeyConditionExpression="#shard = :shard AND due BETWEEN :first AND :end",
+                ExpressionAttributeValues={":shard": {"N": str(shard)}, ":first": {"S": first}, ":end": {"S": end}},
+                ProjectionExpression="#shard, due",
+                Limit=most,
+            ),
+            remaining,
+            self._pause,
+        )
+        return page["Items"], "LastEvaluatedKey" in page
+
     def delete(self, keys: Sequence[Key], remaining: Remaining) -> Deletion:
-        """Delete up to DELETES_PER_CALL distinct keys, with retries until none is left or time is up.
+        """Delete up to WRITES_PER_CALL distinct keys, with retries until none is left or time is up.
 
         Deleting a missing key succeeds and puts no record into the stream. Errors are returned, not raised, because
         callers go on with their next keys.
         """
-        left = keys
-        error = None
+        requests: list[WriteRequestUnionTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
+        unwritten, error = self._write(requests, remaining)
+        if not unwritten:
+            return Deletion(keys, [])
+        undeleted = [request["DeleteRequest"]["Key"] for request in unwritten]
+        left = [key for key in keys if key in undeleted]
+        return Deletion([key for key in keys if key not in undeleted], left, error)
+
+    def _write(
+        self, left: Sequence[WriteRequestUnionTypeDef], remaining: Remaining
+    ) -> tuple[Sequence[WriteRequestUnionTypeDef], Exception | None]:
+        """Call BatchWriteItem until no request is left or time is up. Return those left, and the last error if any."""
         attempt = 0
         try:
-            while left := call_with_retries(partial(self._delete_once, left), remaining, self._pause):
+            while left := call_with_retries(partial(self._write_once, left), remaining, self._pause):
                 wait_before_retry(attempt, remaining, self._pause)
                 attempt += 1
         except OutOfTimeError:
-            pass
-        except CALL_ERRORS as raised:
-            error = raised
-        return Deletion([key for key in keys if key not in left] if left else keys, left, error)
+            return left, None
+        except CALL_ERRORS as error:
+            return left, error
+        return [], None
 
-    def _delete_once(self, keys: Sequence[Key]) -> Sequence[Key]:
-        """Call BatchWriteItem once, and return the keys that were not deleted."""
-        requests: list[WriteRequestUnionTypeDef] = [{"DeleteRequest": {"Key": key}} for key in keys]
+    def _write_once(self, requests: Sequence[WriteRequestUnionTypeDef]) -> Sequence[WriteRequestUnionTypeDef]:
+        """Call BatchWriteItem once, and return the requests that were not processed."""
         answer = self._client.batch_write_item(RequestItems={self._name: requests})
-        unprocessed = answer.get("UnprocessedItems", {}).get(self._name, [])
-        return [request["DeleteRequest"]["Key"] for request in unprocessed]
+        return answer.get("UnprocessedItems", {}).get(self._name, [])
+
+
+def _item(schedule: Schedule) -> dict[str, AttributeValueTypeDef]:
+    return {**table_key(schedule.shard, schedule.due), "payload": {"S": schedule.payload}}

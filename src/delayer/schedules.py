@@ -6,24 +6,30 @@ Times are seconds since 1970-01-01T00:00:00Z: a pointInTime is an int, a clock r
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import NamedTuple
 
 __all__ = [
+    "CANCELLABLE_SECONDS",
+    "LAST_POINT_IN_TIME",
     "MAX_DELAY_SECONDS",
     "MAX_HANDOVER_LEAD_SECONDS",
     "MAX_MESSAGE_BYTES",
     "MAX_SHARDS",
     "Message",
     "Schedule",
+    "after_due",
     "delay_seconds",
     "due_key",
     "end_of_due",
     "format_point_in_time",
     "handover_cutoff",
     "is_cancelled",
+    "parse_schedule_id",
     "point_in_time_of",
     "schedule_id",
+    "start_of_due",
 ]
 
 #: The longest DelaySeconds that SQS accepts (Amazon SQS developer guide, "Message quotas").
@@ -35,6 +41,11 @@ MAX_DELAY_SECONDS = 900
 #: old.
 MAX_HANDOVER_LEAD_SECONDS = MAX_DELAY_SECONDS
 
+#: Nearer to its pointInTime, a schedule can't be cancelled. A minute more than MAX_HANDOVER_LEAD_SECONDS, so that the
+#: removal counts as a cancellation although it takes time, and although the clock of the function that cancels and that
+#: of DynamoDB differ.
+CANCELLABLE_SECONDS = MAX_HANDOVER_LEAD_SECONDS + 60
+
 #: The largest message of the delayer queue in bytes of UTF-8, body and attributes together. It is the largest
 #: max_message_size that AWS provider 5.x accepts for a queue.
 MAX_MESSAGE_BYTES = 262_144
@@ -44,6 +55,11 @@ MAX_SHARDS = 1000
 
 #: Seconds are padded to this many digits, so that keys sort by time up to the end of the year 9999 (253402300799).
 _DUE_DIGITS = 12
+
+#: The end of the year 9999, the last that RFC 3339 can write.
+LAST_POINT_IN_TIME = 253_402_300_799
+
+_SCHEDULE_ID = re.compile(rf"([0-9]{{3}})-([0-9]{{{_DUE_DIGITS}}})-([A-Za-z0-9_-]{{1,60}})")
 
 
 class Message(NamedTuple):
@@ -94,14 +110,32 @@ def schedule_id(shard: int, due: str) -> str:
     return f"{shard:03d}-{due.replace('#', '-', 1)}"
 
 
+def parse_schedule_id(text: str) -> tuple[int, str]:
+    """Return the shard and the `due` key of a scheduleId. Raises ValueError with a sentence if it is none."""
+    match = _SCHEDULE_ID.fullmatch(text)
+    if match is None or int(match[2]) > LAST_POINT_IN_TIME:
+        raise ValueError(f"{text[:100]!a} is not a scheduleId: send it as the answer to POST /schedules has it")
+    return int(match[1]), f"{match[2]}#{match[3]}"
+
+
 def due_key(point_in_time: int, unique: str) -> str:
     """Return the sort key: 12 digits of seconds, `#`, and the unique part, at most 60 characters of `[A-Za-z0-9_-]`."""
     return f"{point_in_time:0{_DUE_DIGITS}d}#{unique}"
 
 
+def start_of_due(point_in_time: int) -> str:
+    """Return the text that sorts before every `due` of a schedule at or after this time, and after all others."""
+    return f"{point_in_time:0{_DUE_DIGITS}d}"
+
+
 def end_of_due(cutoff: int) -> str:
     """Return the smallest text that sorts after every `due` of a schedule at or before `cutoff`."""
-    return f"{cutoff + 1:0{_DUE_DIGITS}d}"
+    return start_of_due(cutoff + 1)
+
+
+def after_due(due: str) -> str:
+    """Return a text that sorts after this key and before every later one: `!` sorts before the characters of a key."""
+    return f"{due}!"
 
 
 def point_in_time_of(due: str) -> int:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from delayer.delayer_queue import DelayerQueue, batches
 from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining, at_most, time_for_calls
-from delayer.schedule_table import DELETES_PER_CALL, Key, ScheduleTable, schedule_ids
+from delayer.schedule_table import WRITES_PER_CALL, Key, ScheduleTable, schedule_ids
 from stream_dynamodb_fasttrack_enqueuer.plan import Plan, Sendable, Unsendable, plan
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Handler:
     def _hand_over(self, keys: Sequence[Key], remaining: Remaining) -> None:
         """Delete as many of the keys as possible in HANDOVER_SECONDS. Errors are logged: the sweep tries again."""
         remaining = at_most(HANDOVER_SECONDS, remaining)
-        for batch in batched(keys, DELETES_PER_CALL, strict=False):
+        for batch in batched(keys, WRITES_PER_CALL, strict=False):
             deletion = self._table.delete(batch, remaining)
             if deletion.error is not None:
                 self._logger.warning("not handed over, left to the sweep", reason=str(deletion.error))

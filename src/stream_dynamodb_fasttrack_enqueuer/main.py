@@ -6,7 +6,7 @@ import time
 from aws_lambda_powertools import Logger, Metrics
 
 from delayer.delayer_queue import DelayerQueue, queue_client
-from delayer.schedule_table import ScheduleTable, handover_client
+from delayer.schedule_table import ScheduleTable, table_client
 from delayer.settings import load_or_exit
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
 from stream_dynamodb_fasttrack_enqueuer.handler import Handler
@@ -17,7 +17,7 @@ _settings = load_or_exit(Settings.from_environment, os.environ)
 
 handler = Handler(
     settings=_settings,
-    table=ScheduleTable(handover_client(connections=1), _settings.table_name),
+    table=ScheduleTable(table_client(connections=1), _settings.table_name),
     queue=DelayerQueue(queue_client(), _settings.queue_url, time.time),
     failures=FailureBucket(_settings.failure_bucket_name),
     clock=time.time,

@@ -5,7 +5,7 @@ import time
 
 from aws_lambda_powertools import Logger, Metrics
 
-from delayer.schedule_table import ScheduleTable, handover_client
+from delayer.schedule_table import ScheduleTable, table_client
 from delayer.settings import load_or_exit
 from task_1minute_enqueuer.handler import Handler
 from task_1minute_enqueuer.settings import Settings
@@ -17,7 +17,7 @@ _settings = load_or_exit(Settings.from_environment, os.environ)
 handler = Handler(
     settings=_settings,
     # One more connection for the queries, which run while deletes are in flight.
-    table=ScheduleTable(handover_client(CALLS_IN_FLIGHT + 1), _settings.table_name),
+    table=ScheduleTable(table_client(CALLS_IN_FLIGHT + 1), _settings.table_name),
     clock=time.time,
     logger=Logger(service=_SERVICE, level="INFO"),
     metrics=Metrics(namespace=_settings.metrics_namespace, service=_SERVICE),

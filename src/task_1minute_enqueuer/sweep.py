@@ -8,7 +8,7 @@ from itertools import batched, chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
-from delayer.schedule_table import DELETES_PER_CALL, Deletion, Key, ScheduleTable
+from delayer.schedule_table import WRITES_PER_CALL, Deletion, Key, ScheduleTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,7 +63,7 @@ def sweep(
     swept = left = 0
     is_cut_short = False
     errors = []
-    for deletion in _deletions(table, batched(due, DELETES_PER_CALL, strict=False), remaining):
+    for deletion in _deletions(table, batched(due, WRITES_PER_CALL, strict=False), remaining):
         swept += len(deletion.deleted)
         left += len(deletion.left)
         if deletion.error is not None:

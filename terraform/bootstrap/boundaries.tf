@@ -5,8 +5,15 @@ data "aws_iam_policy_document" "needed" {
   for_each = local.names
 
   statement {
-    sid       = "UseTables"
-    actions   = ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"]
+    sid = "UseTables"
+    actions = [
+      "dynamodb:BatchWriteItem",
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+    ]
     resources = [each.value.tables]
   }
 

@@ -9,7 +9,7 @@ import pytest
 from api_schedule_post.json_text import MAX_NESTING
 from api_schedule_post.request import MAX_BODY_BYTES, MAX_PAST_SECONDS
 from delayer.delayer_queue import BYTES_PER_CALL, MESSAGES_PER_CALL
-from delayer.schedule_table import DELETES_PER_CALL
+from delayer.schedule_table import WRITES_PER_CALL
 from delayer.schedules import MAX_DELAY_SECONDS, MAX_MESSAGE_BYTES, MAX_SHARDS
 from tests.support.documents import ROOT
 
@@ -27,7 +27,7 @@ _ROWS = dict(
         ("nesting of JSON", f"{MAX_NESTING:,} levels"),
         ("a message's delay", f"{MAX_DELAY_SECONDS} s"),
         ("shards", f"{MAX_SHARDS:,}"),
-        ("deletes per BatchWriteItem call", f"{DELETES_PER_CALL}"),
+        ("deletes per BatchWriteItem call", f"{WRITES_PER_CALL}"),
         ("messages per SendMessageBatch call", f"{MESSAGES_PER_CALL}, and {BYTES_PER_CALL:,} bytes"),
     ],
 )

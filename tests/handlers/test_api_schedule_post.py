@@ -55,7 +55,13 @@ def test_schedules_of_one_second_spread_over_the_shards(delayer: Delayer) -> Non
 
 REFUSED = [
     ("malformed JSON", http_event('{"pointInTime": '), 400, "body"),
-    ("not an object", http_event("[1]"), 400, "body"),
+    ("not an object", http_event('"text"'), 400, "body"),
+    ("an empty array", http_event(" [ ]"), 400, "body"),
+    ("1,001 schedules", http_event("[" + ",".join(["0"] * 1_001) + "]"), 400, "body"),
+    ("a cut-off array", http_event(f"[{body_text(IN_AN_HOUR)},"), 400, "body"),
+    ("two arrays", http_event(f"[{body_text(IN_AN_HOUR)}] []"), 400, "body"),
+    ("an array nested too deep", http_event("[" * 100_000), 400, "body"),
+    ("a huge array", http_event(f"[{','.join([body_text(IN_AN_HOUR, 'x' * 5_000)] * 1_000)}]"), 413, "body"),
     ("no body", http_event(None), 400, "body"),
     ("not UTF-8", http_event(b"\xff"), 400, "body"),
     (
@@ -201,3 +207,136 @@ def test_any_request_returns_201_or_4xx(delayer: Delayer, *, body: bytes | str |
     response = delayer.post(body, headers)
     assert response["statusCode"] == 201 or 400 <= response["statusCode"] < 500
     assert len(delayer.records()) - before == (response["statusCode"] == 201)
+
+
+# Arrays.
+
+
+def array(*texts: str) -> str:
+    """Return the body of a request for several schedules."""
+    return f"[{', '.join(texts)}]"
+
+
+def results(response: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the results in the answer to an array."""
+    assert response["statusCode"] == 200
+    assert response["headers"] == {"content-type": "application/json"}
+    answer = json.loads(response["body"])
+    assert answer.keys() == {"results"}
+    return list(answer["results"])
+
+
+def test_array_stores_each_schedule_and_answers_in_order(delayer: Delayer, printed: ReadPrinted) -> None:
+    """GIVEN an array WHEN posted THEN each result has the id and time of its schedule, and each record its text."""
+    first = f'{{"pointInTime": "{utc(NOW + 3_601)}", "payload": {{"n": 1.0}}}}'
+    found = results(delayer.post(array(first, body_text(IN_AN_HOUR, "two"))))
+
+    assert [each.keys() for each in found] == [{"status", "scheduleId", "pointInTime"}] * 2
+    assert [each["status"] for each in found] == [201, 201]
+    assert [each["pointInTime"] for each in found] == [utc(NOW + 3_601), IN_AN_HOUR]
+    payloads = {
+        f"{int(record['shard']['N']):03d}-{record['due']['S'].replace('#', '-')}": record["payload"]["S"]
+        for record in delayer.records()
+    }
+    assert payloads == {found[0]["scheduleId"]: '{"n": 1.0}', found[1]["scheduleId"]: '"two"'}
+    shown = printed()
+    assert shown.values() == {"SchedulesAccepted": [2]}
+
+
+def test_thousand_schedules_are_forty_calls_in_parallel(delayer: Delayer) -> None:
+    """GIVEN 1,000 schedules of 3 KB WHEN posted THEN 40 BatchWriteItem calls of 25 store them, eight at once."""
+    found = results(delayer.post(array(*[body_text(IN_AN_HOUR, f"{n}" + "x" * 3_000) for n in range(1_000)])))
+
+    assert {each["status"] for each in found} == {201}
+    assert len(delayer.stored_ids() & {each["scheduleId"] for each in found}) == 1_000
+    sizes = [len(requests) for call in delayer.calls.of("BatchWriteItem") for requests in call["RequestItems"].values()]
+    assert sizes == [25] * 40
+    assert {call.operation for call in delayer.calls.made} == {"BatchWriteItem"}
+    assert 1 < delayer.calls.most_in_flight["BatchWriteItem"] <= 8
+
+
+def test_each_of_an_array_is_judged_alone(delayer: Delayer, printed: ReadPrinted) -> None:
+    """GIVEN wrong items among good ones WHEN posted THEN each wrong one gets its field and reason, the others 201."""
+    good = body_text(IN_AN_HOUR)
+    wrong = [
+        ("[1]", 400, "body"),
+        ("null", 400, "body"),
+        ('{"pointInTime": 1, "payload": 1}', 400, "pointInTime"),
+        ('{"payload": 1}', 400, "pointInTime"),
+        (f'{{"pointInTime": "{IN_AN_HOUR}", "payload": NaN}}', 400, "body"),
+        (f'{{"pointInTime": "{IN_AN_HOUR}", "payload": {{"a": 1, "a": 2}}}}', 400, "body"),
+        (f'{{"pointInTime": "{IN_AN_HOUR}", "payload": "\\ud800"}}', 400, "body"),
+        (json.dumps({"pointInTime": IN_AN_HOUR, "payload": 1, "more": 1}), 400, "more"),
+        (body_text(utc(NOW - 61)), 400, "pointInTime"),
+        (body_text(IN_AN_HOUR, "x" * 262_144), 413, "payload"),
+    ]
+    found = results(delayer.post(array(good, *[text for text, _, _ in wrong], good)))
+
+    assert [(each["status"], each.get("field")) for each in found] == [
+        (201, None),
+        *[(status, field) for _, status, field in wrong],
+        (201, None),
+    ]
+    assert all(each.keys() == {"status", "field", "detail"} for each in found[1:-1])
+    assert len(delayer.records()) == 2
+    assert printed().values() == {"SchedulesAccepted": [2], "SchedulesRejected": [len(wrong)]}
+
+
+def test_repeated_array_returns_same_schedules(delayer: Delayer) -> None:
+    """GIVEN an array with a key and two equal items WHEN posted again THEN the ids are the same, and the items two."""
+    body = array(body_text(IN_AN_HOUR, "p"), body_text(IN_AN_HOUR, "p"), body_text(IN_AN_HOUR, "q"))
+    first = results(delayer.post(body, {"idempotency-key": "k"}))
+    before = delayer.records()
+    assert results(delayer.post(body, {"idempotency-key": "k"})) == first
+    assert len({each["scheduleId"] for each in first}) == 3
+    assert delayer.records() == before
+
+
+def test_item_of_an_array_is_another_schedule_than_the_same_object(delayer: Delayer) -> None:
+    """The digest of a single schedule has no place in it, so that it stays what it was."""
+    one = json.loads(delayer.post(body_text(IN_AN_HOUR, "p"), {"idempotency-key": "k"})["body"])
+    [item] = results(delayer.post(array(body_text(IN_AN_HOUR, "p")), {"idempotency-key": "k"}))
+    assert one["scheduleId"] != item["scheduleId"]
+
+
+def test_unprocessed_puts_are_repeated(delayer: Delayer) -> None:
+    """GIVEN a table that processes half of each call WHEN an array is posted THEN all are stored in the end."""
+
+    def take_half(parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
+        [(table, requests)] = parameters["RequestItems"].items()
+        if len(requests) == 1:
+            return go_on()
+        parameters["RequestItems"] = {table: requests[::2]}
+        return go_on() | {"UnprocessedItems": {table: requests[1::2]}}
+
+    delayer.calls.behave("BatchWriteItem", take_half)
+    found = results(delayer.post(array(*[body_text(IN_AN_HOUR, n) for n in range(60)])))
+    assert {each["status"] for each in found} == {201}
+    assert delayer.stored_ids() == {each["scheduleId"] for each in found}
+
+
+def test_schedules_that_stay_unprocessed_get_503_each(delayer: Delayer, printed: ReadPrinted) -> None:
+    """GIVEN a table that never processes one item WHEN an array is posted THEN it alone gets a 503, in time."""
+
+    def leave_last(parameters: dict[str, Any], go_on: Callable[[], Any]) -> Any:
+        [(table, requests)] = parameters["RequestItems"].items()
+        left = [each for each in requests if each["PutRequest"]["Item"]["payload"]["S"] == "1"]
+        parameters["RequestItems"] = {table: [each for each in requests if each not in left]}
+        answer = go_on() if parameters["RequestItems"][table] else {}
+        return answer | {"UnprocessedItems": {table: left} if left else {}}
+
+    delayer.calls.behave("BatchWriteItem", leave_last)
+    begun = delayer.clock()
+    found = results(delayer.post(array(*[body_text(IN_AN_HOUR, n) for n in range(3)])))
+    assert [each["status"] for each in found] == [201, 503, 201]
+    assert "send the request again" in found[1]["detail"]
+    assert delayer.clock() - begun < 25
+    assert len(delayer.records()) == 2
+    assert printed().values() == {"SchedulesAccepted": [2], "PostsThrottled": [1]}
+
+
+def test_permanent_error_for_an_array_is_raised(delayer: Delayer) -> None:
+    """A missing permission is not the caller's mistake."""
+    delayer.calls.fail("BatchWriteItem", client_error("AccessDeniedException"))
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        delayer.post(array(body_text(IN_AN_HOUR)))

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.clock import Clock, lambda_context
+from tests.support.http_events import schedule_event
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from tests.support.delayer import Delayer
 
-MODULES = ["api_schedule_post.main", "task_1minute_enqueuer.main", "stream_dynamodb_fasttrack_enqueuer.main"]
+MODULES = [
+    "api_schedule_post.main",
+    "task_1minute_enqueuer.main",
+    "stream_dynamodb_fasttrack_enqueuer.main",
+    "api_schedule_get.main",
+    "api_schedule_delete.main",
+]
 
 
 @pytest.fixture
@@ -42,16 +50,19 @@ def start(module: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.usefixtures("environment")
 def test_functions_work_together(delayer: Delayer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIVEN Terraform's variables WHEN the functions start THEN a schedule passes through all three."""
-    post, sweep, fast_track = (start(module, monkeypatch) for module in MODULES)
+    """GIVEN Terraform's variables WHEN the functions start THEN a schedule passes through all of them."""
+    post, sweep, fast_track, get, delete = (start(module, monkeypatch) for module in MODULES)
     monkeypatch.setattr("time.time", clock)
-    for module in (post, sweep, fast_track):
+    for module in (post, sweep, fast_track, get, delete):
         assert callable(module.handler)
     answer = post.handler(
         {"headers": {"content-type": "application/json"}, "body": '{"pointInTime":"2026-11-22T09:00:00Z","payload":1}'},
         None,
     )
     assert answer["statusCode"] == 201
+    schedule_id = json.loads(answer["body"])["scheduleId"]
+    assert get.handler(schedule_event("GET", schedule_id), lambda_context(clock, 25))["statusCode"] == 200
+    assert delete.handler(schedule_event("DELETE", schedule_id), lambda_context(clock, 25))["statusCode"] == 409
     sweep.handler({}, lambda_context(clock, 60))
     events = {"Records": delayer.read_stream()}
     assert fast_track.handler(events, lambda_context(clock, 60)) == {"batchItemFailures": []}

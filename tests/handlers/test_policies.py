@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 #: The IAM action of each operation (Service Authorization Reference). SendMessage also allows SendMessageBatch.
 ACTIONS = {
     "BatchWriteItem": "dynamodb:BatchWriteItem",
+    "DeleteItem": "dynamodb:DeleteItem",
     "DescribeTable": "dynamodb:DescribeTable",
+    "GetItem": "dynamodb:GetItem",
     "PutItem": "dynamodb:PutItem",
     "PutObject": "s3:PutObject",
     "Query": "dynamodb:Query",
@@ -36,6 +38,24 @@ def use_post(delayer: Delayer) -> None:
     assert delayer.post("{")["statusCode"] == 400
     delayer.calls.fail("PutItem", client_error("ThrottlingException"))
     assert delayer.post(body)["statusCode"] == 503
+    assert delayer.post(f"[{body}, {body}]")["statusCode"] == 200
+
+
+def use_get(delayer: Delayer) -> None:
+    """Look up a schedule that is pending and one that is not, and list."""
+    stored = delayer.schedule(5_000)
+    delayer.store(stored)
+    assert delayer.get(stored.schedule_id)["statusCode"] == 200
+    assert delayer.get(delayer.schedule(5_000).schedule_id)["statusCode"] == 404
+    assert delayer.list_page("limit=1")["statusCode"] == 200
+
+
+def use_delete(delayer: Delayer) -> None:
+    """Cancel a schedule, again, and too late."""
+    stored = delayer.schedule(5_000)
+    delayer.store(stored)
+    assert [delayer.cancel(stored.schedule_id)["statusCode"] for _ in range(2)] == [204, 404]
+    assert delayer.cancel(delayer.schedule(900).schedule_id)["statusCode"] == 409
 
 
 def use_sweep(delayer: Delayer) -> None:
@@ -62,6 +82,8 @@ def use_fast_track(delayer: Delayer) -> None:
 @pytest.mark.parametrize(
     ("package", "use"),
     [
+        ("api_schedule_delete", use_delete),
+        ("api_schedule_get", use_get),
         ("api_schedule_post", use_post),
         ("task_1minute_enqueuer", use_sweep),
         ("stream_dynamodb_fasttrack_enqueuer", use_fast_track),

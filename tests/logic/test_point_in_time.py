@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api_schedule_post.point_in_time import parse_point_in_time
+from delayer.point_in_time import parse_point_in_time
 
 #: 2026-11-22T09:00:00Z
 NINE = 1_795_338_000

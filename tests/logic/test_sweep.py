@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delayer.schedule_table import DELETES_PER_CALL, Deletion, Key
+from delayer.schedule_table import WRITES_PER_CALL, Deletion, Key
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT, SHARDS_AT_ONCE, shards_of_worker, sweep
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Table:
             with self._lock:
                 self._waiting += 1
                 self.most_waiting = max(self.most_waiting, self._waiting)
-            yield [{"shard": {"N": "0"}, "due": {"S": f"{page}#{key}"}} for key in range(DELETES_PER_CALL)]
+            yield [{"shard": {"N": "0"}, "due": {"S": f"{page}#{key}"}} for key in range(WRITES_PER_CALL)]
 
     def delete(self, keys: Sequence[Key], *_: object) -> Deletion:
         """Delete a page."""
@@ -47,7 +47,7 @@ def test_sweep_reads_one_call_ahead_of_its_deletes() -> None:
     """GIVEN 50,000 due keys WHEN swept THEN memory holds only those of the calls in flight and of the next call."""
     table = Table(pages=2_000)
     result = sweep(cast("ScheduleTable", table), [0], 0, lambda: 60.0, lambda _keys: None)
-    assert result.swept == 2_000 * DELETES_PER_CALL
+    assert result.swept == 2_000 * WRITES_PER_CALL
     assert table.most_waiting <= CALLS_IN_FLIGHT + 1
 
 
@@ -85,8 +85,8 @@ def test_burst_is_deleted_from_16_shards_in_turn() -> None:
     assert result.swept == 40_000
     assert table.most_open == SHARDS_AT_ONCE
     # The last shards end one by one, when no other is left to start. Threads record their calls in any order.
-    assert sum(len(set(call)) == SHARDS_AT_ONCE for call in table.calls) >= 32 * 1_000 // DELETES_PER_CALL
-    assert all(len(call) == DELETES_PER_CALL for call in table.calls)
+    assert sum(len(set(call)) == SHARDS_AT_ONCE for call in table.calls) >= 32 * 1_000 // WRITES_PER_CALL
+    assert all(len(call) == WRITES_PER_CALL for call in table.calls)
 
 
 @given(st.integers(1, 1_000), st.integers(1, 40), st.floats(0, 4_000_000_000))

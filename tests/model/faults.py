@@ -5,7 +5,18 @@ from __future__ import annotations
 import random
 from enum import Enum, auto
 
-__all__ = ["CALL_SECONDS", "FAST_TRACK_PLANS", "POST_PLANS", "SWEEP_PLANS", "Fault", "Plan", "fault_of"]
+__all__ = [
+    "ARRAY_PLANS",
+    "CALL_SECONDS",
+    "CANCEL_PLANS",
+    "FAST_TRACK_PLANS",
+    "GET_PLANS",
+    "POST_PLANS",
+    "SWEEP_PLANS",
+    "Fault",
+    "Plan",
+    "fault_of",
+]
 
 #: The duration of a call without a fault.
 CALL_SECONDS = 0.01
@@ -26,6 +37,8 @@ class Fault(Enum):
     NONE_TAKEN = auto()
     #: The call takes almost until its timeout.
     SLOW = auto()
+    #: The function stands still for longer than a minute before the call.
+    STALLED = auto()
     #: The function is killed before the call.
     KILLED_BEFORE = auto()
     #: The function is killed after the call.
@@ -62,6 +75,8 @@ def fault_of(plan: Plan, operation: str, call: int) -> Fault | None:
 #: The possible faults of each operation.
 _POSSIBLE = {
     "put_item": _ANY,
+    "get_item": _OVERLAPPED,
+    "delete_item": (*_OVERLAPPED, Fault.STALLED),
     "describe_table": _ANY,
     "query": (*_OVERLAPPED, Fault.STALE),
     "batch_write_item": _PARTIAL,
@@ -81,5 +96,8 @@ def _plans(*operations: str) -> list[Plan]:
 
 
 POST_PLANS = _plans("put_item")
+ARRAY_PLANS = _plans("batch_write_item")
+CANCEL_PLANS = _plans("delete_item")
+GET_PLANS = _plans("get_item")
 SWEEP_PLANS = _plans("describe_table", "query", "batch_write_item")
 FAST_TRACK_PLANS = _plans("send_message_batch", "batch_write_item", "put_object")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from tests.model.faults import FAST_TRACK_PLANS, POST_PLANS, SWEEP_PLANS, Plan
-from tests.model.system import STREAM_SHARDS, System, deterministic
+from tests.model.faults import (
+    ARRAY_PLANS,
+    CANCEL_PLANS,
+    FAST_TRACK_PLANS,
+    GET_PLANS,
+    POST_PLANS,
+    SWEEP_PLANS,
+    Plan,
+)
+from tests.model.managing import Items, ManagedSystem
+from tests.model.system import STREAM_SHARDS, deterministic
 from tests.support.memory_aws import STREAM_ARN
 
 __all__ = ["STEPS", "DelayerMachine", "Tally", "run"]
@@ -26,6 +36,16 @@ _KEYS = (None, None, "first", "second")
 _WAITS = (0.3, 1, 7.25, 30, 60, 60, 61, 300, 840, 900, 4_000, 90_000)
 _WORKERS: tuple[dict[str, int], ...] = ({}, {"worker": 0, "workers": 2}, {"worker": 1, "workers": 2})
 _LEADS = (900, 899, 841, 895, 899.5, 901, 902, 1_000, 30)
+#: The schedules of an array.
+_ARRAYS: tuple[Items, ...] = (
+    ((1_000, "1"), (1_000, "1"), (5_000, '"two"')),
+    ((300, "0"), (-70, "0"), (961, "0")),
+    tuple((1_000 + n % 7, "0") for n in range(30)),
+    ((5, _LARGE),) * 2,
+)
+_CANCEL_LEADS = (961, 960, 961.2, 1_000, 900.6, 900, 902, 841)
+#: Ranges of lists, in seconds from now.
+_RANGES = ((-100_000, 100_000), (0, 1_000), (999, 1_003), (1_000, 1_000), (5_000, 5_001))
 _SKEWS = (0.0, 1.0, -1.0, 0.5, -0.25)
 #: Timeouts of an invocation in seconds. The shortest leaves one second for calls.
 _TIMEOUTS = (60, 60, 20, 13)
@@ -40,7 +60,7 @@ class DelayerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.steps = 0
-        self.system = System()
+        self.system = ManagedSystem()
 
     @initialize(
         batch_size=st.sampled_from((100, 10, 3)),
@@ -49,7 +69,7 @@ class DelayerMachine(RuleBasedStateMachine):
     )
     def begin(self, batch_size: int, page_bytes: int, skew: float) -> None:
         """Start with an empty delayer."""
-        self.system = System(batch_size=batch_size, page_bytes=page_bytes)
+        self.system = ManagedSystem(batch_size=batch_size, page_bytes=page_bytes)
         self.system.skews["fast track"] = skew
 
     @rule(
@@ -119,6 +139,53 @@ class DelayerMachine(RuleBasedStateMachine):
         for shard in range(STREAM_SHARDS):
             self.system.deliver(shard)
 
+    @rule(
+        items=st.sampled_from(_ARRAYS),
+        key=st.sampled_from(_KEYS),
+        plan=st.sampled_from(ARRAY_PLANS),
+        is_repeated=st.booleans(),
+    )
+    def post_array(self, items: Items, key: str | None, plan: Plan, is_repeated: bool) -> None:  # noqa: FBT001
+        """Post several schedules in one request, and perhaps an array with a key again."""
+        self.system.post_array(items, key, plan)
+        if is_repeated:
+            self.system.post_array_again(0)
+
+    @rule(index=indices, plan=st.sampled_from(CANCEL_PLANS), is_missing=st.booleans())
+    def cancel(self, index: int, plan: Plan, is_missing: bool) -> None:  # noqa: FBT001
+        """Cancel a schedule."""
+        self.system.cancel(index, plan, is_missing=is_missing)
+
+    @rule(lead=st.sampled_from(_CANCEL_LEADS), plan=st.sampled_from(CANCEL_PLANS), skew=st.sampled_from(_SKEWS))
+    def cancel_ahead(self, lead: float, plan: Plan, skew: float) -> None:
+        """Cancel a schedule close to the leads that decide."""
+        self.system.skews["delete"] = skew
+        self.system.post(lead + 5, "0", None, ())
+        self.system.cancel_ahead(lead, plan)
+        self.deliver_well()
+
+    @rule(index=indices, plan=st.sampled_from(GET_PLANS))
+    def look_up(self, index: int, plan: Plan) -> None:
+        """Read one schedule."""
+        self.system.look_up(index, plan)
+
+    @rule(
+        of=st.sampled_from(_RANGES),
+        limit=st.sampled_from((1, 2, 3, 100)),
+        has_twins=st.booleans(),
+        between=st.sampled_from((None, "posted", "cancelled")),
+    )
+    def walk(self, of: tuple[int, int], limit: int, has_twins: bool, between: str | None) -> None:  # noqa: FBT001
+        """List schedules page by page, while others come or go."""
+        if has_twins:
+            self.system.write_twins(1_001)
+        actions: dict[str | None, Callable[[], None]] = {
+            None: lambda: None,
+            "posted": lambda: self.system.post(1_001, "0", None, ()),
+            "cancelled": lambda: self.system.cancel(1, ()),
+        }
+        self.system.walk(*of, limit, actions[between])
+
     @rule(index=indices)
     def remove(self, index: int) -> None:
         """Delete a record, as a user with access to the table may."""
@@ -148,10 +215,15 @@ class DelayerMachine(RuleBasedStateMachine):
         """Restore the table from a backup, or repair its stream."""
         self.system.replace_table(stream_arn)
 
-    @rule(post=st.sampled_from(_SKEWS), sweep=st.sampled_from(_SKEWS), fast_track=st.sampled_from(_SKEWS))
-    def set_clocks(self, post: float, sweep: float, fast_track: float) -> None:
+    @rule(
+        post=st.sampled_from(_SKEWS),
+        delete=st.sampled_from(_SKEWS),
+        sweep=st.sampled_from(_SKEWS),
+        fast_track=st.sampled_from(_SKEWS),
+    )
+    def set_clocks(self, post: float, delete: float, sweep: float, fast_track: float) -> None:
         """Set the functions' clocks, which differ by up to 2 s."""
-        self.system.skews.update({"post": post, "sweep": sweep, "fast track": fast_track})
+        self.system.skews.update({"post": post, "delete": delete, "sweep": sweep, "fast track": fast_track})
 
     @invariant()
     def holds(self) -> None:

@@ -16,13 +16,17 @@ from typing import Any
 
 import pytest
 
+from api_schedule_delete import handler as deleting
+from api_schedule_get import handler as reading
+from api_schedule_get import request as asking
+from api_schedule_post import handler as posting
 from api_schedule_post import request
-from api_schedule_post.handler import Handler as PostHandler
-from api_schedule_post.point_in_time import parse_point_in_time
-from delayer import delayer_queue, schedule_table
+from delayer import api, delayer_queue, listing, schedule_table
 from delayer.delayer_queue import DelayerQueue, Unsent
+from delayer.listing import Range
+from delayer.point_in_time import parse_point_in_time
 from delayer.retries import CALL_ERRORS, RESERVE_SECONDS, OutOfTimeError, Remaining
-from delayer.schedule_table import Deletion, Key, ScheduleTable
+from delayer.schedule_table import Deletion, Key, ScheduleTable, Storing
 from delayer.schedules import MAX_DELAY_SECONDS, Message, Schedule, delay_seconds, end_of_due
 from stream_dynamodb_fasttrack_enqueuer import handler as stream
 from stream_dynamodb_fasttrack_enqueuer import plan as planning
@@ -51,6 +55,10 @@ MUTANTS: list[Mutant] = []
 _plan = planning.plan
 _due_keys = ScheduleTable.due_keys
 _delete = ScheduleTable.delete
+_put = ScheduleTable.put
+_put_many = ScheduleTable.put_many
+_keys_between = ScheduleTable.keys_between
+_first_due = Range.first_due
 _send = DelayerQueue.send
 _send_once = DelayerQueue._send_once  # noqa: SLF001
 _handle = FastTrackHandler.__call__
@@ -386,13 +394,13 @@ def _fraction(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("a schedule that was not stored is accepted")
 def _accepted_anyway(patch: pytest.MonkeyPatch) -> None:
-    def store(function: PostHandler, schedule: Schedule) -> bool:
+    def put(table: ScheduleTable, schedule: Schedule) -> bool:
         try:
-            return function._table.put(schedule)  # noqa: SLF001
+            return _put(table, schedule)
         except CALL_ERRORS:
             return True
 
-    patch.setattr(PostHandler, "_store", store)
+    patch.setattr(ScheduleTable, "put", put)
 
 
 @mutant("the digest of an idempotency key ignores the payload")
@@ -409,3 +417,158 @@ def _no_key(patch: pytest.MonkeyPatch) -> None:
         return SimpleNamespace(digest=lambda: random.randbytes(32))
 
     patch.setattr(request, "hashlib", SimpleNamespace(sha256=sha256))
+
+
+# Arrays.
+
+
+@mutant("unprocessed puts are dropped")
+def _puts_dropped(patch: pytest.MonkeyPatch) -> None:
+    def put_many(table: ScheduleTable, schedules: Sequence[Schedule], remaining: Remaining) -> Storing:
+        storing = _put_many(table, schedules, remaining)
+        return storing if storing.error else Storing([])
+
+    def no_wait(*_arguments: Any) -> None:
+        raise OutOfTimeError
+
+    patch.setattr(schedule_table, "wait_before_retry", no_wait)
+    patch.setattr(ScheduleTable, "put_many", put_many)
+
+
+@mutant("schedules of a failed call are accepted")
+def _failed_call_accepted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ScheduleTable, "put_many", lambda *arguments: _put_many(*arguments) and Storing([]))
+
+
+@mutant("equal schedules of an array are one")
+def _equal_items_merged(patch: pytest.MonkeyPatch) -> None:
+    def sha256(text: bytes) -> Any:
+        return _sha256(json.dumps(json.loads(text)[:3]).encode())
+
+    patch.setattr(request, "hashlib", SimpleNamespace(sha256=sha256))
+
+
+@mutant("one wrong schedule refuses the whole array")
+def _array_refused(patch: pytest.MonkeyPatch) -> None:
+    schedules_from_event = request.schedules_from_event
+
+    def all_or_none(*arguments: Any) -> Any:
+        found = schedules_from_event(*arguments)
+        for problem in [each for each in found if isinstance(each, api.ProblemError)]:
+            raise problem
+        return found
+
+    patch.setattr(posting, "schedules_from_event", all_or_none)
+
+
+@mutant("the results of an array are in the order of their keys")
+def _results_sorted(patch: pytest.MonkeyPatch) -> None:
+    schedules_from_event = request.schedules_from_event
+
+    def in_order(*arguments: Any) -> Any:
+        found = schedules_from_event(*arguments)
+        return found if isinstance(found, Schedule) else sorted(found, key=lambda each: getattr(each, "due", ""))
+
+    patch.setattr(posting, "schedules_from_event", in_order)
+
+
+# Cancelling.
+
+
+@mutant("a schedule can be cancelled until 900 s before its time")
+def _no_margin(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deleting, "CANCELLABLE_SECONDS", MAX_DELAY_SECONDS)
+
+
+@mutant("the clock is not read again after a cancellation")
+def _clock_read_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deleting, "is_cancelled", lambda *_arguments: True)
+
+
+@mutant("a missing schedule is cancelled")
+def _missing_cancelled(patch: pytest.MonkeyPatch) -> None:
+    cancel = ScheduleTable.cancel
+    patch.setattr(ScheduleTable, "cancel", lambda *arguments: cancel(*arguments) or True)
+
+
+@mutant("a cancellation whose answer was lost gives 404")
+def _lost_answer(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(schedule_table, "is_throttle", lambda _error: True)
+
+
+@mutant("a cancellation that the table did not confirm gives 204")
+def _unconfirmed(patch: pytest.MonkeyPatch) -> None:
+    cancel = ScheduleTable.cancel
+
+    def confirmed(*arguments: Any) -> bool:
+        try:
+            return cancel(*arguments)
+        except (OutOfTimeError, *CALL_ERRORS):
+            return True
+
+    patch.setattr(ScheduleTable, "cancel", confirmed)
+
+
+# Reading.
+
+
+@mutant("a lookup finds what was handed over")
+def _found_anyway(patch: pytest.MonkeyPatch) -> None:
+    get, kept = ScheduleTable.get, dict[tuple[int, str], Schedule]()
+
+    def remembered(table: ScheduleTable, shard: int, due: str, remaining: Remaining) -> Schedule | None:
+        found = get(table, shard, due, remaining) or kept.get((shard, due))
+        if found is not None:
+            kept[shard, due] = found
+        return found
+
+    patch.setattr(ScheduleTable, "get", remembered)
+
+
+@mutant("a page begins with the last schedule of the page before")
+def _border_twice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Range, "first_due", lambda of, shard: of.after.due if of.after else _first_due(of, shard))
+
+
+@mutant("a page begins a second after the page before")
+def _border_skipped(patch: pytest.MonkeyPatch) -> None:
+    def first_due(of: Range, shard: int) -> str:
+        return end_of_due(int(of.after.due[:12])) if of.after else _first_due(of, shard)
+
+    patch.setattr(Range, "first_due", first_due)
+
+
+@mutant("a cursor has no shard")
+def _no_shard(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Range, "first_due", lambda of, _shard: _first_due(of, -1))
+
+
+@mutant("only the first read of each shard is listed")
+def _one_read(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ScheduleTable, "keys_between", lambda *arguments: (_keys_between(*arguments)[0], False))
+
+
+@mutant("schedules are listed shard by shard")
+def _not_merged(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(listing, "heapq", SimpleNamespace(merge=lambda *lists: (each for of in lists for each in of)))
+
+
+@mutant("the last shard is not listed")
+def _shard_not_listed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(listing, "range", lambda count: range(count - 1), raising=False)
+
+
+@mutant("a range ends a second late")
+def _late_end(patch: pytest.MonkeyPatch) -> None:
+    page_from_event = asking.page_from_event
+
+    def longer(event: dict[str, Any]) -> Any:
+        page = page_from_event(event)
+        return page._replace(range=page.range._replace(end=page.range.end + 1))
+
+    patch.setattr(reading, "page_from_event", longer)
+
+
+@mutant("a cursor is missing after a full page")
+def _no_cursor(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reading, "cursor_of", lambda _listed: None)

@@ -17,9 +17,11 @@ from unittest.mock import patch
 
 from botocore.exceptions import ReadTimeoutError
 
+from api_schedule_post import handler as posting
 from api_schedule_post import request
 from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
+from delayer import listing
 from delayer.delayer_queue import DelayerQueue
 from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import ScheduleTable
@@ -38,13 +40,25 @@ from tests.support.http_events import http_event
 from tests.support.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
 from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
 
-__all__ = ["PERIOD", "SHARDS", "STREAM_SHARDS", "System", "Violation", "deterministic"]
+__all__ = [
+    "ENVIRONMENT",
+    "LEAD_OF_A_CANCELLATION",
+    "PERIOD",
+    "SHARDS",
+    "STREAM_SHARDS",
+    "Killed",
+    "Silent",
+    "System",
+    "Violation",
+    "deterministic",
+    "schedule_id_of",
+]
 
 PERIOD = 840
 SHARDS = 4
 STREAM_SHARDS = 2
 LEAD_OF_A_CANCELLATION = 900
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "DELAYER_PERIOD_SECONDS": str(PERIOD),
     "FAILURE_BUCKET_NAME": "failures",
     "HORIZON_SECONDS": str(3_650 * 86_400),
@@ -71,7 +85,7 @@ class Killed(BaseException):
     """The function's process was killed."""
 
 
-class _Silent:
+class Silent:
     """A logger or metrics without output."""
 
     def __getattr__(self, _name: str) -> Callable[..., None]:
@@ -95,6 +109,8 @@ class _InlineExecutor(Executor):
 def deterministic() -> Iterator[None]:
     """Make the handlers use one thread, and `random`, which hypothesis seeds for each run."""
     with (
+        patch.object(listing, "ThreadPoolExecutor", _InlineExecutor),
+        patch.object(posting, "ThreadPoolExecutor", _InlineExecutor),
         patch.object(sweeping, "ThreadPoolExecutor", _InlineExecutor),
         patch.object(request, "secrets", SimpleNamespace(token_bytes=random.randbytes)),
     ):
@@ -167,11 +183,14 @@ class System:
         self.accepted: dict[str, Accepted] = {}
         self.requests: dict[tuple[str, str, float], str] = {}
         self.cancelled: set[str] = set()
+        #: The last number in the stream when a cancellation was confirmed, by scheduleId.
+        self.promised: dict[str, int] = {}
         self.received: set[str] = set()
         self.kept_ids: set[str] = set()
         #: The removals in the stream by scheduleId, and the number of records read of each of its shards.
         self._removals: dict[str, list[dict[str, Any]]] = {}
         self._removals_read = [0] * STREAM_SHARDS
+        self._last_inserted: dict[str, int] = {}
         self._last_sent: dict[str, int] = {}
         self._audited = 0
         self._invocation: Invocation | None = None
@@ -181,27 +200,27 @@ class System:
         self._build()
 
     def _build(self) -> None:
-        silent: Any = _Silent()
+        silent: Any = Silent()
         dynamodb, sqs = self.aws.dynamodb(self._call), self.aws.sqs(self._call)
         failures = FailureBucket("failures", self.clock.wait)
         failures._client = self.aws.s3(self._call)  # noqa: SLF001  (made at first use)
         table = ScheduleTable(dynamodb, "schedules", self.clock.wait)
         self._post = PostHandler(
-            settings=PostSettings.from_environment(_ENVIRONMENT),
+            settings=PostSettings.from_environment(ENVIRONMENT),
             table=table,
             clock=lambda: self._clock_of("post"),
             logger=silent,
             metrics=silent,
         )
         self._sweep = SweepHandler(
-            settings=SweepSettings.from_environment(_ENVIRONMENT),
+            settings=SweepSettings.from_environment(ENVIRONMENT),
             table=table,
             clock=lambda: self._clock_of("sweep"),
             logger=silent,
             metrics=silent,
         )
         self._fast_track = FastTrackHandler(
-            settings=FastTrackSettings.from_environment(_ENVIRONMENT),
+            settings=FastTrackSettings.from_environment(ENVIRONMENT),
             table=table,
             queue=DelayerQueue(sqs, "https://queue", lambda: self._clock_of("fast track"), self.clock.wait),
             failures=failures,
@@ -228,7 +247,7 @@ class System:
         )
         with self._invoking("post", plan, 30) as invocation:
             try:
-                answer = self._post(event, None)
+                answer = self._post(event, self._context(invocation))
             except (Killed, Exception):  # noqa: BLE001  (the gateway answers 500 to any error)
                 return
         status = answer["statusCode"]
@@ -460,6 +479,8 @@ class System:
             for record in stream[self._removals_read[shard] :]:
                 if record["eventName"] == "REMOVE":
                     self._removals.setdefault(_key_id(record), []).append(record["dynamodb"])
+                else:
+                    self._last_inserted[_key_id(record)] = int(record["dynamodb"]["SequenceNumber"])
             self._removals_read[shard] = len(stream)
 
     def _audit_sent(self, invocation: Invocation) -> None:
@@ -481,6 +502,8 @@ class System:
         point_in_time = int(change["Keys"]["due"]["S"].partition("#")[0])
         leads = [point_in_time - each["ApproximateCreationDateTime"] for each in removed]
         self._check(min(leads) <= LEAD_OF_A_CANCELLATION, "a cancelled schedule was sent")
+        is_posted_again = self._last_inserted.get(identity, 0) > self.promised.get(identity, -1)
+        self._check(is_posted_again, "a schedule was sent whose cancellation was confirmed")
         self._check(identity not in invocation.confirmed or len(removed) > 1, "a confirmed message was sent again")
         delay = max(0, math.ceil(point_in_time - invocation.sender_now))
         self._check(message.delay_seconds >= delay, f"a message is {delay - message.delay_seconds} s early")
@@ -527,7 +550,7 @@ class System:
                 self._check(condition=False, text=f"the {invocation.function} exceeded its timeout")
             self._audit_sent(invocation)
 
-    def _faulty(  # noqa: C901  (a case for each fault)
+    def _faulty(  # noqa: C901, PLR0912  (a case for each fault)
         self,
         operation: str,
         parameters: dict[str, Any],
@@ -553,6 +576,8 @@ class System:
                 raise ReadTimeoutError(endpoint_url="https://aws")
             case Fault.SLOW:
                 self.clock.wait(4)
+            case Fault.STALLED:
+                self.clock.wait(65)
             case Fault.OVERLAPPED:
                 self.tick({})
             case Fault.STALE:

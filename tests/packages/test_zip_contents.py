@@ -16,7 +16,10 @@ from tests.support.package_checkouts import FUNCTIONS, Checkout
 
 _SHARED = {
     "delayer/__init__.py",
+    "delayer/api.py",
     "delayer/delayer_queue.py",
+    "delayer/listing.py",
+    "delayer/point_in_time.py",
     "delayer/retries.py",
     "delayer/schedule_table.py",
     "delayer/schedules.py",
@@ -24,13 +27,24 @@ _SHARED = {
 }
 
 _OWN = {
+    "api-schedule-delete": {
+        "api_schedule_delete/__init__.py",
+        "api_schedule_delete/handler.py",
+        "api_schedule_delete/main.py",
+        "api_schedule_delete/settings.py",
+    },
+    "api-schedule-get": {
+        "api_schedule_get/__init__.py",
+        "api_schedule_get/handler.py",
+        "api_schedule_get/main.py",
+        "api_schedule_get/request.py",
+        "api_schedule_get/settings.py",
+    },
     "api-schedule-post": {
         "api_schedule_post/__init__.py",
         "api_schedule_post/handler.py",
         "api_schedule_post/json_text.py",
         "api_schedule_post/main.py",
-        "api_schedule_post/point_in_time.py",
-        "api_schedule_post/problems.py",
         "api_schedule_post/request.py",
         "api_schedule_post/settings.py",
     },

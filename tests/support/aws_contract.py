@@ -78,6 +78,23 @@ def query(shard: int, end: int) -> dict[str, Any]:
     }
 
 
+def between(shard: int, first: int, end: int, most: int) -> dict[str, Any]:
+    """Return the parameters of a query of a range."""
+    return {
+        **query(shard, end),
+        "KeyConditionExpression": "#shard = :shard AND due BETWEEN :first AND :end",
+        "ExpressionAttributeValues": {
+            ":shard": {"N": str(shard)}, ":first": {"S": f"{first:012d}"}, ":end": {"S": f"{end:012d}"},
+        },
+        "Limit": most,
+    }  # fmt: skip
+
+
+def puts(*items: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a BatchWriteItem."""
+    return {"RequestItems": {TABLE: [{"PutRequest": {"Item": each}} for each in items]}}
+
+
 def deletes(*keys: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of a BatchWriteItem."""
     return {"RequestItems": {TABLE: [{"DeleteRequest": {"Key": each}} for each in keys]}}
@@ -95,7 +112,11 @@ def answered(call: Any, **parameters: Any) -> Any:
         answer = call(**parameters)
     except ClientError as error:
         return error_code(error)
-    kept = {name: answer[name] for name in ("Items", "Count", "LastEvaluatedKey", "UnprocessedItems") if name in answer}
+    kept = {
+        name: answer[name]
+        for name in ("Items", "Count", "LastEvaluatedKey", "Item", "UnprocessedItems")
+        if name in answer
+    }
     if "Table" in answer:
         kept["stream"] = answer["Table"]["StreamSpecification"], "LatestStreamArn" in answer["Table"]
     for name in ("Successful", "Failed"):
@@ -117,7 +138,18 @@ def play(clients: Clients, url: str, time: Time, pace: Pace) -> list[Any]:
     first = dynamodb.query(**query(3, NOW + 100))
     rest = dynamodb.query(**query(3, NOW + 100), ExclusiveStartKey=first["LastEvaluatedKey"])
     answers.append((len(first["Items"]) < 6, first["Items"] + rest["Items"], "LastEvaluatedKey" in rest))
+    answers += [
+        answered(dynamodb.query, **between(1, NOW + first, NOW + end, most))
+        for first, end, most in ((0, 901, 10), (3, 901, 2), (4, 5, 1), (4, 4, 1), (6, 900, 5), (0, 4, 1))
+    ]
+    answers += [
+        answered(dynamodb.get_item, TableName=TABLE, Key=key(shard, NOW + 3), ConsistentRead=True) for shard in (1, 7)
+    ]
     time.wait(1.5)
+    answers.append(answered(dynamodb.batch_write_item, **puts(item(8, NOW), item(8, NOW + 1))))
+    answers.append(answered(dynamodb.batch_write_item, **puts(item(8, NOW), item(8, NOW))))
+    is_there = {"TableName": TABLE, "ConditionExpression": "attribute_exists(due)"}
+    answers += [answered(dynamodb.delete_item, Key=key(8, NOW), **is_there) for _ in range(2)]
     answers.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3), key(2, NOW), key(7, NOW))))
     answers.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 3))))
     answers.append(answered(dynamodb.batch_write_item, **deletes(key(1, NOW + 5), key(1, NOW + 5))))

@@ -11,10 +11,15 @@ import boto3
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
+from api_schedule_delete.handler import Handler as DeleteHandler
+from api_schedule_get.handler import Handler as GetHandler
+from api_schedule_get.settings import Settings as GetSettings
+from api_schedule_post.handler import CALLS_IN_FLIGHT as POST_CALLS_IN_FLIGHT
 from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
 from delayer.delayer_queue import DelayerQueue, queue_client
-from delayer.schedule_table import ScheduleTable, handover_client, posting_client
+from delayer.listing import READS_IN_FLIGHT
+from delayer.schedule_table import ScheduleTable, posting_client, table_client
 from delayer.schedules import Schedule, due_key
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
 from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
@@ -23,7 +28,7 @@ from task_1minute_enqueuer.handler import Handler as SweepHandler
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tests.support.clock import Clock, lambda_context
-from tests.support.http_events import http_event
+from tests.support.http_events import http_event, list_event, schedule_event
 from tests.support.stream_driver import StreamMapping
 from tests.support.stream_records import StreamReader
 
@@ -43,7 +48,8 @@ NAMESPACE = "Delayer"
 TABLE = "schedules"
 BUCKET = "failures"
 _STREAM: StreamSpecificationTypeDef = {"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"}
-_SERVICES = ("api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer")
+_SERVICES = ("api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer", "api-schedule-get",
+             "api-schedule-delete")  # fmt: skip
 
 
 class _StandardOutput(io.StringIO):
@@ -69,9 +75,10 @@ class Clients:
         self.s3 = boto3.client("s3")
         # moto supports the streams endpoint of a region, but not of an account.
         self.streams = boto3.client("dynamodbstreams", config=Config(account_id_endpoint_mode="disabled"))
-        self.posting = posting_client()
-        self.sweeping = handover_client(CALLS_IN_FLIGHT + 1)
-        self.handing_over = handover_client(connections=1)
+        self.posting = posting_client(POST_CALLS_IN_FLIGHT)
+        self.sweeping = table_client(CALLS_IN_FLIGHT + 1)
+        self.handing_over = table_client(connections=1)
+        self.reading = table_client(READS_IN_FLIGHT)
         self.sending = queue_client()
 
 
@@ -111,6 +118,16 @@ class Delayer:
             metrics=Metrics(namespace=NAMESPACE, service=_SERVICES[2]),
         )
 
+        self._get = GetHandler(
+            settings=GetSettings(DELAYER_PERIOD, SHARDS, TABLE),
+            table=ScheduleTable(clients.reading, TABLE, clock.wait),
+            clock=clock,
+            logger=_logger(_SERVICES[3]),
+        )
+        self._delete = DeleteHandler(
+            table=ScheduleTable(clients.handing_over, TABLE, clock.wait), clock=clock, logger=_logger(_SERVICES[4])
+        )
+
     # Invocations.
 
     def post(self, body: str | bytes | None, headers: dict[str, str] | None = None, **event: Any) -> dict[str, Any]:
@@ -120,7 +137,22 @@ class Delayer:
     def handle_post(self, event: dict[str, Any]) -> dict[str, Any]:
         """Call the post function with an event, and return the response."""
         with self.calls.watching():
-            return self._post(event, None)
+            return self._post(event, lambda_context(self.clock, 25))
+
+    def get(self, schedule_id: str) -> dict[str, Any]:
+        """Call GET /schedules/{scheduleId}, and return the response."""
+        with self.calls.watching():
+            return self._get(schedule_event("GET", schedule_id), lambda_context(self.clock, 25))
+
+    def list_page(self, query: str = "") -> dict[str, Any]:
+        """Call GET /schedules with a query string, and return the response."""
+        with self.calls.watching():
+            return self._get(list_event(query), lambda_context(self.clock, 25))
+
+    def cancel(self, schedule_id: str) -> dict[str, Any]:
+        """Call DELETE /schedules/{scheduleId}, and return the response."""
+        with self.calls.watching():
+            return self._delete(schedule_event("DELETE", schedule_id), lambda_context(self.clock, 25))
 
     def sweep(self, event: dict[str, Any] | None = None, seconds: float = 60) -> None:
         """Call the sweep, with a timeout in seconds."""

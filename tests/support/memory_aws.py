@@ -20,14 +20,16 @@ __all__ = ["STREAM_ARN", "Client", "MemoryAws", "QueuedMessage", "Record", "Thro
 STREAM_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/schedules/stream/2026-01-01T00:00:00.000"
 
 #: The limits of BatchWriteItem, SendMessageBatch and a message (the services' API references).
-_DELETES_PER_CALL = 25
+_WRITES_PER_CALL = 25
 _ENTRIES_PER_CALL = 10
 _BYTES_PER_CALL = 262_144
 _LONGEST_DELAY_SECONDS = 900
 
 #: The only supported expressions are those of the delayer.
 _CONDITION = "attribute_not_exists(due)"
-_KEY_CONDITION = "#shard = :shard AND due < :end"
+_IS_THERE = "attribute_exists(due)"
+_DUE = "#shard = :shard AND due < :end"
+_BETWEEN = "#shard = :shard AND due BETWEEN :first AND :end"
 _PROJECTION = "#shard, due"
 
 type Record = dict[str, Any]
@@ -102,6 +104,7 @@ class MemoryAws:
         return Client(
             through,
             put_item=self.put_item,
+            get_item=self.get_item,
             query=self.query,
             batch_write_item=self.batch_write_item,
             delete_item=self.delete_item,
@@ -137,39 +140,63 @@ class MemoryAws:
             self._write_to_stream("INSERT" if old is None else "MODIFY", item, old)
         return {}
 
+    def get_item(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return an item, if it is there."""
+        assert parameters["ConsistentRead"]
+        item = self.items.get(parameters["Key"]["shard"]["N"], {}).get(parameters["Key"]["due"]["S"])
+        return {} if item is None else {"Item": item}
+
     def query(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return a page of keys, sorted."""
-        assert parameters["KeyConditionExpression"] == _KEY_CONDITION
+        is_range = parameters["KeyConditionExpression"] == _BETWEEN
+        assert is_range or parameters["KeyConditionExpression"] == _DUE
         assert parameters["ProjectionExpression"] == _PROJECTION
         assert parameters["ExpressionAttributeNames"] == {"#shard": "shard"}
         values = parameters["ExpressionAttributeValues"]
         after = parameters.get("ExclusiveStartKey", {}).get("due", {}).get("S", "")
+        first = values[":first"]["S"] if is_range else ""
+        most = parameters.get("Limit")
         items = (self.items if self.stale_items is None else self.stale_items).get(values[":shard"]["N"], {})
         end = values[":end"]["S"]
         keys: list[dict[str, Any]] = []
         size = 0
         answer: dict[str, Any] = {"Items": keys}
-        for due in sorted(due for due in items if after < due < end):
+        for due in sorted(
+            due for due in items if after < due and first <= due and (due < end or (is_range and due == end))
+        ):
             if size >= self._page_bytes:
                 answer["LastEvaluatedKey"] = keys[-1]
                 break
             size += _size(items[due])
             keys.append({"shard": values[":shard"], "due": {"S": due}})
+            if len(keys) == most:  # DynamoDB does not look whether there are more
+                answer["LastEvaluatedKey"] = keys[-1]
+                break
         return answer | {"Count": len(keys), "ScannedCount": len(keys)}
 
     def batch_write_item(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Delete items."""
+        """Put and delete items."""
         [requests] = parameters["RequestItems"].values()
-        keys = [request["DeleteRequest"]["Key"] for request in requests]
-        if len({(key["shard"]["N"], key["due"]["S"]) for key in keys}) < len(keys) or len(keys) > _DELETES_PER_CALL:
+        keys = [
+            request["DeleteRequest"]["Key"] if "DeleteRequest" in request else request["PutRequest"]["Item"]
+            for request in requests
+        ]
+        if len({(key["shard"]["N"], key["due"]["S"]) for key in keys}) < len(keys) or len(keys) > _WRITES_PER_CALL:
             self._refuse("ValidationException", "BatchWriteItem")
-        for key in keys:
-            self.delete_item({"Key": key})
+        for request in requests:
+            if "DeleteRequest" in request:
+                self.delete_item(request["DeleteRequest"])
+            else:
+                self.put_item(request["PutRequest"])
         return {"UnprocessedItems": {}}
 
     def delete_item(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Delete an item. A missing item puts no record into the stream."""
+        condition = parameters.get("ConditionExpression")
+        assert condition in (None, _IS_THERE), condition
         key = parameters["Key"]
+        if condition is not None and key["due"]["S"] not in self.items.get(key["shard"]["N"], {}):
+            raise client_error("ConditionalCheckFailedException", operation="DeleteItem")
         old = self.items.get(key["shard"]["N"], {}).pop(key["due"]["S"], None)
         if old is not None:
             self._write_to_stream("REMOVE", key, old)

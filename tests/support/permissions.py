@@ -11,7 +11,9 @@ KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due
 
 #: The calls of each function's package: IAM action, Terraform expression of the resource, and conditions.
 CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
-    "api_schedule_post": [("dynamodb:PutItem", TABLE, [])],
+    "api_schedule_delete": [("dynamodb:DeleteItem", TABLE, [])],
+    "api_schedule_get": [("dynamodb:GetItem", TABLE, []), ("dynamodb:Query", TABLE, [])],
+    "api_schedule_post": [("dynamodb:BatchWriteItem", TABLE, []), ("dynamodb:PutItem", TABLE, [])],
     "task_1minute_enqueuer": [
         ("dynamodb:DescribeTable", TABLE, []),
         ("dynamodb:Query", TABLE, []),

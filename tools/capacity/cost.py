@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from delayer.schedule_table import DELETES_PER_CALL
+from delayer.schedule_table import WRITES_PER_CALL
 from tools.capacity.book import LIMITS, PRICES
 from tools.capacity.declared import (
     BATCH_RECORDS,
@@ -171,7 +171,7 @@ def _function_lines(load: Workload, planned: Plan, schedules: float, fast: _Fast
     )
     mb_seconds = schedules * POST_SECONDS * POST_MEMORY_MB + sweeping * SWEEP_MEMORY_MB + sending * FAST_TRACK_MEMORY_MB
     executions = schedules + fast.batches + sweeps
-    deletes = max(schedules / DELETES_PER_CALL, min(schedules, sweeps))
+    deletes = max(schedules / WRITES_PER_CALL, min(schedules, sweeps))
     logged = (
         schedules * (_POST_LOG + _SENT_LOG + _DELETED_LOG)
         + fast.batches * _BATCH_LOG

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from delayer.delayer_queue import BYTES_PER_CALL, MESSAGES_PER_CALL
 from delayer.retries import RESERVE_SECONDS
-from delayer.schedule_table import DELETES_PER_CALL
+from delayer.schedule_table import WRITES_PER_CALL
 from delayer.schedules import MAX_MESSAGE_BYTES, MAX_SHARDS, Schedule, due_key
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT, SHARDS_AT_ONCE
 from tools.capacity.book import LIMITS
@@ -155,7 +155,7 @@ def processors(memory_mb: int) -> float:
 
 def worker_rate(size_bytes: int, shards: int) -> float:
     """Return the records per second that one worker deletes from its shards."""
-    by_calls = CALLS_IN_FLIGHT * DELETES_PER_CALL / CALL_SECONDS
+    by_calls = CALLS_IN_FLIGHT * WRITES_PER_CALL / CALL_SECONDS
     by_computing = processors(SWEEP_MEMORY_MB) / SWEEP_COMPUTING_SECONDS
     return min(by_calls, by_computing, _partitions_rate(size_bytes, min(shards, SHARDS_AT_ONCE)))
 

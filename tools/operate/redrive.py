@@ -37,7 +37,7 @@ _MOST_BYTES = 5_000_000
 _MOST_FAILURES_IN_A_ROW = 20
 
 #: The most objects that one DeleteObjects takes (Amazon S3 API reference, DeleteObjects).
-_DELETES_PER_CALL = 1000
+_WRITES_PER_CALL = 1000
 
 _MOST_LINES = 20
 
@@ -230,7 +230,7 @@ def _delete(s3: Any, bucket: str, records: Sequence[_Record], outcome: _Outcome)
     """Delete the objects of these records that are handled whole: all versions that were listed, and no later one."""
     keys = [key for key in dict.fromkeys(record.key for record in records) if not outcome.waiting[key]]
     identifiers = [{"Key": key, "VersionId": version} for key in keys for version in outcome.listed[key].versions]
-    for batch in batched(identifiers, _DELETES_PER_CALL, strict=False):
+    for batch in batched(identifiers, _WRITES_PER_CALL, strict=False):
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": list(batch), "Quiet": True})
         for error in answer.get("Errors", []):
             outcome.left[error["Key"]] = f"handled, but not deleted: {error['Code']}: {error.get('Message', '')}"

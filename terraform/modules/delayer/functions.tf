@@ -4,7 +4,9 @@
 locals {
   # By plain name, as in pyproject.toml. `label` names the function in alarms and on the dashboard. A function with
   # routes answers them on the API.
-  functions = {
+  functions = merge(local.core_functions, local.management_functions)
+
+  core_functions = {
     api-schedule-post = {
       label  = "post"
       module = module.api_schedule_post
@@ -21,4 +23,22 @@ locals {
       routes = []
     }
   }
+
+  # The modules have a count, so that each of these loops runs once or never.
+  management_functions = merge(
+    {
+      for function in module.api_schedule_delete : "api-schedule-delete" => {
+        label  = "delete"
+        module = function
+        routes = ["DELETE /schedules/{scheduleId}"]
+      }
+    },
+    {
+      for function in module.api_schedule_get : "api-schedule-get" => {
+        label  = "get"
+        module = function
+        routes = ["GET /schedules", "GET /schedules/{scheduleId}"]
+      }
+    },
+  )
 }

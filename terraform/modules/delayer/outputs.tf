@@ -4,7 +4,7 @@ output "alarm_arns" {
 }
 
 output "api_execution_arn" {
-  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by `/*/POST/schedules`."
+  description = "The API's ARN for IAM policies: allow execute-api:Invoke on it followed by a route, like `/*/POST/schedules` or `/*/DELETE/schedules/*`."
   value       = module.http_api.api.execution_arn
 }
 
@@ -19,8 +19,14 @@ output "api_log_group_arn" {
 }
 
 output "api_url" {
-  description = "The address of the API: POST to it followed by /schedules."
+  description = "The address of the API, to which the paths of the routes are appended, like /schedules."
   value       = module.http_api.url
+
+  # A validation of the variable can't read the map of functions, which depends on the variable.
+  precondition {
+    condition     = length(setsubtract(keys(var.authorization.scopes), keys(local.routes))) == 0
+    error_message = "authorization.scopes names a route that does not exist: ${join(", ", setsubtract(keys(var.authorization.scopes), keys(local.routes)))}. There are ${join(", ", keys(local.routes))}."
+  }
 }
 
 output "dashboard_arn" {

@@ -17,15 +17,17 @@ variable "alarms" {
 }
 
 variable "authorization" {
-  description = "Who may call the API: AWS_IAM for requests signed by a principal that is allowed execute-api:Invoke, or JWT with the issuer and audiences of the tokens."
+  description = "Who may call the API: AWS_IAM for requests signed by a principal that is allowed execute-api:Invoke, or JWT with the issuer and audiences of the tokens, and for a route the scopes of which a token must have one."
   type = object({
     type      = optional(string, "AWS_IAM")
     issuer    = optional(string)
     audiences = optional(list(string), [])
+    scopes    = optional(map(list(string)), {})
   })
   default  = {}
   nullable = false
 
+  # The output `api_url` checks that the routes of the scopes exist.
   validation {
     condition     = contains(["AWS_IAM", "JWT"], var.authorization.type)
     error_message = "The authorization's type must be AWS_IAM or JWT: an API that is open to everyone is not offered."
@@ -35,8 +37,12 @@ variable "authorization" {
     error_message = "JWT authorization needs an issuer that starts with https:// and at least one audience."
   }
   validation {
-    condition     = var.authorization.type == "JWT" || (var.authorization.issuer == null && length(var.authorization.audiences) == 0)
-    error_message = "An issuer and audiences are for JWT authorization: remove them, or set the type to JWT."
+    condition     = var.authorization.type == "JWT" || (var.authorization.issuer == null && length(var.authorization.audiences) == 0 && length(var.authorization.scopes) == 0)
+    error_message = "An issuer, audiences and scopes are for JWT authorization: remove them, or set the type to JWT."
+  }
+  validation {
+    condition     = alltrue([for scopes in values(var.authorization.scopes) : length(scopes) > 0])
+    error_message = "The scopes of a route must not be empty: name at least one, or leave the route out."
   }
 }
 
@@ -96,6 +102,13 @@ variable "log_retention_days" {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "CloudWatch Logs keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 days."
   }
+}
+
+variable "management_api" {
+  description = "Whether the API looks up, lists and cancels schedules: two more functions and their three routes. Without it there are exactly the three functions that deliver."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "mapping_metrics" {

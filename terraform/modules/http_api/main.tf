@@ -31,11 +31,12 @@ resource "aws_apigatewayv2_authorizer" "jwt" {
 resource "aws_apigatewayv2_route" "this" {
   for_each = var.routes
 
-  api_id             = aws_apigatewayv2_api.this.id
-  authorization_type = var.authorization.type
-  authorizer_id      = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
-  route_key          = each.key
-  target             = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
+  api_id               = aws_apigatewayv2_api.this.id
+  authorization_scopes = lookup(var.authorization.scopes, each.key, null)
+  authorization_type   = var.authorization.type
+  authorizer_id        = one(values(aws_apigatewayv2_authorizer.jwt)[*].id)
+  route_key            = each.key
+  target               = "integrations/${aws_apigatewayv2_integration.this[each.key].id}"
 
   # The API answers 500 to a request that comes before it may call the function.
   depends_on = [aws_lambda_permission.route]
@@ -80,7 +81,7 @@ resource "aws_lambda_permission" "route" {
   action        = "lambda:InvokeFunction"
   function_name = each.value.function_name
   principal     = "apigateway.amazonaws.com"
-  # This route of this API, in any stage.
-  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(each.key, " /", "/")}"
+  # This route of this API, in any stage and with any value of a path parameter.
+  source_arn   = "${aws_apigatewayv2_api.this.execution_arn}/*/${replace(replace(each.key, " /", "/"), "/{[^}]+}/", "*")}"
   statement_id = replace(lower(each.key), "/[^a-z]+/", "-")
 }

@@ -1,9 +1,10 @@
 variable "authorization" {
-  description = "Who may call the routes: AWS_IAM, or JWT with issuer and audiences."
+  description = "Who may call the routes: AWS_IAM, or JWT with issuer and audiences, and by route the scopes of which a token must have one."
   type = object({
     type      = string
     issuer    = optional(string)
     audiences = optional(list(string), [])
+    scopes    = optional(map(list(string)), {})
   })
   nullable = false
 }

@@ -19,8 +19,8 @@ locals {
       metric     = "Lateness"
       dimensions = local.services.fast_track
       statistic  = "Maximum"
-      # The API accepts a pointInTime up to 60 s in the past and has 15 s to store the schedule.
-      threshold = 75
+      # The API accepts a pointInTime up to 60 s in the past and has 25 s to store the schedule.
+      threshold = 85
     }
     dead-letters = {
       meaning    = "Consumers failed to handle a message, which is now in the dead-letter queue."

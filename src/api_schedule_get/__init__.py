@@ -1,0 +1,1 @@
+"""GET /schedules and /schedules/{scheduleId}: look up pending schedules. It only reads."""
