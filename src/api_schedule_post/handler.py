@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from api_schedule_post.request import schedules_from_event
 from delayer.api import ProblemError, json_response, problem_response, unavailable
+from delayer.parallel import in_parallel
 from delayer.retries import CALL_ERRORS, OutOfTimeError, time_for_calls
 from delayer.schedule_table import WRITES_PER_CALL
 from delayer.schedules import Schedule, format_point_in_time
@@ -94,13 +94,9 @@ class Handler:
     def _store_many(self, requested: Sequence[Schedule | ProblemError], remaining: Remaining) -> Response:
         """Store the schedules among these. One that the table does not confirm in time gets a 503."""
         schedules = [each for each in requested if isinstance(each, Schedule)]
-        with ThreadPoolExecutor(CALLS_IN_FLIGHT) as pool:
-            calls = [
-                pool.submit(self._table.put_many, batch, remaining)
-                for batch in batched(schedules, WRITES_PER_CALL, strict=False)
-            ]
+        batches = batched(schedules, WRITES_PER_CALL, strict=False)
         unconfirmed: dict[Schedule, ProblemError] = {}
-        for storing in (call.result() for call in calls):
+        for storing in in_parallel(lambda batch: self._table.put_many(batch, remaining), batches, CALLS_IN_FLIGHT):
             if storing.left:
                 problem = unavailable(storing.error or OutOfTimeError(), "body", _UNCONFIRMED)
                 unconfirmed |= dict.fromkeys(storing.left, problem)
@@ -120,9 +116,10 @@ class Handler:
             self._logger.info("rejected", status=status.value, field=field, count=count)
         # A 503 does not reject the schedule, so it has another metric.
         throttled = sum(count for (status, _), count in kinds.items() if status >= HTTPStatus.INTERNAL_SERVER_ERROR)
-        for metric, count in (("SchedulesRejected", kinds.total() - throttled), ("PostsThrottled", throttled)):
-            if count:
-                self._metrics.add_metric(metric, MetricUnit.Count, count)
+        if throttled:
+            self._metrics.add_metric("PostsThrottled", MetricUnit.Count, throttled)
+        if rejected := kinds.total() - throttled:
+            self._metrics.add_metric("SchedulesRejected", MetricUnit.Count, rejected)
 
 
 def _created(schedule: Schedule) -> dict[str, object]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import batched, chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from delayer.parallel import in_parallel
 from delayer.retries import CALL_ERRORS, OutOfTimeError, Remaining
-from delayer.schedule_table import WRITES_PER_CALL, Deletion, Key, ScheduleTable
+from delayer.schedule_table import WRITES_PER_CALL, Key, ScheduleTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["CALLS_IN_FLIGHT", "SHARDS_AT_ONCE", "Sweep", "shards_of_worker", "sweep"]
 
@@ -63,7 +63,8 @@ def sweep(
     swept = left = 0
     is_cut_short = False
     errors = []
-    for deletion in _deletions(table, batched(due, WRITES_PER_CALL, strict=False), remaining):
+    batches = batched(due, WRITES_PER_CALL, strict=False)
+    for deletion in in_parallel(lambda keys: table.delete(keys, remaining), batches, CALLS_IN_FLIGHT):
         swept += len(deletion.deleted)
         left += len(deletion.left)
         if deletion.error is not None:
@@ -73,18 +74,6 @@ def sweep(
         if deletion.deleted:
             report(deletion.deleted)
     return Sweep(swept, left, is_cut_short or due.is_cut_short, due.errors + errors)
-
-
-def _deletions(table: ScheduleTable, batches: Iterable[Sequence[Key]], remaining: Remaining) -> Iterator[Deletion]:
-    """Delete each batch in a call, CALLS_IN_FLIGHT at once, and yield the results as they come."""
-    calls: set[Future[Deletion]] = set()
-    with ThreadPoolExecutor(CALLS_IN_FLIGHT) as pool:
-        for keys in batches:
-            if len(calls) == CALLS_IN_FLIGHT:
-                done, calls = wait(calls, return_when=FIRST_COMPLETED)
-                yield from (call.result() for call in done)
-            calls.add(pool.submit(table.delete, keys, remaining))
-        yield from (call.result() for call in wait(calls).done)
 
 
 class _DueKeys:

@@ -364,8 +364,9 @@ def test_session_of_a_function_that_a_resource_policy_lets_in_is_refused(account
     arn = f"arn:aws:iam::{ACCOUNT}:role/{FUNCTION}"
     client = account.session(account.client("sts").assume_role(RoleArn=arn, RoleSessionName="test"))
     answers = refused(let_in(client, account, opened))
-    # Within the boundary, which the functions' own policies narrow to their attributes.
-    assert answers.pop("delete items") == "done"
+    # Within the boundary, because one of the functions needs each of these; their own policies are narrower.
+    for needed in ("delete an item", "delete items", "read an item"):
+        assert answers.pop(needed) == "done"
     assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
 
 

@@ -6,11 +6,12 @@ import re
 
 import pytest
 
+from api_schedule_get.request import MAX_LIMIT
 from api_schedule_post.json_text import MAX_NESTING
-from api_schedule_post.request import MAX_BODY_BYTES, MAX_PAST_SECONDS
+from api_schedule_post.request import MAX_ARRAY_BYTES, MAX_BODY_BYTES, MAX_PAST_SECONDS, MAX_SCHEDULES
 from delayer.delayer_queue import BYTES_PER_CALL, MESSAGES_PER_CALL
 from delayer.schedule_table import WRITES_PER_CALL
-from delayer.schedules import MAX_DELAY_SECONDS, MAX_MESSAGE_BYTES, MAX_SHARDS
+from delayer.schedules import CANCELLABLE_SECONDS, MAX_DELAY_SECONDS, MAX_MESSAGE_BYTES, MAX_SHARDS
 from tests.support.documents import ROOT
 
 _ROWS = dict(
@@ -27,7 +28,11 @@ _ROWS = dict(
         ("nesting of JSON", f"{MAX_NESTING:,} levels"),
         ("a message's delay", f"{MAX_DELAY_SECONDS} s"),
         ("shards", f"{MAX_SHARDS:,}"),
-        ("deletes per BatchWriteItem call", f"{WRITES_PER_CALL}"),
+        ("a request's body with an array", f"{MAX_ARRAY_BYTES:,} bytes"),
+        ("schedules per request", f"{MAX_SCHEDULES:,}"),
+        ("schedules per page of a list", f"{MAX_LIMIT:,}"),
+        ("cancelling", f"more than {CANCELLABLE_SECONDS} s before the pointInTime"),
+        ("writes per BatchWriteItem call", f"{WRITES_PER_CALL}"),
         ("messages per SendMessageBatch call", f"{MESSAGES_PER_CALL}, and {BYTES_PER_CALL:,} bytes"),
     ],
 )

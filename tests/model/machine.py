@@ -45,7 +45,7 @@ _ARRAYS: tuple[Items, ...] = (
 )
 _CANCEL_LEADS = (961, 960, 961.2, 1_000, 900.6, 900, 902, 841)
 #: Ranges of lists, in seconds from now.
-_RANGES = ((-100_000, 100_000), (0, 1_000), (999, 1_003), (1_000, 1_000), (5_000, 5_001))
+_RANGES = ((-100_000, 100_000), (0, 1_000), (999, 1_003), (1_000, 1_004), (5_000, 5_001))
 _SKEWS = (0.0, 1.0, -1.0, 0.5, -0.25)
 #: Timeouts of an invocation in seconds. The shortest leaves one second for calls.
 _TIMEOUTS = (60, 60, 20, 13)

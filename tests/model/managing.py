@@ -72,7 +72,9 @@ class ManagedSystem(System):
         answer = self._asked("post", self._post, event, plan, 30)
         if answer is None:
             return
-        self._check(answer["statusCode"] == 200, f"an array was answered {answer['statusCode']}")
+        if answer["statusCode"] != 200:
+            self._check(condition=False, text=f"an array was answered {answer['statusCode']}")
+            return
         results = json.loads(answer["body"])["results"]
         self._check(len(results) == len(items), "an array has not as many results as schedules")
         stored: dict[int, str] = {}
@@ -165,7 +167,9 @@ class ManagedSystem(System):
         if answer is None or any(fault is Fault.OVERLAPPED for _, _, fault in plan):
             return
         if answer["statusCode"] == 200:
-            self._check(identity in self._present(), "a schedule was found that is not pending")
+            if identity not in self._present():
+                self._check(condition=False, text="a schedule was found that is not pending")
+                return
             shard, due = identity[:3].lstrip("0") or "0", identity[4:].replace("-", "#", 1)
             text = (
                 f'{{"scheduleId":"{identity}","pointInTime":"{format_point_in_time(int(due[:12]))}",'

@@ -17,11 +17,10 @@ from unittest.mock import patch
 
 from botocore.exceptions import ReadTimeoutError
 
-from api_schedule_post import handler as posting
 from api_schedule_post import request
 from api_schedule_post.handler import Handler as PostHandler
 from api_schedule_post.settings import Settings as PostSettings
-from delayer import listing
+from delayer import listing, parallel
 from delayer.delayer_queue import DelayerQueue
 from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import ScheduleTable
@@ -29,7 +28,6 @@ from delayer.schedules import format_point_in_time
 from stream_dynamodb_fasttrack_enqueuer.failure_bucket import FailureBucket
 from stream_dynamodb_fasttrack_enqueuer.handler import Handler as FastTrackHandler
 from stream_dynamodb_fasttrack_enqueuer.settings import Settings as FastTrackSettings
-from task_1minute_enqueuer import sweep as sweeping
 from task_1minute_enqueuer.handler import Handler as SweepHandler
 from task_1minute_enqueuer.handler import SweepError
 from task_1minute_enqueuer.settings import Settings as SweepSettings
@@ -110,8 +108,7 @@ def deterministic() -> Iterator[None]:
     """Make the handlers use one thread, and `random`, which hypothesis seeds for each run."""
     with (
         patch.object(listing, "ThreadPoolExecutor", _InlineExecutor),
-        patch.object(posting, "ThreadPoolExecutor", _InlineExecutor),
-        patch.object(sweeping, "ThreadPoolExecutor", _InlineExecutor),
+        patch.object(parallel, "ThreadPoolExecutor", _InlineExecutor),
         patch.object(request, "secrets", SimpleNamespace(token_bytes=random.randbytes)),
     ):
         yield

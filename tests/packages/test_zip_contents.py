@@ -19,6 +19,7 @@ _SHARED = {
     "delayer/api.py",
     "delayer/delayer_queue.py",
     "delayer/listing.py",
+    "delayer/parallel.py",
     "delayer/point_in_time.py",
     "delayer/retries.py",
     "delayer/schedule_table.py",

@@ -62,9 +62,10 @@ def unusual(make_plan: MakePlan) -> Any:
     """Return a plan of prod with settings that no environment uses."""
     return make_plan(
         "prod",
-        authorization='{"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"]}',
-        reserved_concurrency='{"api-schedule-post": 7, "task-1minute-enqueuer": 12, '
-        '"stream-dynamodb-fasttrack_enqueuer": 9}',
+        authorization='{"type": "JWT", "issuer": "https://issuer.example", "audiences": ["delayer"], '
+        '"scopes": {"DELETE /schedules/{scheduleId}": ["schedules/cancel"]}}',
+        reserved_concurrency='{"api-schedule-delete": 5, "api-schedule-get": 6, "api-schedule-post": 7, '
+        '"task-1minute-enqueuer": 12, "stream-dynamodb-fasttrack_enqueuer": 9}',
         sweep_paused="true",
         sweep_workers="12",
     )

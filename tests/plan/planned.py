@@ -5,6 +5,7 @@ Addresses are relative to modules/delayer, whatever the root is.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tools.project import functions
@@ -32,7 +33,7 @@ WITHOUT_RESOURCE = {
 
 def values(plan: Any, address: str) -> dict[str, Any]:
     """Return the planned values of the resource at `address`. A value known only after the apply is absent or None."""
-    change = plan.resource_changes[_DELAYER + address]["change"]
+    change = _by_address(plan)[address]["change"]
     assert change["actions"] in (["create"], ["read"]), f"{address}: {change['actions']}"
     return dict(change["after"])
 
@@ -40,9 +41,17 @@ def values(plan: Any, address: str) -> dict[str, Any]:
 def of_type(plan: Any, resource_type: str) -> dict[str, dict[str, Any]]:
     """Return the planned values of every resource of a type, by address."""
     return {
-        address.removeprefix(_DELAYER): change["change"]["after"]
-        for address, change in plan.resource_changes.items()
+        address: change["change"]["after"]
+        for address, change in _by_address(plan).items()
         if change["type"] == resource_type
+    }
+
+
+def _by_address(plan: Any) -> dict[str, dict[str, Any]]:
+    """Return all changes. Modules that can be left out have a count: the 0 in their addresses is dropped."""
+    return {
+        re.sub(r"^(module\.\w+)\[0\]", r"\1", address.removeprefix(_DELAYER)): change
+        for address, change in plan.resource_changes.items()
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -56,9 +58,10 @@ def test_timeout_leaves_time_after_the_reserve(plan: Any) -> None:
     assert fast_track > 3 * RESERVE_SECONDS
 
 
-def test_post_function_times_out_before_the_gateway(plan: Any) -> None:
+@pytest.mark.parametrize("package", ["api_schedule_delete", "api_schedule_get", "api_schedule_post"])
+def test_function_with_a_route_times_out_before_the_gateway(plan: Any, package: str) -> None:
     """An HTTP API waits 30 s for its integration (API Gateway quotas), so a slow table still gives our 503."""
-    assert function(plan, "api_schedule_post")["timeout"] < 30
+    assert 2 * RESERVE_SECONDS < function(plan, package)["timeout"] < 30
 
 
 def test_logs_are_json_in_a_declared_group(plan: Any, environment: str, package: str) -> None:
@@ -75,7 +78,8 @@ def test_reserved_concurrency_is_set_by_its_variable(plan: Any, unusual: Any) ->
     """No environment reserves any; the variable reserves it for a function by plain name."""
     reserved = {package: function(unusual, package)["reserved_concurrent_executions"] for package in FUNCTIONS}
     assert reserved == {
-        "api_schedule_post": 7, "task_1minute_enqueuer": 12, "stream_dynamodb_fasttrack_enqueuer": 9,
+        "api_schedule_delete": 5, "api_schedule_get": 6, "api_schedule_post": 7,
+        "task_1minute_enqueuer": 12, "stream_dynamodb_fasttrack_enqueuer": 9,
     }  # fmt: skip
     for package in FUNCTIONS:
         assert function(plan, package)["reserved_concurrent_executions"] in (None, -1)
@@ -180,6 +184,15 @@ def test_sweep_gets_the_stream_of_the_fast_track(plan: Any) -> None:
     variables = references(call(plan, "task_1minute_enqueuer")["environment_variables"])
     assert "module.schedule_table.table.stream_arn" in variables
     assert references(expressions(plan, MAPPING)["event_source_arn"])[0] in variables
+
+
+@pytest.mark.parametrize("package", ["api_schedule_delete", "api_schedule_get"])
+def test_management_function_gets_the_settings_that_it_reads(plan: Any, package: str) -> None:
+    """Its environment variables are exactly those of its settings, and the settings accept them."""
+    variables = function(plan, package)["environment"][0]["variables"]
+    settings = importlib.import_module(f"{package}.settings").Settings
+    settings.from_environment(variables)
+    assert {name.upper() for name in variables} == {field.name.upper() for field in dataclasses.fields(settings)}
 
 
 def test_post_function_gets_the_settings_that_it_reads(plan: Any, environment: str) -> None:

@@ -39,7 +39,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "reserved_concurrency": ({"api-schedule-post": 0}, "with 0 the function would never run"),
     },
     {
-        "authorization": ({"issuer": "https://x.example"}, "An issuer and audiences are for JWT authorization"),
+        "authorization": ({"issuer": "https://x.example"}, "An issuer, audiences and scopes are for JWT authorization"),
         "delayer_period_seconds": (179, "from 180 to 840"),
         "parallelization_factor": (1.5, "whole number from 1 to 10"),
         "mapping_metrics": (False, "set mapping_metrics to true, or alarms to false"),

@@ -13,7 +13,7 @@ KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due
 CALLS: dict[str, list[tuple[str, str, list[Any]]]] = {
     "api_schedule_delete": [("dynamodb:DeleteItem", TABLE, [])],
     "api_schedule_get": [("dynamodb:GetItem", TABLE, []), ("dynamodb:Query", TABLE, [])],
-    "api_schedule_post": [("dynamodb:BatchWriteItem", TABLE, []), ("dynamodb:PutItem", TABLE, [])],
+    "api_schedule_post": [("dynamodb:PutItem", TABLE, []), ("dynamodb:BatchWriteItem", TABLE, [])],
     "task_1minute_enqueuer": [
         ("dynamodb:DescribeTable", TABLE, []),
         ("dynamodb:Query", TABLE, []),

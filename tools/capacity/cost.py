@@ -64,7 +64,7 @@ _SWEEP_LOG, _DELETE_LOG, _DELETED_LOG = 550, 160, 42
 _PLATFORM_LOG, _ACCESS_LOG = 600, 400
 
 #: The metrics that the functions write, and those that alarms watch (terraform/modules/monitoring/alarms.tf).
-METRICS, ALARM_METRICS = 14, 22
+METRICS, ALARM_METRICS = 14, 26
 
 
 class Line(NamedTuple):

@@ -23,8 +23,14 @@ module "api_schedule_get" {
 
 data "aws_iam_policy_document" "api_schedule_get" {
   statement {
-    sid       = "ReadSchedules"
-    actions   = ["dynamodb:GetItem", "dynamodb:Query"]
+    sid       = "LookUpSchedules"
+    actions   = ["dynamodb:GetItem"]
+    resources = [module.schedule_table.table.arn]
+  }
+
+  statement {
+    sid       = "ListSchedules"
+    actions   = ["dynamodb:Query"]
     resources = [module.schedule_table.table.arn]
   }
 }

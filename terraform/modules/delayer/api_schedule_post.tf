@@ -25,7 +25,13 @@ module "api_schedule_post" {
 data "aws_iam_policy_document" "api_schedule_post" {
   statement {
     sid       = "StoreSchedules"
-    actions   = ["dynamodb:BatchWriteItem", "dynamodb:PutItem"]
+    actions   = ["dynamodb:PutItem"]
+    resources = [module.schedule_table.table.arn]
+  }
+
+  statement {
+    sid       = "StoreManySchedules"
+    actions   = ["dynamodb:BatchWriteItem"]
     resources = [module.schedule_table.table.arn]
   }
 }
