@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import builds, bursts, cpu, lateness, requests, startup
+from bench import builds, bursts, cpu, lateness, managing, requests, startup
 from bench.deployed import unpack
 from bench.table import Figure, table_of, verdict
 from tools.project import CommandError
@@ -19,6 +19,7 @@ from tools.terminal import run
 #: By the names that ONLY takes and the table shows.
 _ITEMS: dict[str, Callable[[Mapping[str, Path]], Iterator[Figure]]] = {
     "requests": requests.measure,
+    "managing": managing.measure,
     "cpu": cpu.measure,
     "startup": startup.measure,
     "builds": builds.measure,

@@ -43,7 +43,7 @@ type Document = dict[str, Any]
 type Answer = tuple[int, Document]
 
 _THROTTLED: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"})
-_NOT_NEW: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"})
+_REFUSED: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"})
 _UNKNOWN: Answer = (400, {"__type": "com.amazon.coral.service#UnknownOperationException"})
 _INVALID: Answer = (400, {"__type": "com.amazon.coral.validate#ValidationException"})
 
@@ -86,7 +86,9 @@ class Account:
         self._clock = clock
         self._operations: dict[str, Callable[[Document], Answer]] = {
             "BatchWriteItem": self._batch_write_item,
+            "DeleteItem": self._delete_item,
             "DescribeTable": self._describe_table,
+            "GetItem": self._get_item,
             "PutItem": self._put_item,
             "Query": self._query,
             "SendMessageBatch": self._send_message_batch,
@@ -154,11 +156,28 @@ class Account:
         shard, due, payload = item["shard"]["N"], item["due"]["S"], item["payload"]["S"]
         partition = self._partitions[shard]
         if due in partition.items:
-            return _NOT_NEW
+            return _REFUSED
         if not self._may_write(partition, due, payload):
             return _THROTTLED
         partition.put(due, payload)
         self._stream.append(("INSERT", shard, due, None, self._time()))
+        return 200, {}
+
+    def _get_item(self, request: Document) -> Answer:
+        shard, due = request["Key"]["shard"]["N"], request["Key"]["due"]["S"]
+        payload = self._partitions[shard].items.get(due)
+        return 200, {} if payload is None else {"Item": request["Key"] | {"payload": {"S": payload}}}
+
+    def _delete_item(self, request: Document) -> Answer:
+        shard, due = request["Key"]["shard"]["N"], request["Key"]["due"]["S"]
+        partition = self._partitions[shard]
+        payload = partition.items.get(due)
+        if payload is None:
+            return _REFUSED
+        if not self._may_write(partition, due, payload):
+            return _THROTTLED
+        partition.delete(due)
+        self._stream.append(("REMOVE", shard, due, payload, self._time()))
         return 200, {}
 
     def _query(self, request: Document) -> Answer:
@@ -169,31 +188,39 @@ class Account:
         shard = values[":shard"]["N"]
         partition = self._partitions[shard]
         after = request.get("ExclusiveStartKey", {}).get("due", {}).get("S", "")
+        first = values.get(":first", {}).get("S", "")
+        most = request.get("Limit")
         keys: list[Document] = []
         answer: Document = {"Items": keys}
         size = 0
-        for due in partition.between(after, values[":end"]["S"]):
-            if size >= _PAGE_BYTES:
+        for due in partition.between(max(after, first), values[":end"]["S"]):
+            if size >= _PAGE_BYTES or len(keys) == most:
                 answer["LastEvaluatedKey"] = keys[-1]
                 break
             size += _size(due, partition.items[due])
             keys.append({"shard": {"N": shard}, "due": {"S": due}})
+        self._entries["Query"] += len(keys)
         return 200, answer | {"Count": len(keys), "ScannedCount": len(keys)}
 
     def _batch_write_item(self, request: Document) -> Answer:
         [(table, requests)] = request["RequestItems"].items()
         self._entries["BatchWriteItem"] += len(requests)
-        deletes = [each["DeleteRequest"]["Key"] for each in requests]
-        keys = [(key["shard"]["N"], key["due"]["S"]) for key in deletes]
+        puts = [each["PutRequest"]["Item"] if "PutRequest" in each else None for each in requests]
+        written = [put or each["DeleteRequest"]["Key"] for put, each in zip(puts, requests, strict=True)]
+        keys = [(item["shard"]["N"], item["due"]["S"]) for item in written]
         if len(set(keys)) < len(keys) or len(keys) > _MOST_WRITES:
             return _INVALID
         now = self._time()
         unprocessed = []
-        for each, (shard, due) in zip(requests, keys, strict=True):
+        for each, put, (shard, due) in zip(requests, puts, keys, strict=True):
             partition = self._partitions[shard]
-            payload = partition.items.get(due)
+            payload = put["payload"]["S"] if put else partition.items.get(due)
             if not self._may_write(partition, due, payload or ""):
                 unprocessed.append(each)
+            elif put:
+                if due not in partition.items:
+                    partition.put(due, put["payload"]["S"])
+                    self._stream.append(("INSERT", shard, due, None, now))
             elif payload is not None:
                 partition.delete(due)
                 self._stream.append(("REMOVE", shard, due, payload, now))

@@ -7,9 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from api_schedule_post.request import CALLS_IN_FLIGHT as POST_CALLS_IN_FLIGHT
 from bench.deployed import FAST_TRACK, POST, SWEEP
 from bench.processes import CannedAws, FunctionProcess
-from bench.requests import NOW, SHARDS, post_event
+from bench.requests import NOW, SHARDS, array_event, post_event
 from bench.stream import stream_record
 from bench.table import Figure, unbounded
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
@@ -18,6 +19,7 @@ __all__ = ["measure", "ratio_figure"]
 
 _ROUNDS = 15
 _POSTS = 300
+_ARRAY = 1_000
 _DUE = 5_000
 _RECORDS = 2_000
 _PAYLOAD = "x" * 298
@@ -51,6 +53,14 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
         posts = [post_event(number, NOW + 3_600, _PAYLOAD) for number in range(_POSTS)]
         cases = [
             _Case(POST, f"{_POSTS} posts", _POSTS, posts, empty),
+            _Case(
+                POST,
+                f"an array of {_ARRAY:,}",
+                _ARRAY,
+                [array_event(range(_ARRAY), NOW + 3_600, _PAYLOAD)],
+                empty,
+                POST_CALLS_IN_FLIGHT,
+            ),
             _Case(SWEEP, f"a sweep of {_DUE:,}", _DUE, [{}], with_due, CALLS_IN_FLIGHT),
         ]
         for size in (100, 1_000):

@@ -12,12 +12,24 @@ from tools.capacity.declared import DELAYER_PERIOD_SECONDS, HORIZON_DAYS
 from tools.processes import bare_environment
 from tools.project import DIST, functions
 
-__all__ = ["FAST_TRACK", "FUNCTIONS", "POST", "PYTHON", "SWEEP", "environment", "package_path", "unpack"]
+__all__ = [
+    "DELETE",
+    "FAST_TRACK",
+    "FUNCTIONS",
+    "GET",
+    "POST",
+    "PYTHON",
+    "SWEEP",
+    "environment",
+    "package_path",
+    "unpack",
+]
 
 #: Python alone, outside of any virtual environment, as on Lambda.
 PYTHON = str(Path(sys.executable).resolve())
 
-POST, SWEEP, FAST_TRACK = "api-schedule-post", "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer"
+DELETE, GET, POST = "api-schedule-delete", "api-schedule-get", "api-schedule-post"
+SWEEP, FAST_TRACK = "task-1minute-enqueuer", "stream-dynamodb-fasttrack_enqueuer"
 FUNCTIONS = tuple(functions())
 
 

@@ -17,7 +17,7 @@ from bench.stream import batches, lane, stream_record
 from bench.table import Figure, at_least, at_most
 from tools.capacity.declared import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
 
-__all__ = ["NOW", "SHARDS", "burst_figures", "measure", "post_event", "trickle_figure"]
+__all__ = ["NOW", "SHARDS", "array_event", "burst_figures", "measure", "post_event", "trickle_figure"]
 
 #: 2026-11-22T09:00:00Z.
 NOW = 1_795_338_000
@@ -42,6 +42,12 @@ def post_event(number: int, due: int, payload: str) -> Document:
     body = json.dumps({"pointInTime": point_in_time, "payload": payload})
     headers = {"content-type": "application/json", "idempotency-key": f"bench-{number}"}
     return {"version": "2.0", "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+def array_event(numbers: Iterable[int], due: int, payload: str) -> Document:
+    """Return a request for several schedules as the gateway hands it on."""
+    events = [post_event(number, due, payload) for number in numbers]
+    return events[0] | {"body": f"[{','.join(event['body'] for event in events)}]"}
 
 
 class _Delayer:

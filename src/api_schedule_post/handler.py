@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from api_schedule_post.request import schedules_from_event
+from api_schedule_post.request import CALLS_IN_FLIGHT, schedules_from_event
 from delayer.api import ProblemError, json_response, problem_response, unavailable
 from delayer.parallel import in_parallel
 from delayer.retries import CALL_ERRORS, OutOfTimeError, time_for_calls
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
     from delayer.retries import Remaining
     from delayer.schedule_table import ScheduleTable
 
-__all__ = ["CALLS_IN_FLIGHT", "Handler"]
-
-#: BatchWriteItem calls in flight for the schedules of an array. A thousand schedules are 40 calls, which take 50 ms at
-#: about 10 ms a call.
-CALLS_IN_FLIGHT = 8
+__all__ = ["Handler"]
 
 #: The log of a request has the most frequent kinds of rejections.
 _LOGGED_KINDS = 10

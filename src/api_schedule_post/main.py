@@ -5,7 +5,8 @@ import time
 
 from aws_lambda_powertools import Logger, Metrics
 
-from api_schedule_post.handler import CALLS_IN_FLIGHT, Handler
+from api_schedule_post.handler import Handler
+from api_schedule_post.request import CALLS_IN_FLIGHT
 from api_schedule_post.settings import Settings
 from delayer.schedule_table import ScheduleTable, posting_client
 from delayer.settings import load_or_exit

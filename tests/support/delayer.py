@@ -14,8 +14,8 @@ from botocore.config import Config
 from api_schedule_delete.handler import Handler as DeleteHandler
 from api_schedule_get.handler import Handler as GetHandler
 from api_schedule_get.settings import Settings as GetSettings
-from api_schedule_post.handler import CALLS_IN_FLIGHT as POST_CALLS_IN_FLIGHT
 from api_schedule_post.handler import Handler as PostHandler
+from api_schedule_post.request import CALLS_IN_FLIGHT as POST_CALLS_IN_FLIGHT
 from api_schedule_post.settings import Settings as PostSettings
 from delayer.delayer_queue import DelayerQueue, queue_client
 from delayer.listing import READS_IN_FLIGHT

@@ -7,15 +7,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 from tools.local.stack import Stack
 from tools.project import FAST_TRACK, SWEEP, CommandError
 
-__all__ = ["Arrivals", "Posted", "arriving", "consuming", "post", "read_paths"]
+__all__ = ["Arrivals", "Posted", "arriving", "consuming", "post", "post_many", "read_paths"]
 
 _CONSUMERS = 4
 
@@ -105,11 +106,24 @@ def read_paths(stack: Stack, arrivals: Arrivals) -> None:
 
 def post(stack: Stack, name: str, point_in_time: int, payload: Any) -> Posted:
     """Post a schedule. Raises CommandError if the API refuses it."""
-    text = datetime.fromtimestamp(point_in_time, UTC).isoformat()
-    answer = stack.post(json.dumps({"pointInTime": text, "payload": payload}).encode())
-    if answer.status != 201:  # noqa: PLR2004
+    answer = stack.post(json.dumps(_document(point_in_time, payload)).encode())
+    if answer.status != HTTPStatus.CREATED:
         raise CommandError(f"the API answered the schedule {name!r} with {answer.status}: {answer.body}")
     return Posted(name, answer.body["scheduleId"], point_in_time)
+
+
+def post_many(stack: Stack, name: str, point_in_time: int, payloads: Iterable[Any]) -> list[Posted]:
+    """Post schedules in one request. Raises CommandError if the API refuses one."""
+    answer = stack.post(json.dumps([_document(point_in_time, payload) for payload in payloads]).encode())
+    results: list[Any] = answer.body["results"] if answer.status == HTTPStatus.OK else [{"status": answer.status}]
+    for result in results:
+        if result["status"] != HTTPStatus.CREATED:
+            raise CommandError(f"the API answered one of the schedules {name!r} with {result}")
+    return [Posted(name, result["scheduleId"], point_in_time) for result in results]
+
+
+def _document(point_in_time: int, payload: Any) -> dict[str, Any]:
+    return {"pointInTime": datetime.fromtimestamp(point_in_time, UTC).isoformat(), "payload": payload}
 
 
 def arriving(arrivals: Arrivals, due: Mapping[str, int], patience: float, aftermath: float) -> Iterator[int]:

@@ -9,16 +9,18 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post, read_paths
-from tools.local.stack import Stack, start, stop, warm_up
+from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post, post_many, read_paths
+from tools.local.stack import Answer, Stack, start, stop, warm_up
 from tools.project import WORK, CommandError
 from tools.terminal import Progress, parse, run, shown_progress
 
@@ -41,6 +43,7 @@ PATIENCE_SECONDS = 30
 AFTERMATH_SECONDS = 3
 
 _BURST = 101
+_AN_HOUR = 3_600
 _DUE_ALREADY = "due before its post"
 _PICTURE_COLUMNS = 88
 
@@ -55,20 +58,45 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
         # The local delayer period is 60 s.
         ("in 75 s", now + 75, {"demo": "only the sweep can pick this up"}),
         ("in 85 s", now + 85, {"demo": "only the sweep can pick this up"}),
-        *(("burst", now + 35, {"demo": "one of many in the same second", "number": n}) for n in range(_BURST)),
     ]
     posted: list[Posted] = []
     for schedule in schedules:
-        progress("Posting schedules", len(posted), len(schedules))
+        progress("Posting schedules", len(posted), len(schedules) + _BURST)
         posted.append(post(stack, *schedule))
-    console.print(f"Posted {len(posted)} schedules: all were accepted (201).", highlight=False)
+    burst = ({"demo": "one of many in the same second", "number": n} for n in range(_BURST))
+    posted += post_many(stack, "burst", now + 35, burst)
+    console.print(
+        f"Posted {len(posted)} schedules, {_BURST} of them in one request: all were accepted.", highlight=False
+    )
 
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     if refused.status != 400:  # noqa: PLR2004
         raise CommandError(f"the API answered a pointInTime on 30 February with {refused.status}, not 400")
     line = f"Posted one for 30 February: it was refused ({refused.status}: {refused.body['detail']}).\n"
-    console.print(line, highlight=False, soft_wrap=True)
+    console.print(line.rstrip(), highlight=False, soft_wrap=True)
     return posted
+
+
+def manage(stack: Stack, console: Console) -> None:
+    """Post a schedule, list it, look it up and cancel it. Raises CommandError at another answer than expected."""
+    due = int(time.time()) + _AN_HOUR
+    cancelled = post(stack, "to be cancelled", due, {"demo": "cancelled"})
+    start = f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    page = _expect(stack.request("GET", f"?{urlencode({'from': start})}"), HTTPStatus.OK)
+    if [each["scheduleId"] for each in page["schedules"]] != [cancelled.schedule_id]:
+        raise CommandError(f"the list from {start} is not the one schedule that is due then: {page}")
+    found = _expect(stack.request("GET", f"/{cancelled.schedule_id}"), HTTPStatus.OK)
+    line = f"Listed and looked up one that is due in an hour: its payload is {found['payload']}."
+    console.print(line, highlight=False)
+    _expect(stack.request("DELETE", f"/{cancelled.schedule_id}"), HTTPStatus.NO_CONTENT)
+    why = _expect(stack.request("GET", f"/{cancelled.schedule_id}"), HTTPStatus.NOT_FOUND)["detail"]
+    console.print(f"Cancelled it (204). Looked up again: {why} (404).\n", highlight=False, soft_wrap=True)
+
+
+def _expect(answer: Answer, status: HTTPStatus) -> Any:
+    if answer.status != status:
+        raise CommandError(f"the API answered {answer.status}, not {status.value}: {answer.body}")
+    return answer.body
 
 
 def view(posted: list[Posted], arrivals: Arrivals) -> Table:
@@ -201,6 +229,7 @@ def demonstrate(console: Console, picture: Path | None) -> bool:
         with consuming(stack, arrivals):
             with shown_progress(console) as progress:
                 posted = post_all(stack, console, progress)
+            manage(stack, console)
             watch(stack, posted, arrivals, console)
     finally:
         stop(folder)

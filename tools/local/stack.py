@@ -105,7 +105,7 @@ class Stack:
 
     @property
     def schedules_url(self) -> str:
-        """The address to POST schedules to, with the stage in its path."""
+        """The address of all schedules, with the stage in its path."""
         return f"{self.api_url}/$default/schedules"
 
     def client(self, service: str) -> Any:
@@ -120,16 +120,21 @@ class Stack:
         )
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
-        """POST a schedule, signed."""
-        request = AWSRequest(
-            "POST", self.schedules_url, data=body, headers={"content-type": "application/json"} | dict(headers or {})
-        )
-        SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
-        return self.send(dict(request.headers), body)
+        """POST a schedule or an array of them, signed."""
+        return self.request("POST", "", body, {"content-type": "application/json"} | dict(headers or {}))
 
-    def send(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST a body with these headers and no others."""
-        call = urllib.request.Request(self.schedules_url, data=body, headers=dict(headers), method="POST")
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Make a signed request; `path` follows /schedules, with a query string that is percent-encoded."""
+        url = self.schedules_url + path
+        request = AWSRequest(method, url, data=body, headers=dict(headers or {}))
+        SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
+        return self.send(dict(request.headers), body, method, path)
+
+    def send(self, headers: Mapping[str, str], body: bytes | None, method: str = "POST", path: str = "") -> Answer:
+        """Make a request with these headers and no others; `path` follows /schedules."""
+        call = urllib.request.Request(self.schedules_url + path, data=body, headers=dict(headers), method=method)
         try:
             with _open(call, timeout=30) as answer:
                 return Answer(answer.status, dict(answer.headers), _parse(answer.read()))
