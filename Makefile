@@ -25,7 +25,7 @@ switch = $(if $(word 2,$($1))$(filter-out $(MEANS_YES) $(MEANS_NO),$($1)),$(erro
 nor no (0, false, no, off, or nothing)),$(if $(filter $(MEANS_YES),$($1)),$2))
 
 # A misspelt variable would be ignored: DRYRUN=1 would redrive for real.
-VARIABLES := AHEAD DRY_RUN ENV FORMAT FROM OFFLINE ONLY PEAK PICTURE PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE YES
+VARIABLES := AHEAD BATCH DRY_RUN ENV FORMAT FROM OFFLINE ONLY PEAK PICTURE PORT PYTHON RATE RUNS SEED SINCE SIZE TERRAFORM TO UPGRADE YES
 given = $(foreach name,$(.VARIABLES),$(if $(filter command-line,$(subst $() ,-,$(origin $(name)))),$(name)))
 unknown := $(filter-out $(VARIABLES) MAKE% -*- SHELL,$(given))
 $(if $(unknown),$(error There is no variable $(unknown). There are $(VARIABLES)))
@@ -69,8 +69,8 @@ local-stop: .venv/tools/.installed ## Stop it
 	@.venv/tools/bin/python -m tools.local stop
 
 .PHONY: capacity
-capacity: .venv/tools/.installed ## Show what schedules need and cost: RATE=1M a day, PEAK=100k at one instant, SIZE=300 bytes; AHEAD=7 days
-	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.capacity "$(RATE)" "$(PEAK)" "$(SIZE)" "$(AHEAD)"
+capacity: .venv/tools/.installed ## Show what schedules need and cost: RATE=1M a day, PEAK=100k at one instant, SIZE=300 bytes; AHEAD=7 days, BATCH=25 in a request
+	@PYTHONPATH=src:. .venv/tools/bin/python -m tools.capacity "$(RATE)" "$(PEAK)" "$(SIZE)" "$(AHEAD)" "$(BATCH)"
 
 ##@ Deploy an environment (ENV=dev, staging or prod)
 

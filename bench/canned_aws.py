@@ -110,6 +110,7 @@ class Account:
         self._requests: Counter[str] = Counter()
         self._entries: Counter[str] = Counter()
         self._sent: set[str] = set()
+        self._keys_read = 0
         self._writes_per_second = writes_per_second
         self._pace = pace
         self.wait_seconds = latency / pace if pace else 0.0
@@ -135,11 +136,12 @@ class Account:
         return {"records": records}
 
     def counted(self) -> Document:
-        """Return the requests and their entries by operation, and how many schedules were sent and are left."""
+        """Return requests and entries by operation, the keys read, and how many schedules were sent and are left."""
         return {
             "requests": dict(self._requests),
             "entries": dict(self._entries),
             "sent": len(self._sent),
+            "keys_read": self._keys_read,
             "left": sum(len(partition.items) for partition in self._partitions.values()),
         }
 
@@ -199,7 +201,7 @@ class Account:
                 break
             size += _size(due, partition.items[due])
             keys.append({"shard": {"N": shard}, "due": {"S": due}})
-        self._entries["Query"] += len(keys)
+        self._keys_read += len(keys)
         return 200, answer | {"Count": len(keys), "ScannedCount": len(keys)}
 
     def _batch_write_item(self, request: Document) -> Answer:

@@ -90,7 +90,7 @@ def page_figures(pages: Mapping[int, Document]) -> Iterator[Figure]:
         f"a page of {_PAGE} over {SHARDS} shards", _shown(first["requests"]), "one query per shard",
         first["requests"].keys() == {"Query"} and first["requests"]["Query"] <= 1.5 * SHARDS,
     )  # fmt: skip
-    read = max(page["entries"]["Query"] for page in pages.values())
+    read = max(page["keys_read"] for page in pages.values())
     yield at_most(f"keys read for a page of {_PAGE}", read, _MOST_READ * _PAGE + 2 * SHARDS)
     # Where the last schedules of a shard are read, there is nothing to go on with.
     is_same = all(each["requests"]["Query"] <= 1.5 * SHARDS for each in others)

@@ -133,3 +133,33 @@ def test_key_is_put_once() -> None:
     account = Account(Clock())
     put = {"Item": {"shard": {"N": "1"}, "due": {"S": "1#a"}, "payload": {"S": "{}"}}}
     assert [account.answer("PutItem", put)[0] for _ in range(2)] == [200, 400]
+
+
+def test_puts_and_deletes_of_a_batch_are_stored() -> None:
+    """A put of the same record again is no second record, and no second entry in the stream."""
+    account = Account(Clock())
+    item = {"shard": {"N": "1"}, "due": {"S": "001#a"}, "payload": {"S": "1"}}
+    request = {"RequestItems": {"schedules": [{"PutRequest": {"Item": item}}]}}
+    assert [account.answer("BatchWriteItem", request)[0] for _ in range(2)] == [200, 200]
+    key = {"Key": {name: item[name] for name in ("shard", "due")}}
+    assert account.answer("GetItem", key) == (200, {"Item": item})
+    assert [account.answer("DeleteItem", key)[0] for _ in range(2)] == [200, 400]
+    assert account.answer("GetItem", key) == (200, {})
+    assert [name for name, *_ in account.records()["records"]] == ["INSERT", "REMOVE"]
+
+
+def test_range_and_limit_bound_a_query() -> None:
+    """The keys that are read are counted."""
+    account, keys = loaded(Clock(), 30)
+    read = account.counted()["keys_read"]
+    query = {
+        "ExpressionAttributeValues": {
+            ":shard": {"N": "0"}, ":first": {"S": keys[10]["due"]["S"] + "!"}, ":end": {"S": f"{NOW + 1:012d}"},
+        },
+        "KeyConditionExpression": "#shard = :shard AND due BETWEEN :first AND :end",
+        "Limit": 5,
+    }  # fmt: skip
+    _, page = account.answer("Query", query)
+    assert page["Items"] == keys[11:16]
+    assert page["LastEvaluatedKey"] == keys[15]
+    assert account.counted()["keys_read"] - read == 5

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import builds, bursts, cpu, lateness, requests, startup
+from bench import builds, bursts, cpu, lateness, managing, requests, startup
 from bench.bursts import Case, Sent, Swept
 from bench.deployed import FAST_TRACK, POST, SWEEP
 from bench.processes import BenchError
@@ -131,7 +131,8 @@ class TestRequests:
 
 def test_cpu_ratio_is_the_median_of_the_rounds() -> None:
     """The note has the microseconds of both."""
-    figure = cpu.ratio_figure(SWEEP, "a sweep", 1_000, [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)])
+    case = cpu.Case(SWEEP, "a sweep", 1_000, [], dict, goal=1.2)
+    figure = cpu.ratio_figure(case, [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)])
     assert (figure.value, figure.bound) == ("2.00 (1.00 to 3.00)", "goal: 1.2")
     assert figure.note == "2,000 µs per schedule, bare calls 1,000 µs"
 
@@ -252,3 +253,13 @@ class TestLateness:
     ) -> None:
         """One is enough."""
         assert bad_names(self.figures(*arrived)) == [name]
+
+
+def test_page_of_the_list_is_bounded() -> None:
+    """One query per shard, few keys, and the same however many schedules are pending."""
+    good: dict[str, Any] = {"requests": {"Query": 16}, "keys_read": 192}
+    assert bad_names(managing.page_figures({100: good, 1_000: good})) == []
+    many = good | {"requests": {"Query": 40}}
+    assert len(bad_names(managing.page_figures({100: good, 1_000: many}))) == 1
+    assert len(bad_names(managing.page_figures({100: good | {"keys_read": 500}}))) == 1
+    assert len(bad_names(managing.page_figures({100: good | {"requests": {"Scan": 1, "Query": 16}}}))) == 1

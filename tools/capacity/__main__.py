@@ -1,4 +1,4 @@
-"""make capacity RATE=1M PEAK=100k SIZE=300: show what that many schedules a day need and cost."""
+"""make capacity RATE=1M PEAK=100k SIZE=300 BATCH=25: show what that many schedules a day need and cost."""
 
 from __future__ import annotations
 
@@ -39,13 +39,19 @@ def _whole(name: str, text: str) -> int:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the tables for RATE, PEAK, SIZE and AHEAD, or docs/scaling.md's with --table. Raises CapacityError."""
-    given = parse(arguments, "rate", "peak", "size", "ahead", switches=["table"])
+    """Print the tables for the variables of make, or docs/scaling.md's with --table. Raises CapacityError."""
+    given = parse(arguments, "rate", "peak", "size", "ahead", "batch", switches=["table"])
     if given.table:
         print(markdown(), end="")
         return
     days_ahead = float(parse_number("AHEAD", given.ahead or "7"))
-    load = workload(_whole("RATE", given.rate), _whole("PEAK", given.peak), _whole("SIZE", given.size), days_ahead)
+    load = workload(
+        _whole("RATE", given.rate),
+        _whole("PEAK", given.peak),
+        _whole("SIZE", given.size),
+        days_ahead,
+        _whole("BATCH", given.batch or "1"),
+    )
     open_console().print(*tables(load), sep="\n")
 
 

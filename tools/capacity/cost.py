@@ -21,13 +21,14 @@ from tools.capacity.model import (
     MINUTE_SECONDS,
     PAGE_BYTES,
     POLL_SECONDS,
-    POST_SECONDS,
     SEND_COMPUTING_SECONDS,
     Workload,
     item_bytes,
     message_bytes,
     messages_per_call,
+    post_seconds,
     processors,
+    request_bytes,
     sweep_seconds,
     write_units,
 )
@@ -46,6 +47,8 @@ _MB_PER_GB = 1_024
 
 #: An eventually consistent read is half a unit for 4 KB (Amazon DynamoDB developer guide, "Read consistency").
 _READ_BYTES, _READ_UNITS = 4 * _KB, 0.5
+#: API Gateway counts each started 512 KB of a request as one (Amazon API Gateway pricing).
+_API_REQUEST_BYTES = 512 * _KB
 #: SQS counts each started 64 KB of a request as one (Amazon SQS pricing).
 _REQUEST_BYTES = 64 * _KB
 #: A consumer's long poll of an empty queue (README, "Consume the queue").
@@ -55,9 +58,10 @@ _PROVISIONED_SHARE = 0.7
 #: Assumed: what the fast track computes for one batch, beside its calls and its records.
 _BATCH_SECONDS = 0.005
 
-#: Logged bytes, measured with prod's names: for an accepted schedule; for a batch of the stream, each of its send calls
-#: and each schedule in them; for a sweep, each of its delete calls and each schedule in them.
-_POST_LOG = 420
+#: Logged bytes, measured with prod's names: for an accepted schedule, and for each further one of an array; for a batch
+#: of the stream, each of its send calls and each schedule in them; for a sweep, each of its delete calls and each
+#: schedule in them.
+_POST_LOG, _POST_ITEM_LOG = 420, 42
 _BATCH_LOG, _SEND_LOG, _SENT_LOG = 250, 360, 49
 _SWEEP_LOG, _DELETE_LOG, _DELETED_LOG = 550, 160, 42
 #: Assumed: Lambda's own two lines for each execution, and a line of the API's access log.
@@ -169,11 +173,15 @@ def _function_lines(load: Workload, planned: Plan, schedules: float, fast: _Fast
         + fast.sends * CALL_SECONDS
         + schedules * SEND_COMPUTING_SECONDS / processors(FAST_TRACK_MEMORY_MB)
     )
-    mb_seconds = schedules * POST_SECONDS * POST_MEMORY_MB + sweeping * SWEEP_MEMORY_MB + sending * FAST_TRACK_MEMORY_MB
-    executions = schedules + fast.batches + sweeps
+    requests = schedules / load.batch
+    mb_seconds = (
+        requests * post_seconds(load) * POST_MEMORY_MB + sweeping * SWEEP_MEMORY_MB + sending * FAST_TRACK_MEMORY_MB
+    )
+    executions = requests + fast.batches + sweeps
     deletes = max(schedules / WRITES_PER_CALL, min(schedules, sweeps))
     logged = (
-        schedules * (_POST_LOG + _SENT_LOG + _DELETED_LOG)
+        requests * (_POST_LOG + (load.batch - 1) * _POST_ITEM_LOG)
+        + schedules * (_SENT_LOG + _DELETED_LOG)
         + fast.batches * _BATCH_LOG
         + fast.sends * _SEND_LOG
         + sweeps * _SWEEP_LOG
@@ -191,6 +199,7 @@ def _function_lines(load: Workload, planned: Plan, schedules: float, fast: _Fast
 def bill(load: Workload, planned: Plan) -> Bill:
     """Return what a month of the delayer costs, after AWS's free tier."""
     schedules = load.schedules_per_day * _DAYS
+    requests = schedules / load.batch
     units = write_units(load.size_bytes)
     environments = planned.environments
     fast = _fast_track(load, planned)
@@ -203,8 +212,8 @@ def bill(load: Workload, planned: Plan) -> Bill:
     read_capacity = read / MINUTE_SECONDS
     return Bill(
         common=[
-            _line("HTTP API", schedules, "api_request"),
-            _line("access log", schedules * _ACCESS_LOG / _GB, "api_logs"),
+            _line("HTTP API", requests * math.ceil(request_bytes(load) / _API_REQUEST_BYTES), "api_request"),
+            _line("access log", requests * _ACCESS_LOG / _GB, "api_logs"),
             *_function_lines(load, planned, schedules, fast),
             *_queue_lines(load, schedules, sends),
             _line("table: storage", stored, "dynamodb_storage"),

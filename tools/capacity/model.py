@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from api_schedule_post.request import CALLS_IN_FLIGHT as POST_CALLS_IN_FLIGHT
+from api_schedule_post.request import MAX_ARRAY_BYTES, MAX_SCHEDULES
 from delayer.delayer_queue import BYTES_PER_CALL, MESSAGES_PER_CALL
 from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import WRITES_PER_CALL
@@ -21,6 +23,7 @@ from tools.capacity.declared import (
     FAST_TRACK_MEMORY_MB,
     HORIZON_DAYS,
     PARALLELIZATION_FACTOR,
+    POST_MEMORY_MB,
     SWEEP_MEMORY_MB,
     SWEEP_TIMEOUT_SECONDS,
 )
@@ -29,6 +32,7 @@ from tools.project import CommandError
 __all__ = [
     "BUDGET_SECONDS",
     "CALL_SECONDS",
+    "ITEM_COMPUTING_SECONDS",
     "ITEM_OVERHEAD_BYTES",
     "MINUTE_SECONDS",
     "PAGE_BYTES",
@@ -42,7 +46,9 @@ __all__ = [
     "item_bytes",
     "message_bytes",
     "messages_per_call",
+    "post_seconds",
     "processors",
+    "request_bytes",
     "sweep_seconds",
     "worker_rate",
     "workload",
@@ -76,11 +82,15 @@ CALL_SECONDS = 0.010
 POLL_SECONDS = 0.25
 #: Assumed: how long the post function works on one request. Correct it by measuring first.
 POST_SECONDS = 0.020
+#: What it computes for each schedule of an array, on a whole processor (`make bench`, cpu).
+ITEM_COMPUTING_SECONDS = 100e-6
 #: What the sweep computes to delete a record (its share of queries and throttled calls included), and the fast track to
 #: send one, on a whole processor. `make bench` measured the first by its bursts and the second by its cpu item, with
 #: payloads of 300 bytes and without TLS (docs/benchmarks.md). Runs differ by a tenth.
 SWEEP_COMPUTING_SECONDS, SEND_COMPUTING_SECONDS = 100e-6, 145e-6
 
+#: The rest of a schedule in a request: the names, the pointInTime and the punctuation.
+_REQUEST_ITEM_BYTES = 70
 _NUMBER_BYTES = 3  # of a number up to 999: one byte, and one for every two digits
 _EMPTY_SCHEDULE = Schedule(MAX_SHARDS - 1, due_key(0, "u" * 22), "")
 
@@ -100,6 +110,8 @@ class Workload:
     size_bytes: int
     #: How far ahead a pointInTime lies on average. Only the number of pending schedules depends on it.
     days_ahead: float
+    #: How many schedules a request posts.
+    batch: int = 1
 
     @property
     def rate(self) -> float:
@@ -112,7 +124,7 @@ class Workload:
         return self.schedules_per_day * self.days_ahead
 
 
-def workload(schedules_per_day: float, peak: float, size_bytes: int, days_ahead: float = 7) -> Workload:
+def workload(schedules_per_day: float, peak: float, size_bytes: int, days_ahead: float = 7, batch: int = 1) -> Workload:
     """Return the workload of these figures. Raises CapacityError if a figure is out of range."""
     if schedules_per_day < 1:
         raise CapacityError("RATE must be at least 1 schedule a day")
@@ -125,7 +137,23 @@ def workload(schedules_per_day: float, peak: float, size_bytes: int, days_ahead:
         )
     if not 0 < days_ahead <= HORIZON_DAYS:
         raise CapacityError(f"AHEAD must be more than 0 and at most {HORIZON_DAYS:,} days, the horizon")
-    return Workload(schedules_per_day, peak, size_bytes, days_ahead)
+    most = min(MAX_SCHEDULES, MAX_ARRAY_BYTES // (size_bytes + _REQUEST_ITEM_BYTES))
+    if not 1 <= batch <= most:
+        raise CapacityError(f"BATCH must be 1 to {most:,} schedules of that size in one request")
+    return Workload(schedules_per_day, peak, size_bytes, days_ahead, batch)
+
+
+def request_bytes(load: Workload) -> int:
+    """Return the size of a request's body."""
+    return load.batch * (load.size_bytes + _REQUEST_ITEM_BYTES)
+
+
+def post_seconds(load: Workload) -> float:
+    """Return how long the post function works on a request."""
+    if load.batch == 1:
+        return POST_SECONDS
+    calls = math.ceil(load.batch / WRITES_PER_CALL / POST_CALLS_IN_FLIGHT)
+    return POST_SECONDS + calls * CALL_SECONDS + load.batch * ITEM_COMPUTING_SECONDS / processors(POST_MEMORY_MB)
 
 
 def item_bytes(size_bytes: int) -> int:

@@ -18,6 +18,7 @@ from tools.capacity.model import (
     Workload,
     handover_seconds,
     item_bytes,
+    post_seconds,
     sweep_seconds,
     worker_rate,
     write_units,
@@ -56,6 +57,8 @@ def concurrency(
     workers: int,
     stream_shards: int,
     parallelization_factor: int = PARALLELIZATION_FACTOR,
+    *,
+    seconds_per_post: float = POST_SECONDS,
 ) -> Concurrency:
     """Return the most concurrent executions of an environment.
 
@@ -65,9 +68,10 @@ def concurrency(
         workers: concurrent sweeps.
         stream_shards: open shards of the table's stream.
         parallelization_factor: lanes of each stream shard.
+        seconds_per_post: how long the post function works on a request.
     """
     return Concurrency(
-        post=math.ceil(posts_per_second * POST_SECONDS),
+        post=math.ceil(posts_per_second * seconds_per_post),
         sweep=workers,
         fast_track=min(stream_shards, shards) * parallelization_factor,
     )
@@ -135,7 +139,7 @@ def _plan(load: Workload, environments: int) -> Plan | None:
         even_write_units=even,
         needed_write_units=(rate + needed_deletes) * units,
         peak_write_units=peak_units,
-        concurrency=concurrency(rate, shards, workers, partitions),
+        concurrency=concurrency(rate / load.batch, shards, workers, partitions, seconds_per_post=post_seconds(load)),
         minute_seconds=minute,
         handover_seconds=handover,
         new_table_handover_seconds=handover_seconds(peak, load.size_bytes, shards, workers, partitions=new_partitions),
@@ -170,12 +174,13 @@ def uses(load: Workload, planned: Plan) -> list[Use]:
         return Use(what, needed, limit, remedy, is_aside=True)
 
     in_flight, more = LIMITS["in_flight"], "more environments"
+    requests = load.rate / load.batch
     all_uses = [
-        of_aws("api_requests", load.rate),
+        of_aws("api_requests", requests),
         of_aws("concurrency", planned.concurrency.total * planned.environments),
         of_aws("table_write_units", planned.needed_write_units),
         of_aws("new_table_write_units", planned.needed_write_units),
-        aside("delayer: default API throttling", load.rate / planned.environments, API_RATE_LIMIT, "set throttling"),
+        aside("delayer: default API throttling", requests / planned.environments, API_RATE_LIMIT, "set throttling"),
         aside(in_flight.what, load.peak / planned.environments, in_flight.value, "delete messages sooner"),
         aside("delayer: shards of a table", planned.shards, MAX_SHARDS, more),
         aside("delayer: sweep workers", planned.workers, MAX_WORKERS, more),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from delayer.schedule_table import WRITES_PER_CALL
 from tools.capacity.book import LIMITS, LOOKED_UP, REGION
 from tools.capacity.cost import bill, scheduler_bill, scheduler_peak_seconds, total
 from tools.capacity.model import BUDGET_SECONDS, Workload, workload
@@ -27,22 +28,30 @@ DOCUMENTED = (
     (86.4e9, 10e6),
 )
 DOCUMENTED_BYTES = 300
+#: As many as one BatchWriteItem stores.
+DOCUMENTED_BATCH = WRITES_PER_CALL
 
 
 class MonthlyDollars(NamedTuple):
     """The dollars that the same schedules cost in a month, on either service."""
 
     delayer: float
+    delayer_in_batches: float
     scheduler: float
 
 
 def monthly_dollars(schedules_per_day: int) -> MonthlyDollars:
     """Return the month's dollars of the delayer (on demand) and of EventBridge Scheduler, consumers included.
 
-    Both carry the same load, docs/scaling.md's: payloads of 300 bytes, a tenth of the day's schedules due at once.
+    All carry the same load, docs/scaling.md's: payloads of 300 bytes, a tenth of the day's schedules due at once. In
+    batches, DOCUMENTED_BATCH schedules are posted in a request.
     """
-    load = workload(schedules_per_day, max(1, schedules_per_day / 10), DOCUMENTED_BYTES)
-    return MonthlyDollars(bill(load, plan(load)).on_demand_dollars, total(scheduler_bill(load)))
+    single, batched = (
+        workload(schedules_per_day, max(1, schedules_per_day / 10), DOCUMENTED_BYTES, batch=batch)
+        for batch in (1, DOCUMENTED_BATCH)
+    )
+    delayer, in_batches = (bill(load, plan(load)).on_demand_dollars for load in (single, batched))
+    return MonthlyDollars(delayer, in_batches, total(scheduler_bill(single)))
 
 
 def dollars(amount: float) -> str:
@@ -101,7 +110,7 @@ def _needs(load: Workload, planned: Plan) -> Table:
     budget = f"of the {BUDGET_SECONDS} s available"
     table = Table(
         title=f"{_number(load.schedules_per_day)} schedules a day, {_number(load.peak)} due at one instant, "
-        f"{load.size_bytes:,} bytes each",
+        f"{load.size_bytes:,} bytes each, {load.batch:,} in a request",
         show_header=False,
     )
     table.add_row("environments", f"{planned.environments:,}")

@@ -48,7 +48,7 @@ _GONE = (["delete"], ["forget"])
 
 #: A resource's address, taken apart.
 _ADDRESS = re.compile(
-    r"(?:(?P<module_address>module\..+?)\.)?(?P<data>data\.)?(?P<type>[a-z]\w+)\.(?P<name>[\w-]+)(?:\[(?P<index>.+)\])?"
+    r"(?:(?P<module_address>module\..+?)\.)?(?P<data>data\.)?(?!module\.)(?P<type>[a-z]\w+)\.(?P<name>[\w-]+)(?:\[(?P<index>.+)\])?"
 )
 
 #: The variables that the review reads.

@@ -74,6 +74,25 @@ class TestBill:
 
     MILLION = bill_of(1e6, 100e3, 300)
 
+    def test_batches_share_requests_invocations_and_logs(self) -> None:
+        """Posted 25 in a request, a 25th of the API's requests and access log, and as many writes."""
+        load = workload(1e6, 100e3, 300, batch=25)
+        batched = bill(load, plan(load))
+        for what in ("HTTP API", "access log"):
+            assert line(batched.common, what).quantity == pytest.approx(line(self.MILLION.common, what).quantity / 25)
+        assert batched.on_demand == self.MILLION.on_demand
+        posts = 30_416_667
+        spared = (
+            line(self.MILLION.common, "functions: invocations").quantity
+            - line(batched.common, "functions: invocations").quantity
+        )
+        assert spared == pytest.approx(posts - posts / 25)
+
+    def test_large_request_is_charged_by_512_kb(self) -> None:
+        """A thousand schedules of 4,000 bytes are 4,070,000 bytes: eight of API Gateway's requests."""
+        load = workload(1e6, 100e3, 4_000, batch=1_000)
+        assert line(bill(load, plan(load)).common, "HTTP API").quantity == pytest.approx(8 * 30_416_667 / 1_000)
+
     def test_writes(self) -> None:
         """One put and one delete of a unit each, 60,833,333, at 0.625 dollars a million."""
         found = line(self.MILLION.on_demand, "table: a put and a delete each")

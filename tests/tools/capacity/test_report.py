@@ -60,6 +60,9 @@ class TestCommand:
             (("10", "1", "0", ""), "SIZE must be 1 to 261,948 bytes"),
             (("10", "1", "261949", ""), "SIZE must be 1 to 261,948 bytes"),
             (("10", "1", "1", "0"), "AHEAD must be more than 0"),
+            (("1k", "1", "300", "7", "1001"), "BATCH must be 1 to 1,000 schedules"),
+            (("1k", "1", "30k", "7", "200"), "BATCH must be 1 to 139 schedules"),
+            (("1k", "1", "300", "7", "0"), "BATCH must be 1 to 1,000 schedules"),
             (("10", "1", "1", "4k"), "AHEAD must be more than 0 and at most 3,653 days, the horizon"),
         ],
     )
