@@ -51,8 +51,8 @@ def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_
     earliest = int(clock()) + CANCELLABLE_SECONDS + 1
     if wanted.start < earliest:
         raise CommandError(
-            f"FROM must be at least {CANCELLABLE_SECONDS} s ahead, now {format_point_in_time(earliest)} or later:"
-            " schedules that are due before are handed over"
+            f"FROM must be {format_point_in_time(earliest)} or later: schedules that are due within"
+            f" {CANCELLABLE_SECONDS} s are being handed over"
         )
     with shown_progress(console) as progress:
         count = 0

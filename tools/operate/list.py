@@ -25,6 +25,7 @@ def main(_console: Console) -> None:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, like head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     print(f"{count:,} schedules", file=sys.stderr)
 
 
