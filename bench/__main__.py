@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import builds, bursts, cpu, lateness, managing, requests, startup
+from bench import bursts, cpu, managing, requests, startup
 from bench.deployed import unpack
 from bench.table import Figure, table_of, verdict
 from tools.project import CommandError
@@ -22,9 +22,7 @@ _ITEMS: dict[str, Callable[[Mapping[str, Path]], Iterator[Figure]]] = {
     "managing": managing.measure,
     "cpu": cpu.measure,
     "startup": startup.measure,
-    "builds": builds.measure,
     "bursts": bursts.measure,
-    "lateness": lateness.measure,
 }
 
 

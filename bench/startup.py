@@ -1,4 +1,4 @@
-"""The start of a function: from a fresh, isolated interpreter to the imported handler with its clients ready."""
+"""The size of a package, and its start: from a fresh, isolated interpreter to the imported handler, clients ready."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench.deployed import FAST_TRACK, FUNCTIONS, POST, PYTHON, environment
+from bench.deployed import FAST_TRACK, FUNCTIONS, POST, PYTHON, environment, package_path
 from bench.processes import BenchError
 from bench.table import Figure, at_most, unbounded
 from tools.processes import Done, run
 from tools.project import ROOT, functions
 
-__all__ = ["Start", "figures", "instructions_in", "make_plain_package", "measure"]
+__all__ = ["Start", "figures", "instructions_in", "measure", "size_figures"]
 
 _STARTS = 9
 
@@ -26,6 +26,8 @@ _MOST = {FAST_TRACK: 1_050e6}
 _MOST_OF_ONE_CLIENT = 1_000e6
 #: Of the instructions of a plain package.
 _LARGEST_PART = 0.27
+#: The limit of the packaging tool, for a short cold start.
+_MOST_MB = 5
 
 
 class Start(NamedTuple):
@@ -37,9 +39,10 @@ class Start(NamedTuple):
 
 
 def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
-    """Start each function from its unpacked zip, and two from a plain package: with one client and with two."""
+    """Weigh each function's zip, and start it unpacked, and two from a plain package: with one client and with two."""
+    yield from size_figures({function: package_path(function).stat().st_size for function in FUNCTIONS})
     plain = folders[POST].parent / "plain"
-    make_plain_package(plain)
+    _make_plain_package(plain)
     # The longest first, so that both processors are busy to the end.
     jobs = [(POST, plain), (FAST_TRACK, plain)] + [(function, folders[function]) for function in FUNCTIONS]
     with ThreadPoolExecutor(2) as pool:  # the load of the machine does not change instructions
@@ -50,7 +53,13 @@ def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
         yield from figures(function, starts[function, folders[function]], starts[like, plain])
 
 
-def make_plain_package(folder: Path) -> None:
+def size_figures(sizes: Mapping[str, int]) -> Iterator[Figure]:
+    """Yield the size of each function's zip, from its bytes."""
+    for function, size_bytes in sizes.items():
+        yield at_most(f"{function}.zip, MB", size_bytes / 1e6, _MOST_MB, form=".2f")
+
+
+def _make_plain_package(folder: Path) -> None:
     """Install the same lock with `pip install --target`, and add our sources: nothing left out, no bytecode."""
     command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps", "--no-compile"]
     command += ["--only-binary=:all:", "--require-hashes", "--requirement", "requirements.txt", "--target", str(folder)]

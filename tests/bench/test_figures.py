@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import builds, bursts, cpu, lateness, managing, requests, startup
+from bench import bursts, cpu, managing, requests, startup
 from bench.bursts import Case, Sent, Swept
 from bench.deployed import FAST_TRACK, POST, SWEEP
 from bench.processes import BenchError
@@ -18,7 +18,6 @@ from bench.startup import Start
 from bench.stream import Written, batches, lane
 from bench.table import Figure, at_least, at_most, table_of, unbounded, verdict
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
-from tools.local.arrivals import Arrivals, Posted
 
 
 def bad_names(figures: Iterable[Figure]) -> list[str]:
@@ -56,8 +55,8 @@ class TestTable:
             yield Figure("size", "1")
             raise BenchError("the sweep has failed")
 
-        monkeypatch.setitem(command._ITEMS, "builds", broken)  # noqa: SLF001 -- there is no other way to an item
-        first, last = command._measured("builds", {})  # noqa: SLF001
+        monkeypatch.setitem(command._ITEMS, "bursts", broken)  # noqa: SLF001 -- there is no other way to an item
+        first, last = command._measured("bursts", {})  # noqa: SLF001
         assert (first.name, last.value, last.is_good) == ("size", "the sweep has failed", False)
 
 
@@ -170,7 +169,7 @@ class TestStartup:
 
 def test_zip_over_5_mb_is_out_of_bounds() -> None:
     """By a byte."""
-    figures = list(builds.size_figures({POST: 5_000_000, FAST_TRACK: 5_000_001}))
+    figures = list(startup.size_figures({POST: 5_000_000, FAST_TRACK: 5_000_001}))
     assert [figure.is_good for figure in figures] == [True, False]
 
 
@@ -221,38 +220,6 @@ class TestBursts:
         assert played[0][-1] == deletes[-1]
         assert all(records == sorted(records, key=lambda record: record[-1]) for records in played)
         assert [len(bursts.lanes_to_play(deletes, Case(4, 1, lanes), 10_000)) for lanes in (1, 10)] == [4, 40]
-
-
-class TestLateness:
-    """Arrivals on the embedded AWS."""
-
-    def figures(self, *arrived: tuple[str, float]) -> list[Figure]:
-        """Return the figures of these arrivals of three schedules."""
-        posted = (Posted("burst", "a", 100), Posted("burst", "b", 100), Posted("alone", "c", 101))
-        arrivals = Arrivals()
-        for schedule_id, at in arrived:
-            arrivals.add(schedule_id, at)
-        return list(lateness.figures(posted, arrivals))
-
-    def test_milliseconds_by_kind(self) -> None:
-        """The median, the least and the most."""
-        found = self.figures(("a", 100.5), ("b", 100.75), ("c", 101.001))
-        assert [figure.value for figure in found[:2]] == ["625 (500 to 750)", "1 (1 to 1)"]
-        assert bad_names(found) == []
-
-    @pytest.mark.parametrize(
-        ("arrived", "name"),
-        [
-            ([("a", 99.999), ("b", 100.0), ("c", 101.0)], "early messages"),
-            ([("a", 100.0), ("c", 101.0)], "missing messages"),
-            ([("a", 100.0), ("a", 100.1), ("b", 100.0), ("c", 101.0)], "repeated messages"),
-        ],
-    )
-    def test_early_missing_or_repeated_message_is_out_of_bounds(
-        self, arrived: list[tuple[str, float]], name: str
-    ) -> None:
-        """One is enough."""
-        assert bad_names(self.figures(*arrived)) == [name]
 
 
 def test_page_of_the_list_is_bounded() -> None:
