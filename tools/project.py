@@ -10,6 +10,7 @@ from typing import NamedTuple
 __all__ = [
     "CACHE",
     "CONFIGURATION",
+    "DELETE",
     "DIST",
     "FAST_TRACK",
     "LOCAL",
@@ -41,7 +42,8 @@ WORK = ROOT / "build" / "work"
 CACHE = WORK / "cache"
 
 #: The functions by their roles, for whoever means one of them; pyproject.toml declares them by these names.
-FAST_TRACK, POST, SWEEP = "stream-dynamodb-fasttrack_enqueuer", "api-schedule-post", "task-1minute-enqueuer"
+DELETE, POST = "api-schedule-delete", "api-schedule-post"
+FAST_TRACK, SWEEP = "stream-dynamodb-fasttrack_enqueuer", "task-1minute-enqueuer"
 
 #: The environment of the local stack. It has no state in AWS.
 LOCAL = "local"

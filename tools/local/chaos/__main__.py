@@ -9,18 +9,23 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 from rich.console import Console
 
 from tools.local.arrivals import Arrivals, arriving, consuming, read_paths
 from tools.local.chaos.journal import read_journal
 from tools.local.chaos.outcome import (
+    ARRAY,
     BURST,
     BURST_DUE,
+    CANCELLED,
     LAST_DUE,
     MAPPING_OFF,
     RULE_OFF,
@@ -29,9 +34,8 @@ from tools.local.chaos.outcome import (
     Posts,
     report,
 )
-from tools.local.chaos.picture import draw
 from tools.local.chaos.proxy import Proxy
-from tools.local.stack import Stack, free_port, stack_in
+from tools.local.stack import Answer, Stack, free_port, stack_in
 from tools.project import ROOT, WORK, CommandError
 from tools.terminal import Progress, parse, run, shown_progress
 
@@ -39,42 +43,88 @@ from tools.terminal import Progress, parse, run, shown_progress
 PATIENCE_SECONDS = 240
 AFTERMATH_SECONDS = 15
 
-_PICTURE = ROOT / "docs" / "chaos.png"
+#: Beyond the end of the run, so that nothing but a cancellation removes them.
+_CANCELLED_DUE = 7_200
+_MOST_TRIES = 50
 
 #: How likely a batch is done in part, and how likely a call kills its function.
 _PARTIAL, _KILL = 0.1, 0.02
 
 
 def post_all(stack: Stack, chance: random.Random, start: float, progress: Progress) -> Posts:
-    """Post every schedule until it is accepted. Raises CommandError if one never is."""
+    """Post every schedule until it is accepted, the burst in arrays. Raises CommandError if one never is."""
     dues = [BURST_DUE] * BURST + [chance.randint(20, LAST_DUE) for _ in range(SCHEDULES - BURST)]
+    requests = [range(first, first + ARRAY) for first in range(0, BURST, ARRAY)]
+    requests += [range(number, number + 1) for number in range(BURST, SCHEDULES)]
     # The soonest first, or they would be overdue before their turn.
-    dues.sort()
+    requests.sort(key=lambda numbers: dues[numbers[0]])
     posts, lock = Posts(), threading.Lock()
 
-    def post(number: int) -> None:
-        due = int(start) + dues[number]
-        text = datetime.fromtimestamp(due, UTC).isoformat()
-        body = json.dumps({"pointInTime": text, "payload": {"number": number}}).encode()
-        for _ in range(50):
-            # With an idempotency key, a repeated request is the same schedule.
-            answer = stack.post(body, {"idempotency-key": f"chaos-{number}"})
+    def post(numbers: range) -> None:
+        due = int(start) + dues[numbers[0]]
+        for accepted in _accepted(stack, numbers, due, f"chaos-{numbers[0]}"):
             with lock:
                 posts.requests += 1
-                if answer.status == 201:  # noqa: PLR2004
-                    posts.due[answer.body["scheduleId"]] = due
-                    progress("Posting schedules", len(posts.due), SCHEDULES)
-                    return
-            time.sleep(0.2)
-        raise CommandError(f"schedule {number} was refused 50 times, last with {answer.status}: {answer.body}")
+                posts.due |= dict.fromkeys(accepted, due)
+                progress("Posting schedules", len(posts.due), SCHEDULES)
 
+    _in_threads(post, requests)
+    return posts
+
+
+def _accepted(stack: Stack, numbers: range, due: int, key: str) -> Iterator[list[str]]:
+    """Yield the scheduleIds of each answer, until all are accepted. With a key, a repeated request changes nothing."""
+    point_in_time = datetime.fromtimestamp(due, UTC).isoformat()
+    schedules = [{"pointInTime": point_in_time, "payload": {"number": number}} for number in numbers]
+    body = json.dumps(schedules if len(numbers) > 1 else schedules[0]).encode()
+    for _ in range(_MOST_TRIES):
+        answer = stack.post(body, {"idempotency-key": key})
+        results = answer.body["results"] if answer.status == HTTPStatus.OK else [answer.body]
+        accepted = [each["scheduleId"] for each in results if isinstance(each, dict) and "scheduleId" in each]
+        yield accepted
+        if len(accepted) == len(numbers):
+            return
+        time.sleep(0.2)
+    raise CommandError(f"a request was refused {_MOST_TRIES} times, last with {answer.status}: {answer.body}")
+
+
+def cancel_some(stack: Stack, start: float) -> list[str]:
+    """Post schedules that are due long after the run, list them, and cancel each; return their scheduleIds.
+
+    Raises CommandError if one is not listed, or can't be cancelled.
+    """
+    due = int(start) + _CANCELLED_DUE
+    *_, cancelled = _accepted(stack, range(CANCELLED), due, "chaos-cancelled")
+    query = urlencode({"from": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}", "limit": CANCELLED})
+    page = _until(lambda: stack.request("GET", f"?{query}"), HTTPStatus.OK)
+    if {each["scheduleId"] for each in page["schedules"]} != set(cancelled):
+        raise CommandError(f"the list has {len(page['schedules'])} of {CANCELLED} schedules that are pending")
+    # A request whose function was killed, or whose answer was lost for good, may have cancelled it: then it is gone.
+    _in_threads(
+        lambda schedule_id: _until(
+            lambda: stack.request("DELETE", f"/{schedule_id}"), HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND
+        ),
+        cancelled,
+    )
+    return cancelled
+
+
+def _until(ask: Callable[[], Answer], *statuses: HTTPStatus) -> Any:
+    for _ in range(_MOST_TRIES):
+        answer = ask()
+        if answer.status in statuses:
+            return answer.body
+        time.sleep(0.2)
+    raise CommandError(f"a request was refused {_MOST_TRIES} times, last with {answer.status}: {answer.body}")
+
+
+def _in_threads[Item](function: Callable[[Item], object], items: Iterable[Item]) -> None:
     pool = ThreadPoolExecutor(6)
     try:
-        list(pool.map(post, range(SCHEDULES)))
+        list(pool.map(function, items))
     finally:
-        # After Ctrl-C, begin no further post.
+        # After Ctrl-C, begin nothing further.
         pool.shutdown(cancel_futures=True)
-    return posts
 
 
 @contextlib.contextmanager
@@ -140,12 +190,13 @@ def play(seed: int, logs: Path, console: Console) -> Outcome:
         arrivals, start = Arrivals(), time.time()
         with consuming(stack, arrivals), outages(stack, start, console), shown_progress(console) as progress:
             posts = post_all(stack, random.Random(seed), start, progress)
+            cancelled = cancel_some(stack, start)
             for arrived in arriving(arrivals, posts.due, PATIENCE_SECONDS, AFTERMATH_SECONDS):
                 progress("Receiving messages", arrived, SCHEDULES)
         read_paths(stack, arrivals)
         with journal_path.open(encoding="utf-8") as lines:
             journal = read_journal(lines, proxy.fired)
-        return Outcome(start, posts, arrivals, journal, proxy.calls(), count_left(stack))
+        return Outcome(start, posts, cancelled, arrivals, journal, proxy.calls(), count_left(stack))
 
 
 def main(console: Console, seed_text: str) -> bool:
@@ -160,10 +211,8 @@ def main(console: Console, seed_text: str) -> bool:
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     outcome = play(seed, logs, console)
-    is_good, table, title = report(outcome)
-    draw(_PICTURE, outcome.points(), [("minute's rule off", *RULE_OFF), ("stream mapping off", *MAPPING_OFF)], title)
+    is_good, table = report(outcome)
     console.print(table)
-    console.print(f"The picture is in {_PICTURE.relative_to(ROOT)}.")
     if is_good:
         console.print("Passed.", style="bold green")
         shutil.rmtree(logs)

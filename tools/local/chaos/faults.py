@@ -3,7 +3,7 @@
 CHAOS_PLAN holds the plan as JSON: `seed`, `partial` and `kill` (the probability of each) and `journal`, a file that
 gets a line of JSON for everything that can explain a second delivery:
 
-- `{"what": "stored", "at", "schedule_id"}`: DynamoDB stored a schedule that was not there.
+- `{"what": "stored", "at", "schedule_ids"}`: DynamoDB stored these schedules in one call.
 - `{"what": "taken", "at", "messages": [[scheduleId, MessageId], …]}`: SQS took these messages, in one call.
 - `{"what": "invocation", "began", "at", "outcome", "retry_from", "removed": [scheduleId or null, …]}`: the fast track
   was called with these stream records (null: an insertion).
@@ -26,7 +26,7 @@ from ministack.core import lambda_runtime
 from ministack.services import dynamodb, sqs
 
 from tools.local.embedded_aws import streams
-from tools.project import POST, SWEEP
+from tools.project import DELETE, POST, SWEEP
 
 __all__ = ["install"]
 
@@ -107,7 +107,7 @@ def _may_call(operation: str, worker: Any, event: dict[str, Any], schedule_ids: 
             if record["eventName"] == names.get(operation)
         )
     name: str = worker.func_name
-    return name.endswith(POST if operation == "PutItem" else SWEEP)
+    return name.endswith({"PutItem": POST, "puts of BatchWriteItem": POST, "DeleteItem": DELETE}.get(operation, SWEEP))
 
 
 def _schedule_id(key: dict[str, dict[str, str]]) -> str:
@@ -140,28 +140,46 @@ def _trust_the_proxy() -> None:
 
 
 def _spoil_dynamodb(faults: _Faults) -> None:
-    put_item, batch_write_item = dynamodb._put_item, dynamodb._batch_write_item
+    put_item, delete_item = dynamodb._put_item, dynamodb._delete_item
+    batch_write_item = dynamodb._batch_write_item
 
     def put(data: dict[str, Any]) -> Any:
         answer = put_item(data)
         stored = _schedule_id(data["Item"])
         if answer[0] == HTTPStatus.OK:
-            faults.write("stored", schedule_id=stored)
+            faults.write("stored", schedule_ids=[stored])
         faults.maybe_kill("PutItem", {stored})
+        return answer
+
+    def delete(data: dict[str, Any]) -> Any:
+        answer = delete_item(data)
+        faults.maybe_kill("DeleteItem", {_schedule_id(data["Key"])})
         return answer
 
     def write(data: dict[str, Any]) -> Any:
         ((table, requests),) = data["RequestItems"].items()
         left = faults.left_out("BatchWriteItem", len(requests) - 1)  # DynamoDB does one at least, or it throttles
         done = [request for position, request in enumerate(requests) if position not in left]
+        puts = [each["PutRequest"]["Item"] for each in done if "PutRequest" in each]
+        stored = [_schedule_id(item) for item in puts if not _is_there(table, item)]
         status, headers, body = batch_write_item({**data, "RequestItems": {table: done}})
-        faults.maybe_kill("BatchWriteItem", {_schedule_id(each["DeleteRequest"]["Key"]) for each in done})
+        if puts:
+            faults.write("stored", schedule_ids=stored)
+            faults.maybe_kill("puts of BatchWriteItem", {_schedule_id(item) for item in puts})
+        else:
+            faults.maybe_kill("BatchWriteItem", {_schedule_id(each["DeleteRequest"]["Key"]) for each in done})
         if left:
             unprocessed = {"UnprocessedItems": {table: [requests[position] for position in sorted(left)]}}
             body = json.dumps(json.loads(body) | unprocessed).encode()
         return status, headers, body
 
-    dynamodb._put_item, dynamodb._batch_write_item = put, write
+    dynamodb._put_item, dynamodb._delete_item, dynamodb._batch_write_item = put, delete, write
+
+
+def _is_there(table: str, item: dict[str, Any]) -> bool:
+    """Return whether a record with the item's key is stored: replacing it by the same is no second storing."""
+    _, _, body = dynamodb._get_item({"TableName": table, "Key": {name: item[name] for name in ("shard", "due")}})
+    return "Item" in json.loads(body)
 
 
 def _spoil_sqs(faults: _Faults) -> None:

@@ -79,7 +79,7 @@ class Journal:
         """Add a line."""
         match fact["what"]:
             case "stored":
-                self.stored[fact["schedule_id"]] += 1
+                self.stored.update(fact["schedule_ids"])
             case "taken":
                 for schedule_id, message_id in fact["messages"]:
                     self.taken.setdefault(schedule_id, []).append(Taken(fact["at"], schedule_id, message_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.table import Table
@@ -12,8 +13,10 @@ from tools.local.arrivals import Arrivals
 from tools.local.chaos.journal import UNEXPLAINED, Journal
 
 __all__ = [
+    "ARRAY",
     "BURST",
     "BURST_DUE",
+    "CANCELLED",
     "LAST_DUE",
     "MAPPING_OFF",
     "RULE_OFF",
@@ -23,9 +26,12 @@ __all__ = [
     "report",
 ]
 
-#: The schedules of a run, BURST of which are due in one second.
+#: The schedules of a run, BURST of which are due in one second and are posted ARRAY in a request; and how many more are
+#: cancelled.
 SCHEDULES = 2_000
 BURST = 500
+ARRAY = 50
+CANCELLED = 100
 
 #: The least share of the functions' calls to DynamoDB and SQS that must be spoiled; with less, a run shows nothing.
 LEAST_FAULTY = 0.2
@@ -55,6 +61,7 @@ class Outcome:
 
     start: float
     posts: Posts
+    cancelled: Sequence[str]
     arrivals: Arrivals
     journal: Journal
     calls: int
@@ -64,14 +71,6 @@ class Outcome:
         """Return the seconds from each schedule's pointInTime to its first message."""
         due, times = self.posts.due, self.arrivals.times
         return {schedule_id: min(times[schedule_id]) - due[schedule_id] for schedule_id in times if schedule_id in due}
-
-    def points(self) -> list[tuple[float, float, str]]:
-        """Return, for the picture, when each was due in seconds after the start, its lateness, and its path."""
-        paths = self.arrivals.paths
-        return [
-            (self.posts.due[schedule_id] - self.start, late, paths.get(schedule_id, "sweep"))
-            for schedule_id, late in self.lateness().items()
-        ]
 
     def sent_again(self) -> list[tuple[str, str]]:
         """Return the scheduleId and the reason of every message beyond a schedule's first."""
@@ -94,14 +93,15 @@ def percentiles(lateness: list[float]) -> str:
     return f"p50 {cuts[49] * 1000:,.0f}, p99 {cuts[98] * 1000:,.0f}, worst {max(lateness) * 1000:,.0f}"
 
 
-def report(outcome: Outcome) -> tuple[bool, Table, str]:
-    """Return whether the outcome is as it should be, a table that shows it, and a title for the picture."""
+def report(outcome: Outcome) -> tuple[bool, Table]:
+    """Return whether the outcome is as it should be, and a table that shows it."""
     posts, journal, late = outcome.posts, outcome.journal, outcome.lateness()
     lost = len(posts.due) - len(late)
     early = sum(seconds < 0 for seconds in late.values())
     sent_again = outcome.sent_again()
     reasons = Counter(reason for _, reason in sent_again)
     unexplained = [schedule_id for schedule_id, reason in sent_again if reason == UNEXPLAINED]
+    sent = sum(schedule_id in journal.taken for schedule_id in outcome.cancelled)
     spoiled = journal.faults.total()
     kills = sum(count for fault, count in journal.faults.items() if fault.startswith("killed"))
     due_after = {schedule_id: posts.due[schedule_id] - outcome.start for schedule_id in late}
@@ -113,6 +113,7 @@ def report(outcome: Outcome) -> tuple[bool, Table, str]:
     table.add_row("arrived", f"{len(late):,}")
     table.add_row("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in outcome.left.items() if count))
     table.add_row("early", f"{early}")
+    table.add_row("cancelled", f"{len(outcome.cancelled)}, {sent} of them sent all the same")
     table.add_row("sent again", f"{len(sent_again)}, each under its scheduleId")
     for reason, count in reasons.most_common():
         table.add_row("", f"{count}: {reason}")
@@ -128,9 +129,5 @@ def report(outcome: Outcome) -> tuple[bool, Table, str]:
         table.add_row("", f"{count}: {fault}")
 
     is_whole = len(posts.due) == SCHEDULES and kills > 0 and spoiled / outcome.calls >= LEAST_FAULTY
-    is_good = is_whole and not (lost or early or unexplained or any(outcome.left.values()))
-    title = (
-        f"{len(posts.due):,} schedules, {spoiled / outcome.calls:.0%} of the calls spoiled, {kills} kills: "
-        f"{lost} lost, {early} early, {len(sent_again)} sent again"
-    )
-    return is_good, table, title
+    is_good = is_whole and not (lost or early or sent or unexplained or any(outcome.left.values()))
+    return is_good, table
