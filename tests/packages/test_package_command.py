@@ -57,7 +57,9 @@ class TestRebuilding:
 
     def test_added_service_is_packaged(self, checkout: Checkout) -> None:
         """The next build packages the data of a service that is added in pyproject.toml."""
-        edit(checkout.root / "pyproject.toml", r'services = \["dynamodb"\]', 'services = ["dynamodb", "sqs"]')
+        package = 'package = "api_schedule_post"\n'
+        services = rf'{package}services = \["dynamodb"\]'
+        edit(checkout.root / "pyproject.toml", services, f'{package}services = ["dynamodb", "sqs"]')
         assert checkout.build().status == 0
         assert b"botocore/data/sqs/" in checkout.zip_path("api-schedule-post").read_bytes()
 

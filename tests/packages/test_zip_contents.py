@@ -79,6 +79,8 @@ _DEPENDENCIES = {
 }
 
 _SERVICES = {
+    "api-schedule-delete": {"dynamodb"},
+    "api-schedule-get": {"dynamodb"},
     "api-schedule-post": {"dynamodb"},
     "stream-dynamodb-fasttrack_enqueuer": {"dynamodb", "s3", "sqs"},
     "task-1minute-enqueuer": {"dynamodb"},

@@ -285,7 +285,7 @@ class TestBuild:
         others = [tmp_path / f"{name}.zip" for name in FUNCTIONS[1:]]
         for package in others:
             package.touch()
-        with pytest.raises(CommandError, match=r"^0123456789ab has no api-schedule-post\.zip, which this checkout"):
+        with pytest.raises(CommandError, match=r"^0123456789ab has no api-schedule-delete\.zip, which this checkout"):
             install_packages(others, "0123456789abcdef")
         assert {path.name: path.read_bytes() for path in (here / "build" / "dist").iterdir()} == before
 

@@ -182,10 +182,11 @@ class TestDemonstration:
         monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
+        monkeypatch.setattr(demo, "manage", lambda *_: None)
         monkeypatch.setattr(demo, "watch", lambda *_: None)
         return folder
 
-    @pytest.mark.parametrize("name", ["warm_up", "consuming", "post_all", "watch"])
+    @pytest.mark.parametrize("name", ["warm_up", "consuming", "post_all", "manage", "watch"])
     def test_interruption_removes_the_stack(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         """Ctrl-C may come at any point after the start."""
 
@@ -213,13 +214,40 @@ class TestDemonstration:
     def test_posts_are_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Progress is shown before each, and the refused one at the end."""
         seen: list[tuple[str, int, int]] = []
-        answers = iter([*[Answer(201, {}, {"scheduleId": "s"})] * 106, Answer(400, {}, {"detail": "no such day"})])
+        burst = {"results": [{"status": 201, "scheduleId": "b"}] * 101}
+        answers = iter(
+            [
+                *[Answer(201, {}, {"scheduleId": "s"})] * 5,
+                Answer(200, {}, burst),
+                Answer(400, {}, {"detail": "no such day"}),
+            ]
+        )
         monkeypatch.setattr(Stack, "post", lambda _stack, _body: next(answers))
         console = Console(file=StringIO(), width=200)
         posted = demo.post_all(Stack("", Path()), console, lambda *step: seen.append(step))
-        assert seen == [("Posting schedules", number, 106) for number in range(106)]
+        assert seen == [("Posting schedules", number, 106) for number in range(5)]
         assert len(posted) == 106
         assert "it was refused (400: no such day)" in shown(console)
+
+    def test_managing_lists_looks_up_and_cancels(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One schedule is found, cancelled, and no longer found; another answer ends the demonstration."""
+        gone = Answer(404, {}, {"detail": "it was cancelled"})
+        good = [
+            Answer(200, {}, {"schedules": [{"scheduleId": "s"}], "cursor": None}),
+            Answer(200, {}, {"payload": {"demo": "cancelled"}}),
+            Answer(204, {}, ""),
+            gone,
+        ]
+        monkeypatch.setattr(Stack, "post", lambda *_: Answer(201, {}, {"scheduleId": "s"}))
+        console = Console(file=StringIO(), width=200)
+        answers = iter(good)
+        monkeypatch.setattr(Stack, "request", lambda *_: next(answers))
+        demo.manage(Stack("", Path()), console)
+        assert "Cancelled it (204). Looked up again: it was cancelled (404)." in shown(console)
+        for wrong in range(3):
+            answers = iter([*good[:wrong], gone])
+            with pytest.raises(CommandError, match="the API answered 404"):
+                demo.manage(Stack("", Path()), console)
 
     def test_without_terminal_arrivals_are_lines_and_one_table(
         self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch
@@ -257,6 +285,7 @@ class TestPicture:
         monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
         monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
+        monkeypatch.setattr(demo, "manage", lambda *_: None)
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "watch", lambda *_: None)
         console = Console(file=StringIO(), width=300)
