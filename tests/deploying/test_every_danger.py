@@ -124,7 +124,7 @@ def test_review_names_dangers(prod: Prod, name: str) -> None:
         prod.make("plan", "ENV=prod", scenario=scenario)
     done = prod.review()
     assert done.returncode == (2 if expected else 0), done.stderr
-    head, _, rest = done.stdout.partition("| create | update |")
+    head, _, rest = done.stdout.partition("**Changes:**")
     assert rest
     assert ("## Dangers" in head) == bool(expected)
     assert [each for each in expected if f"`{each[0]}` at `{each[1]}`" not in head] == []

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tools.processes import run
 from tools.project import PLANS, CommandError, deployed_environments
+from tools.review.markdown import fit
 from tools.terminal import end
 
 __all__ = [
@@ -69,8 +70,7 @@ def review_body(reviews: Mapping[str, str | None], run: Run) -> str:
         if text is None:
             text = "**Not planned, or not reviewed.** The run's log says why."
         elif len(text) > share:
-            shown = text[:share].rpartition("\n")[0]
-            text = f"{shown}\n\n**Cut short.** All of it is in the run's artifact `plan-{environment}`."
+            text = f"{fit(text, share)} All of it is in the run's artifact `plan-{environment}`."
         parts.append(f"<details open>\n<summary><b>{environment}</b></summary>\n\n{text.strip()}\n\n</details>")
     return "\n\n".join(parts)
 

@@ -22,7 +22,7 @@ from tools.deploy.tfvars import check_environment
 from tools.processes import git
 from tools.project import DIST, PLANS, ROOT, CommandError
 from tools.review.plan import PlanError, plan_from
-from tools.review.review import accepted_file, judge_plan, print_page, review_environment
+from tools.review.review import accepted_file, built_packages, judge_plan, print_page, review_environment
 from tools.terminal import end
 
 __all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
@@ -116,7 +116,7 @@ def current_state(environment: str) -> State:
 
 def _check_acceptances(environment: str) -> None:
     """Raise CommandError if a danger of the plan was accepted until a day that is over."""
-    reviewed = plan_from(read_plan(environment), "the reviewed plan")
+    reviewed = plan_from(read_plan(environment), "the reviewed plan", built_packages())
     judgement = judge_plan(reviewed, ROOT, datetime.now(UTC).date())
     stopping = {(danger.id, danger.address) for danger in judgement.dangers}
     for entry in judgement.expired:

@@ -9,12 +9,12 @@ import argparse
 import re
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NoReturn
 
 from tools.project import ROOT, CommandError
-from tools.review.plan import Plan, PlanError, read_plan
-from tools.review.review import print_page, review, review_environment
+from tools.review.plan import PlanError
+from tools.review.reading import read_document
+from tools.review.review import print_page, review_document, review_environment
 from tools.terminal import end
 
 __all__ = ["main"]
@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str]) -> None:
     """Review the plan that the arguments name, and print the page. Exits."""
     parser = _Parser(prog="review", description=__doc__)
-    parser.add_argument("plan", nargs="?", type=Path, help="the output of terraform show -json")
+    parser.add_argument("plan", nargs="?", help="the output of terraform show -json; - is standard input")
     parser.add_argument("--environment", help="instead: the environment whose plan make plan wrote")
     parser.add_argument("--offline", action="store_true")
 
@@ -41,7 +41,8 @@ def main(arguments: list[str]) -> None:
         today = datetime.now(UTC).date()
         try:
             if options.plan is not None:
-                page, is_dangerous = review(_read(options.plan), str(options.plan), ROOT, today)
+                document = read_document(options.plan)
+                page, is_dangerous = review_document(document, options.plan, ROOT, today)
             else:
                 page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
         except (PlanError, CommandError) as error:
@@ -50,17 +51,6 @@ def main(arguments: list[str]) -> None:
         sys.exit(2 if is_dangerous else 0)
 
     end("make review", action)
-
-
-def _read(path: Path) -> Plan:
-    """Read the plan in a file. Raises PlanError and OSError."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PlanError(
-            f"{path} is not in UTF-8, as terraform show -json prints it: did a shell write it in another encoding?"
-        ) from error
-    return read_plan(text, str(path))
 
 
 def _one_line(error: Exception) -> str:

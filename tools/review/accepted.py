@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _FIELDS: dict[str, type] = {"danger": str, "address": str, "reason": str, "expir
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """An entry: a danger that may be applied until the end of the day `expires`."""
+    """An entry: a danger that may be applied until the end of the day `expires`, at each address like its pattern."""
 
     danger: str
     address: str
@@ -56,10 +57,11 @@ def read_accepted(path: Path, shown: str, today: date) -> list[Accepted]:
 
 def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -> Judgement:
     """Divide dangers into those that stop the plan and those that are accepted today."""
-    by_key = {(entry.danger, entry.address): entry for entry in entries}
     stopping, accepted, met = [], [], set()
     for danger in dangers:
-        entry = by_key.get((danger.id, danger.address))
+        # An entry that is valid comes before an expired one.
+        known = [entry for entry in entries if entry.danger == danger.id and _matches(entry.address, danger.address)]
+        entry = max(known, key=lambda entry: entry.expires, default=None)
         if entry is not None:
             met.add(entry)
         if entry is not None and entry.expires >= today:
@@ -69,6 +71,11 @@ def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -
     expired = tuple(entry for entry in entries if entry.expires < today)
     unused = tuple(entry for entry in entries if entry not in met and entry not in expired)
     return Judgement(tuple(stopping), tuple(accepted), expired, unused)
+
+
+def _matches(pattern: str, address: str) -> bool:
+    """Return whether an address is the one of an entry, in which a * stands for any characters."""
+    return pattern == address or re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), address, re.DOTALL) is not None
 
 
 def _entry(entry: Any, shown: str, today: date) -> Accepted:

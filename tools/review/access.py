@@ -1,4 +1,4 @@
-"""Access that grows: by policies, permissions, attachments and roles.
+"""What policies, permissions, attachments and roles allow and deny: more, or less, than now.
 
 On a first apply every policy is new and is what the configuration says; only wildcards are dangers there. A policy that
 a queue or a bucket reports, and that is not known yet, is set by a resource of its own, which is judged.
@@ -6,11 +6,12 @@ a queue or a bucket reports, and that is not known yet, is set by a resource of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tools.review.danger import WHOLE, Danger, Markdown, danger, quoted
-from tools.review.inventory import KNOWN_TYPES
-from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank
+from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank, parsed
 from tools.review.statements import (
     Statement,
     document_statements,
@@ -19,73 +20,162 @@ from tools.review.statements import (
     policy_statements,
     wildcards,
 )
+from tools.review.table import RULES, Judged, goes_with_whole, is_ours, ours
 
-__all__ = ["access_dangers"]
+__all__ = ["access_dangers", "caller_dangers"]
 
 _REPORTED = {("aws_s3_bucket", "policy"), ("aws_sqs_queue", "policy")}
 
 #: The attributes that narrow a Lambda permission, besides its principal and action.
 _PERMISSION_LIMITS = ("source_arn", "source_account", "principal_org_id", "event_source_token")
 
+_PERMISSION = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
 
-def access_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name permissions that somebody gains, and policies that can't be judged."""
+_CALLERS = {"apigateway.amazonaws.com": "api", "events.amazonaws.com": "rule"}
+
+type _Statements = tuple[Statement, ...]
+
+
+def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+    """Name permissions that somebody gains or loses, and policies that can't be judged."""
+    roles = _Roles(plan)
     for change in plan.changes:
         for attribute in sorted({*change.before, *change.after}):
-            yield from _policy(plan, change, attribute)
-        if change.type == "aws_lambda_permission" and change.action != "destroy":
+            yield from _policy(plan, change, attribute, roles, judged)
+        if change.action == "destroy":
+            continue
+        if change.type == "aws_lambda_permission":
+            judged.add(change, *_PERMISSION)
             yield from _permission(change, is_first=plan.is_first)
-        if "policy_attachment" in change.type and change.action != "destroy":
+        if "policy_attachment" in change.type:
+            judged.add(change, "policy_arn", "role")
             policy = at(change.after, "policy_arn")
             yield danger(change, "access-grows/attachment", holder=_holder(change), policy=policy)
         if change.type == "aws_iam_role":
-            yield from _role(plan, change)
-    judged = {document.address for document in plan.documents.values()}
-    for document in plan.resources:
-        if document.type == "aws_iam_policy_document" and document.action == "read" and document.address not in judged:
+            yield from _role(plan, change, judged)
+    for change in plan.of_type("aws_lambda_function_url"):
+        if at(change.after, "authorization_type") == "NONE" and change.differs("authorization_type"):
+            yield danger(change, "authorization-removed/url")
+    yield from _unread(plan)
+
+
+def _unread(plan: Plan) -> Iterator[Danger]:
+    """Name wildcards in documents that Terraform has not read yet."""
+    known = {document.address for document in plan.documents.values()}
+    for document in plan.all_of_type("aws_iam_policy_document"):
+        if document.action == "read" and document.address not in known:
             for statement in document_statements(document.after):
                 yield from _wild(plan, document, statement)
 
 
-def _policy(plan: Plan, change: Change, attribute: str) -> Iterator[Danger]:
-    old, new = change.before.get(attribute), change.after.get(attribute)
-    if old == new and not _moves_to_another_role(change):
-        return
+class _Roles:
+    """What the policies of each role say together: a permission may move from one to another."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._before: dict[Any, list[Statement]] = defaultdict(list)
+        self._after: dict[Any, list[Statement]] = defaultdict(list)
+        self._hidden: set[Any] = set()
+        for change in plan.all_of_type("aws_iam_role_policy"):
+            before, after = (_readable(plan, change, "policy", side) for side in (change.before, change.after))
+            old, new = (_key(side.get("role")) for side in (change.before, change.after))
+            self._before[old].extend(before or ())
+            self._after[new].extend(after or ())
+            if after is None and not change.exists:
+                # What it allows is a danger already, and lost permissions may be in it.
+                self._hidden.add(new)
+
+    def before(self, change: Change, own: _Statements) -> Sequence[Statement]:
+        """Return everything that a policy's role, or else the policy itself, says now."""
+        role = change.after.get("role")
+        if change.type != "aws_iam_role_policy" or change.action == "destroy":
+            return own
+        return () if role is UNKNOWN and change.differs("role") else self._before[_key(role)]
+
+    def after(self, change: Change, own: _Statements) -> Sequence[Statement] | None:
+        """Return everything that a policy's role, or else the policy itself, would say; None if that is hidden."""
+        role = _key(change.before.get("role"))
+        if change.type != "aws_iam_role_policy":
+            return own
+        return None if {role, _key(UNKNOWN)} & self._hidden else [*self._after[role], *self._after[_key(UNKNOWN)]]
+
+
+def _key(role: Any) -> str:
+    return repr(role)
+
+
+def _readable(plan: Plan, change: Change, attribute: str, side: Any) -> _Statements | None:
+    """Return the statements of a policy on one side of a change; None if they can't be read."""
+    value = side.get(attribute)
     document = plan.documents.get((change.address, attribute))
-    after = document_statements(document.after) if document and new is UNKNOWN else policy_statements(new)
-    before = policy_statements(old)
-    if after is None and (new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)):
-        is_own = attribute in POLICY_ATTRIBUTES and (change.type, attribute) not in _REPORTED
-        if is_own and change.type in KNOWN_TYPES and not plan.is_first:
-            hidden = new if new is UNKNOWN else Sensitive(None)
-            shown = {"holder": _holder(change), "attribute": Markdown(attribute), "hidden": hidden}
-            yield danger(change, "access-unknown/policy", **shown)
+    if document and value is UNKNOWN:
+        return document_statements(document.after)
+    return () if is_blank(value) else policy_statements(value)
+
+
+def _policy(plan: Plan, change: Change, attribute: str, roles: _Roles, judged: Judged) -> Iterator[Danger]:
+    old, new = change.before.get(attribute), change.after.get(attribute)
+    is_moved = change.type == "aws_iam_role_policy" and change.differs("role")
+    if (old == new and not is_moved) or goes_with_whole(plan, change):
         return
-    if _moves_to_another_role(change):
-        before = None
-    yield from _gained(plan, change, before or (), after or ())
-    yield from _lost(change, before or (), after or ())
+    before, after = (_readable(plan, change, attribute, side) for side in (change.before, change.after))
+    if before is None or after is None:
+        is_hidden = new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)
+        if (change.type, attribute) in _REPORTED and new is UNKNOWN:
+            judged.add(change, attribute)
+        elif attribute in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
+            judged.add(change, attribute)
+            if not plan.is_first:
+                hidden = new if new is UNKNOWN else Sensitive(None)
+                shown = {"holder": _holder(change), "attribute": Markdown(attribute), "hidden": hidden}
+                yield danger(change, "access-unknown/policy", **shown)
+        return
+    if not before and not after:
+        return
+    judged.add(change, attribute, *(("role",) if change.type == "aws_iam_role_policy" else ()))
+    yield from _gained(plan, change, roles.before(change, before), after)
+    if plan.is_first:
+        return
+    left = roles.after(change, after)
+    if left is not None and (change.action != "destroy" or is_ours(plan, change)):
+        yield from _lost(plan, change, before, left)
+    yield from _denials(plan, change, before, after)
+    versions = [at(parsed(value), "Version") for value in (old, new)]
+    if old and new is not UNKNOWN and new and versions[0] != versions[1]:
+        yield danger(change, "unjudged-change/version")
 
 
-def _gained(
-    plan: Plan, change: Change, before: tuple[Statement, ...], after: tuple[Statement, ...]
-) -> Iterator[Danger]:
+def _gained(plan: Plan, change: Change, before: Sequence[Statement], after: Sequence[Statement]) -> Iterator[Danger]:
     for statement in gained(before, after):
         wild = list(_wild(plan, change, statement))
         yield from wild
         if not wild and not plan.is_first:
-            sentence = "access-unknown/statement" if statement.is_unknown else "access-grows/statement"
-            yield danger(change, sentence, holder=_holder(change), statement=_shown(statement))
+            name = "access-unknown/statement" if statement.is_unknown else "access-grows/statement"
+            yield danger(change, name, holder=_holder(change), statement=_shown(statement))
 
 
-def _lost(change: Change, before: tuple[Statement, ...], after: tuple[Statement, ...]) -> Iterator[Danger]:
+def _lost(plan: Plan, change: Change, before: _Statements, left: Sequence[Statement]) -> Iterator[Danger]:
+    """Name what is allowed now and would not be, unless its holder goes too."""
+    if change.before.get("role") in {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}:
+        return
+    lost = [
+        each for each in gained(left, before) if not any(other.is_unknown and other.sid == each.sid for other in left)
+    ]
+    if lost:
+        statements = Markdown("; ".join(quoted(str(statement), WHOLE) for statement in lost))
+        yield danger(change, "call-refused", holder=_holder(change), statements=statements)
+
+
+def _denials(plan: Plan, change: Change, before: _Statements, after: _Statements) -> Iterator[Danger]:
     for statement in lost_denials(before, after):
         if any(other.effect == "Deny" and other.sid == statement.sid and other.is_unknown for other in after):
             yield danger(change, "access-unknown/denial", holder=_holder(change), statement=_shown(statement))
-        elif statement.has_tls_only:
+        elif statement.has_tls_only and is_ours(plan, change):
             yield danger(change, "tls-only-removed", holder=_holder(change))
         else:
             yield danger(change, "access-grows/denial", holder=_holder(change), statement=_shown(statement))
+    for statement in lost_denials(after, before):
+        if not statement.has_tls_only:
+            yield danger(change, "call-denied", holder=_holder(change), statement=_shown(statement))
 
 
 def _shown(statement: Statement) -> Markdown:
@@ -100,30 +190,50 @@ def _wild(plan: Plan, change: Change, statement: Statement) -> Iterator[Danger]:
         yield danger(change, "access-wildcard/statement", wide=wide, statement=quoted(str(statement), WHOLE))
 
 
-def _moves_to_another_role(change: Change) -> bool:
-    """Return whether another role gets a role's policy, and with it all of its permissions."""
-    return change.action == "replace" and change.type == "aws_iam_role_policy" and change.differs("role")
-
-
 def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
     principal, function, action = (at(change.after, name) for name in ("principal", "function_name", "action"))
     limits = [at(change.after, limit) for limit in _PERMISSION_LIMITS]
+    is_changed = any(change.differs(name) for name in _PERMISSION)
     if all(is_blank(limit) for limit in limits) or principal == "*":
-        if any(change.differs(attribute) for attribute in ("principal", *_PERMISSION_LIMITS)):
+        if is_changed:
             yield danger(change, "access-wildcard/permission", principal=principal, function=function)
-        return
-    named = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
-    if any(change.differs(name) for name in named) and not is_first:
+    elif is_changed and not is_first:
         is_unknown = change.exists and UNKNOWN in (*limits, function)
-        sentence = "access-unknown/call" if is_unknown else "access-grows/call"
+        name = "access-unknown/call" if is_unknown else "access-grows/call"
         sources = Markdown(", ".join(map(quoted, filter(None, limits))))
-        yield danger(change, sentence, principal=principal, function=function, action=action, sources=sources)
+        yield danger(change, name, principal=principal, function=function, action=action, sources=sources)
 
 
-def _role(plan: Plan, change: Change) -> Iterator[Danger]:
+def caller_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+    """Name permissions that go while their caller and their function stay, and that no other replaces."""
+    del judged
+    permissions = plan.all_of_type("aws_lambda_permission")
+    callers = plan.of_type("aws_apigatewayv2_api", "aws_cloudwatch_event_rule")
+    gone = [str(at(each.before, name)) for each in callers if each.is_gone for name in ("arn", "execution_arn")]
+    functions = [at(change.before, "function_name") for change in plan.of_type("aws_lambda_function") if change.is_gone]
+    for change in ours(plan, "aws_lambda_permission"):
+        principal, function, source = (at(change.before, name) for name in ("principal", "function_name", "source_arn"))
+        is_caller_gone = any(str(source).startswith(arn) for arn in gone if arn != "None")
+        is_kept = any(_allows(other.after, change.before) for other in permissions)
+        if change.is_gone and not is_caller_gone and function not in functions and not is_kept:
+            variant = _CALLERS.get(str(principal), "other")
+            yield danger(change, f"caller-refused/{variant}", principal=principal, function=function, source=source)
+        elif change.action == "update" and not is_kept:
+            yield danger(change, "caller-refused/other", principal=principal, function=function, source=source)
+
+
+def _allows(permission: Any, other: Any) -> bool:
+    """Return whether a permission allows everything that another does, as far as it is known."""
+    pairs = [(at(permission, name), at(other, name)) for name in ("function_name", "principal", "source_arn")]
+    return bool(permission) and all(new in (old, UNKNOWN) or is_blank(new) for new, old in pairs)
+
+
+def _role(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
+    """Name what limits a role less than now, or gives it more. What else changes there is left to the table."""
     holder, boundary = _holder(change), "permissions_boundary"
     old, new = at(change.before, boundary), at(change.after, boundary)
-    if not is_blank(old) and change.action != "destroy" and old != new:
+    if not is_blank(old) and old != new:
+        judged.add(change, boundary)
         yield danger(change, "access-grows/boundary", holder=holder, old=old, new=new)
     attached = [at(values, "managed_policy_arns") or [] for values in (change.before, change.after)]
     if all(isinstance(arns, list) for arns in attached):
@@ -131,13 +241,19 @@ def _role(plan: Plan, change: Change) -> Iterator[Danger]:
         if further:
             policies = Markdown(", ".join(map(quoted, further)))
             yield danger(change, "access-grows/managed", holder=holder, policies=policies)
+        if set(map(repr, attached[0])) <= set(map(repr, attached[1])):
+            judged.add(change, "managed_policy_arns")
     inline = [at(values, "inline_policy") or [] for values in (change.before, change.after)]
     if inline[0] != inline[1] and all(isinstance(blocks, list) for blocks in inline):
         texts = [[at(block, "policy") for block in blocks] for blocks in inline]
-        before, after = ([s for text in each for s in policy_statements(text) or ()] for each in texts)
-        yield from _gained(plan, change, tuple(before), tuple(after))
+        before, after = (tuple(s for text in each for s in policy_statements(text) or ()) for each in texts)
+        judged.add(change, "inline_policy")
+        yield from _gained(plan, change, before, after)
         if any(not is_blank(text) and policy_statements(text) is None for text in texts[1]) and not plan.is_first:
             yield danger(change, "access-unknown/inline", holder=holder)
+        else:
+            yield from _lost(plan, change, before, after)
+            yield from _denials(plan, change, before, after)
 
 
 def _holder(change: Change) -> object:

@@ -1,90 +1,142 @@
-"""The alarms: without them nobody is notified that schedules are late, lost or not handed over.
-
-A threshold is not judged, nor a number that an expression compares with: most are 0, of which no raise is small or
-large, and the others are there to be tuned or follow from other settings.
-"""
+"""The alarms: without them nobody is notified that schedules are late, lost or not handed over."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tools.review.danger import Danger, Markdown, danger, name_of
-from tools.review.plan import Change, Plan, at, is_blank
+from tools.review.danger import Danger, Markdown, name_of, quoted, sentence
+from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
+from tools.review.table import Judged, ours
 
 __all__ = ["alarm_dangers"]
+
+_TYPE = "aws_cloudwatch_metric_alarm"
 
 _GONE = "destroyed"
 _DISABLED = "left with their actions disabled"
 _WITHOUT_ACTIONS = "left without any action"
+_OTHER_ACTIONS = "left without an action that they have now"
 _ELSEWHERE = "put on something else than now"
+_KINDS = (_GONE, _DISABLED, _WITHOUT_ACTIONS, _OTHER_ACTIONS, _ELSEWHERE)
 
 _METRIC = ("namespace", "metric_name", "statistic", "extended_statistic", "comparison_operator")
-_QUERY = ("id", "expression", "metric.namespace", "metric.metric_name")
+_QUERY = (
+    "id",
+    "expression",
+    "return_data",
+    "metric.namespace",
+    "metric.metric_name",
+    "metric.stat",
+    "metric.period",
+    "metric.unit",
+)
+
+#: Counts that delay an alarm when they rise.
+_COUNTS = ("evaluation_periods", "datapoints_to_alarm", "period")
+
+_JUDGED = (
+    "actions_enabled", "alarm_actions", "comparison_operator", "dimensions", "extended_statistic", "metric_name",
+    "metric_query.expression", "metric_query.id", "metric_query.metric", "metric_query.return_data", "namespace",
+    "statistic", "threshold", "treat_missing_data", *_COUNTS,
+)  # fmt: skip
 
 
-def alarm_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name alarms that vanish or fall silent, in one danger for each module, at the module's address."""
-    silent = list(_silent(list(plan.of_type("aws_cloudwatch_metric_alarm"))))
-    for module in dict.fromkeys(change.module for change, _ in silent):
-        found = [(change, kind) for change, kind in silent if change.module == module]
-        parts = []
-        for kind in (_GONE, _DISABLED, _WITHOUT_ACTIONS, _ELSEWHERE):
-            names = [name_of(change) for change, its in found if its == kind]
-            if names:
-                parts.append(f"{', '.join(names)} would be {kind}")
-        first = danger(found[0][0], "alarms-silenced", changes=Markdown("; ".join(parts)))
-        yield Danger(first.id, module or first.address, first.text)
+def alarm_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+    """Name alarms that vanish, fall silent or fire later, in a danger of each kind for a module, at its address."""
+    silent: dict[str, dict[str, list[str]]] = defaultdict(lambda: {kind: [] for kind in _KINDS})
+    later: dict[str, list[str]] = defaultdict(list)
+    for change, after in _successors(plan):
+        judged.add(change, *_JUDGED)
+        place = change.module or change.address
+        if kind := _silence(plan, change.before, after):
+            silent[place][kind].append(name_of(change))
+        elif loosened := list(_loosened(change.before, after)):
+            later[place].append(f"{name_of(change)} ({', '.join(loosened)})")
+    for place, kinds in silent.items():
+        parts = [f"{', '.join(names)} would be {kind}" for kind, names in kinds.items() if names]
+        yield sentence("alarms-silenced", place, changes=Markdown("; ".join(parts)))
+    for place, changes in later.items():
+        yield sentence("alarms-loosened", place, changes=Markdown("; ".join(changes)))
 
 
-def _silent(alarms: list[Change]) -> Iterator[tuple[Change, str]]:
-    """Find the alarms that notify somebody now and would not, and what becomes of each."""
-    created = [change.after for change in alarms if not change.exists]
-    for change in alarms:
+def _successors(plan: Plan) -> Iterator[tuple[Change, Mapping[str, Any]]]:
+    """Return each alarm that is there now, with its values after the change, or those of the one that succeeds it."""
+    created = defaultdict(list)
+    for change in plan.of_type(_TYPE):
         if not change.exists:
-            continue
-        after = change.after
+            created[_watched(change.after)].append(change.after)
+    for change in ours(plan, _TYPE):
         if change.action == "destroy":
-            successors = [other for other in created if _watched(other) == _watched(change.before)]
-            after = successors[0] if successors else {}
             # An alarm that is created succeeds one alarm.
-            created = [other for other in created if other is not after]
-        found = _silence(change.before, after) or (_ELSEWHERE if _is_elsewhere(change.before, after) else None)
-        if found:
-            yield change, found
+            successors = created[_watched(change.before)]
+            yield change, successors.pop(0) if successors else {}
+        elif change.exists:
+            yield change, change.after
 
 
-def _silence(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+def _silence(plan: Plan, before: Mapping[str, Any], after: Mapping[str, Any]) -> str | None:
+    """Return how an alarm falls silent, if it does."""
     if not after:
         return _GONE
-    if not _has_actions(before) or at(before, "actions_enabled") is False:
-        return None
-    if at(after, "actions_enabled") is not True:
-        return _DISABLED
-    return None if _has_actions(after) else _WITHOUT_ACTIONS
+    actions, kept = (at(alarm, "alarm_actions") for alarm in (before, after))
+    # An alarm without an action is seen in CloudWatch only.
+    if not is_blank(actions) and at(before, "actions_enabled") is not False:
+        if at(after, "actions_enabled") is not True:
+            return _DISABLED
+        if is_blank(kept):
+            return _WITHOUT_ACTIONS
+        if not isinstance(actions, list) or not isinstance(kept, list) or any(each not in kept for each in actions):
+            return _OTHER_ACTIONS
+    return _ELSEWHERE if _is_elsewhere(plan, before, after) else None
 
 
-def _has_actions(alarm: Mapping[str, Any]) -> bool:
-    """Return whether an alarm notifies anybody; one that doesn't is seen in CloudWatch only."""
-    return not is_blank(at(alarm, "alarm_actions"))
+def _loosened(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Find what makes an alarm fire later, or in fewer cases."""
+    is_low = str(at(before, "comparison_operator")).startswith("LessThan")
+    for path in ("threshold", *_COUNTS):
+        old, new = (at(side, path) or 0 for side in (before, after))
+        is_number = isinstance(old, int | float) and isinstance(new, int | float)
+        is_tighter = is_number and (new >= old if path == "threshold" and is_low else new <= old)
+        if old != new and not is_tighter:
+            yield f"`{path}` {quoted(old)} → {quoted(new)}"
+    path = "treat_missing_data"
+    if at(before, path) != at(after, path):
+        yield f"`{path}` {quoted(at(before, path))} → {quoted(at(after, path))}"
 
 
-def _watched(alarm: Mapping[str, Any]) -> list[Any]:
+def _watched(alarm: Mapping[str, Any]) -> str:
     """Return what an alarm watches. Two alarms that watch the same may differ in name and threshold."""
     queries = at(alarm, "metric_query")
     dimensions = [at(query, "metric.dimensions") for query in queries] if isinstance(queries, list) else []
-    dimensions.sort(key=str)
-    return [_measured(alarm), at(alarm, "dimensions") or None, dimensions]
+    return repr([_measured(alarm), at(alarm, "dimensions") or None, sorted(dimensions, key=str)])
 
 
-def _is_elsewhere(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def _is_elsewhere(plan: Plan, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Return whether an alarm compares something else than now. A measure that it lacks now is no loss."""
-    return any(was and was != now for was, now in zip(_measured(before), _measured(after), strict=True))
+    if any(was and was != now for was, now in zip(_measured(before), _measured(after), strict=True)):
+        return True
+    pairs = zip(_dimensions(before), _dimensions(after), strict=False)
+    # What a replaced resource is called may be known only after the apply.
+    renewed = any(change.is_gone or not change.exists for change in plan.changes)
+    return any(was and was != now and not (renewed and _is_unknown(now)) for was, now in pairs)
+
+
+def _dimensions(alarm: Mapping[str, Any]) -> list[Any]:
+    """Return the functions, queues and tables that an alarm measures."""
+    queries = at(alarm, "metric_query")
+    by_id = sorted(queries, key=lambda query: str(at(query, "id"))) if isinstance(queries, list) else []
+    return [at(alarm, "dimensions"), *(at(query, "metric.dimensions") for query in by_id)]
+
+
+def _is_unknown(dimensions: Any) -> bool:
+    return dimensions is UNKNOWN or (isinstance(dimensions, Mapping) and UNKNOWN in dimensions.values())
 
 
 def _measured(alarm: Mapping[str, Any]) -> list[Any]:
-    """Return what an alarm compares, without the function or queue: a replaced one may have another name."""
+    """Return what an alarm compares, without the function or queue."""
     queries = at(alarm, "metric_query")
     return [
         # Terraform writes null where the provider writes "" for an attribute that is not set.
@@ -97,4 +149,5 @@ def _measured(alarm: Mapping[str, Any]) -> list[Any]:
 
 
 def _without_limits(value: Any) -> Any:
-    return re.sub(r"([<>=]=?) *[0-9.]+", r"\1 a limit", value) if isinstance(value, str) else value
+    """Return an expression without the number of workers, with which the settings compare."""
+    return re.sub(r"(sweeps >=) *[0-9.]+", r"\1 a limit", value) if isinstance(value, str) else value

@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.review.plan import UNKNOWN, Change, Sensitive, at, is_blank
+from tools.review.plan import UNKNOWN, Change, Sensitive, is_blank
 
-__all__ = ["MEANINGS", "WHOLE", "Danger", "Markdown", "attribute_danger", "danger", "name_of", "quoted"]
+__all__ = ["MEANINGS", "SENTENCES", "WHOLE", "Danger", "Markdown", "danger", "name_of", "quoted", "sentence"]
 
-_TABLE: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("dangers.toml").read_text(encoding="utf-8"))
+SENTENCES: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("dangers.toml").read_text(encoding="utf-8")
+)
 
-#: What each danger means, by the id under which a file accepts it.
-MEANINGS = {name: entry["means"] for name, entry in _TABLE.items()}
+#: What each danger means, by the id under which a file accepts it; the gravest first, as a page names them.
+MEANINGS = {name: entry["means"] for name, entry in SENTENCES.items()}
 
 _MAX_CHARACTERS = 160
+_DAY_SECONDS = 24 * 60 * 60
 
 #: For values that have to be read to their end: the longest policy that a role takes.
 WHOLE = 10_240
@@ -39,19 +43,36 @@ class Markdown(str):
     __slots__ = ()
 
 
-def danger(change: Change, sentence: str, **values: object) -> Danger:
-    """Return a danger of a resource, in a sentence of dangers.toml named like `recovery-off/table`; values are quoted.
+def danger(change: Change, sentence_name: str, **values: object) -> Danger:
+    """Return a danger of a resource, in a sentence named like `recovery-off/table`; values are quoted.
 
-    Raises KeyError if there is no such sentence, or it needs another value.
+    A sentence may also name attributes of the resource. Raises KeyError if there is no such sentence.
     """
-    name, _, variant = sentence.partition("/")
-    shown = {"name": name_of(change)} | {key: quoted(value) for key, value in values.items()}
-    return Danger(name, change.address, _TABLE[name][variant or "text"].format(**shown))
+    name, _, variant = sentence_name.partition("/")
+    text = SENTENCES[name][variant or "text"].format_map(_Values(change, values))
+    return Danger(name, change.address, text)
 
 
-def attribute_danger(change: Change, sentence: str, path: str) -> Danger:
-    """Return a danger whose sentence names the old and the new value of an attribute."""
-    return danger(change, sentence, old=at(change.before, path), new=at(change.after, path))
+class _Values(dict[str, Markdown]):
+    """The values of a sentence: those of a rule, what follows from them, and else the resource's attributes."""
+
+    def __init__(self, change: Change, values: Mapping[str, object]) -> None:
+        super().__init__(address=quoted(change.address), name=name_of(change))
+        self.update({name: quoted(value) for name, value in values.items()})
+        self._change, self._values = change, values
+
+    def __missing__(self, name: str) -> Markdown:
+        old, new = self._values.get("old"), self._values.get("new")
+        if name == "difference":
+            return Markdown(abs(int(str(new)) - int(str(old))))
+        if name in ("old_span", "new_span"):
+            return _span(new if name == "new_span" else old)
+        return quoted(self._change.after.get(name) or self._change.before.get(name))
+
+
+def sentence(sentence_name: str, address: str, **values: object) -> Danger:
+    """Return a danger at an address that is not a resource's, or not only."""
+    return danger(Change(address, "", "", "", "", "", {}, {}), sentence_name, **values)
 
 
 def quoted(value: Any, longest: int = _MAX_CHARACTERS) -> Markdown:
@@ -62,7 +83,11 @@ def quoted(value: Any, longest: int = _MAX_CHARACTERS) -> Markdown:
         return Markdown(repr(value))
     if value is None:
         return Markdown("nothing")
-    text = value if isinstance(value, str) and value.isprintable() and value else json.dumps(value, default=repr)
+    if isinstance(value, str) and value.isprintable() and value.strip() == value != "":
+        text = value
+    else:
+        text = json.dumps(value, default=repr, ensure_ascii=False)
+        text = text if text.isprintable() else json.dumps(value, default=repr)
     if len(text) > longest:
         text = f"{text[:longest]}… ({len(text):,} characters)"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
@@ -74,6 +99,14 @@ def name_of(change: Change) -> Markdown:
     """Return a resource's name in AWS, or in Terraform if AWS gives it none."""
     values = change.before or change.after
     for attribute in ("name", "function_name", "bucket", "uuid", "id"):
-        if not is_blank(values.get(attribute)):
-            return quoted(values[attribute])
+        found = values.get(attribute)
+        if not is_blank(found) and found is not UNKNOWN:
+            return quoted(found)
     return quoted(change.name)
+
+
+def _span(value: Any) -> Markdown:
+    """Return seconds as days, if they are whole days."""
+    if isinstance(value, int) and value and value % _DAY_SECONDS == 0:
+        return Markdown(f"{value // _DAY_SECONDS} days")
+    return Markdown(f"{quoted(value)} s")

@@ -1,103 +1,101 @@
-"""How functions run: on which platform, with which role, and with which tables, queues and buckets."""
+"""The functions: their code, and the shards that they fill, sweep and read together."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
 
-from tools.review.danger import Danger, attribute_danger, danger
-from tools.review.function_settings import FAST_TRACK, POST, SWEEP, function_of, planned_setting, setting
-from tools.review.plan import UNKNOWN, Change, Plan, at
+from tools.review.danger import Danger, Markdown, danger
+from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
+from tools.review.table import Judged, is_ours, package_of
 
-__all__ = ["function_dangers", "lateness_dangers", "setting_dangers", "standstill_dangers"]
+__all__ = ["function_dangers"]
 
-#: The settings that name a table, stream, queue or bucket, and the sentence if they name another.
-_SETTINGS = (
-    (POST, "TABLE_NAME", "post-table"),
-    (SWEEP, "TABLE_NAME", "sweep-table"),
-    (SWEEP, "STREAM_ARN", "sweep-stream"),
-    (FAST_TRACK, "QUEUE_URL", "fast-track-queue"),
-    (FAST_TRACK, "TABLE_NAME", "fast-track-table"),
-    (FAST_TRACK, "FAILURE_BUCKET_NAME", "fast-track-bucket"),
-)
+_TYPE = "aws_lambda_function"
 
-#: The type and the attribute that each setting names.
-_NAMED = {
-    "FAILURE_BUCKET_NAME": ("aws_s3_bucket", "bucket"),
-    "QUEUE_URL": ("aws_sqs_queue", "url"),
-    "STREAM_ARN": ("aws_dynamodb_table", "stream_arn"),
-    "TABLE_NAME": ("aws_dynamodb_table", "name"),
-}
+#: The functions' packages.
+_POST, _SWEEP = "api_schedule_post", "task_1minute_enqueuer"
 
-_STANDSTILLS = {FAST_TRACK: "fast-track", POST: "post", SWEEP: "sweep"}
-
-_ATTRIBUTES = {
-    "runtime": "function-runtime-changed",
-    "architectures": "function-architecture-changed",
-    "role": "function-role-changed",
-    "handler": "function-handler-changed",
-}
+#: Attributes by which a function gets code from elsewhere than its zip.
+_ELSEWHERE = (
+    "file_system_config", "image_config", "image_uri", "layers", "package_type", "s3_bucket", "s3_key",
+    "s3_object_version",
+)  # fmt: skip
 
 
-def setting_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name settings with another table, stream, queue or bucket, unless the old one is replaced, which is a danger."""
-    for change in plan.of_type("aws_lambda_function"):
-        for function, name, variant in _SETTINGS:
-            old, new = setting(change.before, name), setting(change.after, name)
-            if function != function_of(change) or not change.after or old is None or old == new:
-                continue
-            if new is None:
-                yield danger(change, "function-elsewhere/missing", setting=name)
-            elif not _is_renewed(plan, name, new) and not (new is UNKNOWN and _names_missing(plan, change)):
-                yield danger(change, f"function-elsewhere/{variant}", old=old, new=new)
+def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+    """Name foreign code, and shards that nobody sweeps."""
+    own = [
+        change
+        for change in plan.of_type(_TYPE)
+        if change.action != "destroy" and (is_ours(plan, change) or package_of(change) == _SWEEP)
+    ]
+    for change in own:
+        yield from _code(plan, change, judged)
+    yield from _shards(plan, own, judged)
 
 
-def _is_renewed(plan: Plan, name: str, new: object) -> bool:
-    """Return whether a setting changes because the resource that it names is replaced."""
-    if new is UNKNOWN:
-        # While one of a function's variables is unknown, the provider calls all of them unknown.
-        return any(
-            change.exists and UNKNOWN in (at(change.after, attribute), at(change.after, "id"))
-            for kind, attribute in _NAMED.values()
-            for change in plan.of_type(kind)
-        )
-    kind, attribute = _NAMED[name]
-    return any(change.action == "replace" and at(change.after, attribute) == new for change in plan.of_type(kind))
+def _code(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
+    """Name code that is not the zip which was built here, by its path and its hash."""
+    judged.add(change, "filename", "source_code_hash", *_ELSEWHERE)
+    for attribute in _ELSEWHERE:
+        old, new = at(change.before, attribute), at(change.after, attribute)
+        is_default = is_blank(new) or new == "Zip" or (new is UNKNOWN and is_blank(old) and change.action != "update")
+        if change.differs(attribute) and not is_default:
+            yield danger(change, "function-foreign-code/elsewhere", attribute=Markdown(attribute), new=new)
+    path, found = at(change.after, "filename"), at(change.after, "source_code_hash")
+    name = PurePosixPath(path).name if isinstance(path, str) else ""
+    is_built = name.replace("-", "_") == f"{package_of(change)}.zip" and str(path).endswith(f"/build/dist/{name}")
+    if not is_built and change.differs("filename"):
+        yield danger(change, "function-foreign-code/file", new=path)
+    elif plan.is_first or not (change.differs("source_code_hash") or change.differs("filename")):
+        return
+    elif found != plan.packages.get(name):
+        yield danger(change, "function-foreign-code/hash", new=found, built=plan.packages.get(name))
 
 
-def _names_missing(plan: Plan, function: Change) -> bool:
-    """Return whether a setting names a resource that no longer exists and would be created, which is a danger."""
-    return any(
-        any(change.action == "create" for change in plan.of_type(kind))
-        and all(at(change.before, attribute) != old for change in plan.resources if change.type == kind)
-        for name, (kind, attribute) in _NAMED.items()
-        if (old := setting(function.before, name)) is not None
-    )
-
-
-def standstill_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name functions whose reserved concurrency allows no call."""
-    path = "reserved_concurrent_executions"
-    for change in plan.of_type("aws_lambda_function"):
-        if change.action != "destroy" and change.differs(path) and at(change.after, path) in (0, UNKNOWN):
-            variant = _STANDSTILLS.get(function_of(change), "other")
-            yield attribute_danger(change, f"function-stopped/{variant}", path)
-
-
-def lateness_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name a limit above which late schedules no longer reach their consumer, if it is new or lower than now."""
-    name = "MAX_LATENESS_SECONDS"
-    for change in plan.of_type("aws_lambda_function"):
-        if function_of(change) != FAST_TRACK or not change.exists or not change.after:
+def _shards(plan: Plan, own: list[Change], judged: Judged) -> Iterator[Danger]:
+    """Name shards that hold schedules, or will, and are not swept."""
+    counts = {each.address: (_count(each.before), _planned_count(plan, each)) for each in plan.all_of_type(_TYPE)}
+    packages = {package: [] for package in (_POST, _SWEEP)}  # type: dict[str, list[Any]]
+    for each in plan.all_of_type(_TYPE):
+        packages.get(package_of(each), []).append(counts[each.address][1])
+    posted = max((count for count in packages[_POST] if isinstance(count, int)), default=0)
+    for change in own:
+        old, new = counts[change.address]
+        path, is_sweep = "environment.variables.SHARD_COUNT", package_of(change) == _SWEEP
+        if old == new and not is_sweep:
             continue
-        old, new = setting(change.before, name), planned_setting(plan, change, name)
-        is_raised = isinstance(old, int) and isinstance(new, int) and old < new
-        if new is not None and old != new and not is_raised:
-            yield danger(change, f"lateness-limited/{'first' if old is None else 'sooner'}", old=old, new=new)
+        if is_sweep or (isinstance(new, int) and (package_of(change) == _POST or new >= posted)):
+            # New schedules may use fewer shards than are swept.
+            judged.add(change, path)
+        if is_sweep and old is not None and not isinstance(new, int):
+            yield danger(change, "shards-unswept/unknown", old=old, new=new)
+        swept = new if is_sweep else min((each for each in packages[_SWEEP] if isinstance(each, int)), default=posted)
+        pairs = (
+            (("pending", old), ("new", posted)) if is_sweep else (("new", new if package_of(change) == _POST else 0),)
+        )
+        for variant, count in pairs:
+            is_named = is_sweep or not any(package_of(each) == _SWEEP for each in own)
+            if isinstance(swept, int) and isinstance(count, int) and swept < count and is_named:
+                shards = f"shard {swept}" if count - swept == 1 else f"shards {swept} to {count - 1}"
+                yield danger(change, f"shards-unswept/{variant}", shards=Markdown(shards))
 
 
-def function_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name functions that run on another platform, with another role, or from another part of their package."""
-    for change in plan.of_type("aws_lambda_function"):
-        for path, sentence in _ATTRIBUTES.items():
-            if change.action != "destroy" and change.is_changed(path):
-                yield attribute_danger(change, sentence, path)
+def _count(values: Any) -> Any:
+    """Return a function's number of shards; None if it has none."""
+    found = at(values, "environment.variables.SHARD_COUNT")
+    return int(found) if isinstance(found, str) and re.fullmatch(r"\d{1,9}", found) else found
+
+
+def _planned_count(plan: Plan, change: Change) -> Any:
+    """Return the number of shards after the apply.
+
+    While one of a function's variables is unknown, the provider calls all of them unknown. A plan always knows the root
+    variables, which have the same names in small letters.
+    """
+    if at(change.after, "environment.variables") is UNKNOWN:
+        return plan.variables.get("shard_count", UNKNOWN)
+    return _count(change.after)

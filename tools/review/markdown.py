@@ -1,33 +1,70 @@
-"""A review as Markdown: dangers, counts, code, changes, outputs."""
+"""A review as Markdown: dangers, counts, code, changes by module, drift, outputs."""
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import PurePosixPath
 
 from tools.review.accepted import Accepted, Judgement
 from tools.review.danger import WHOLE, quoted
-from tools.review.differences import PolicyDifference, differences, policy_difference
+from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
-from tools.review.statements import document_statements, policy_statements
+from tools.review.statements import Statement, document_statements, policy_statements
+from tools.review.table import row_of
+from tools.review.values import shown_change
 
-__all__ = ["render"]
+__all__ = ["GITHUB_LIMIT", "fit", "render"]
+
+#: The longest comment that GitHub takes, in characters.
+GITHUB_LIMIT = 65_536
 
 _COUNTED = ("create", "update", "replace", "destroy")
-_MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget"}
+_MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget", "no-op": "="}
 
 #: An attribute with a section of its own.
 _CODE = "source_code_hash"
 
-#: Attributes that AWS reports and nobody sets: they change with any other.
-_REPORTED = ("last_modified", "qualified_arn", "qualified_invoke_arn", "version")
+
+def render(plan: Plan, judgement: Judgement, limit: int = GITHUB_LIMIT) -> str:
+    """Return the page, cut to a number of characters."""
+    parts = (
+        _head(plan, judgement), _dangers(judgement), _counts(plan), _code(plan), _changes(plan), _unread(plan),
+        _drift(plan), _outputs(plan),
+    )  # fmt: skip
+    return fit("\n".join(line for part in parts for line in part), limit)
 
 
-def render(plan: Plan, judgement: Judgement) -> str:
-    """Return the page."""
-    parts = (_head(plan, judgement), _dangers(judgement), _counts(plan), _code(plan), _changes(plan), _outputs(plan))
-    return "\n".join(line for part in parts for line in part)
+def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
+    """Return a page that is cut from its end to a number of characters, with what was left out counted.
+
+    A page is cut before a line that begins a paragraph, a list's item or a heading, so that nothing is left open.
+    """
+    if len(page) <= limit:
+        return page
+    lines = page.split("\n")
+    starts = [place for place, line in enumerate(lines) if line and not line.startswith((" ", "<br>", "</"))]
+    size, sizes = 0, []
+    for line in lines:
+        sizes.append(size)
+        size += len(line) + 1
+    # Room for the sentence, and for the ends of folded sections.
+    end = max((place for place in starts if sizes[place] <= limit - 400), default=0)
+    left = [sum(1 for line in lines[end:] if re.match(start, line)) for start in (r"\d+\. ", r"- ")]
+    names = [f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in zip(left, _LEFT, strict=True) if count]
+    kept = "\n".join(lines[:end]).rstrip()
+    closing = "\n</details>\n" * (kept.count("\n<details>") - kept.count("\n</details>"))
+    return (
+        f"{kept}\n{closing}\n**Cut short:** the page has {len(page):,} characters, and at most {limit:,} are shown here. "
+        f"Left out: {' and '.join(names) or 'the rest'}."
+    )
+
+
+_LEFT = ("danger", "change")
 
 
 def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
@@ -35,17 +72,15 @@ def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
     yield ""
     if judgement.dangers:
         count = len(judgement.dangers)
-        yield f"**{count} danger{'s' if count > 1 else ''} that nobody accepted.**"
+        yield f"**{count:,} danger{'s' if count > 1 else ''} that nobody accepted.**"
     elif judgement.accepted:
         yield "**Every danger is accepted.**"
-    elif plan.changes or plan.further:
-        yield "**No known danger.**"
+    elif _shown(plan) or plan.drift or any(output.action != "no-op" for output in plan.outputs):
+        yield "**No danger: every change is judged harmless.**"
     else:
         yield "**Nothing changes.**"
     if plan.is_first and plan.changes:
         yield "Nothing exists yet: this is a first apply."
-    if not plan.is_complete:
-        yield "The plan is not complete (it has targets, or deferred changes): a later one will hold more."
     yield ""
 
 
@@ -54,7 +89,7 @@ def _dangers(judgement: Judgement) -> Iterator[str]:
         yield from ("## Dangers", "")
         for number, danger in enumerate(judgement.dangers, 1):
             yield f"{number}. {danger.text}"
-            yield f"   <br>`{danger.id}` at {quoted(danger.address)}"
+            yield f"   <br>`{danger.id}` at {quoted(danger.address, WHOLE)}"
         yield ""
     if judgement.accepted:
         yield from ("## Accepted dangers", "")
@@ -79,10 +114,8 @@ def _entry(entry: Accepted, state: str) -> str:
 
 def _counts(plan: Plan) -> Iterator[str]:
     counts = Counter(change.action for change in plan.changes)
-    shown = [*_COUNTED, *(["forget"] if counts["forget"] else [])]
-    yield "| " + " | ".join(shown) + " |"
-    yield "|" + "---|" * len(shown)
-    yield "| " + " | ".join(str(counts[action]) for action in shown) + " |"
+    shown = [f"{counts[action]:,} to {action}" for action in (*_COUNTED, *(["forget"] if counts["forget"] else []))]
+    yield f"**Changes:** {', '.join(shown)}."
     yield ""
 
 
@@ -94,85 +127,162 @@ def _code(plan: Plan) -> Iterator[str]:
     yield from ("## Code", "")
     for change in sorted(changed, key=_function):
         old, new = change.before.get(_CODE), change.after.get(_CODE)
-        yield f"- **{_function(change)}**: package {quoted(old)} → {quoted(new)}"
+        yield f"- {quoted(_function(change))}: package {quoted(old)} → {quoted(new)}"
     yield ""
 
 
 def _function(change: Change) -> str:
-    return Path(str(change.after.get("filename") or change.name)).stem
+    return PurePosixPath(str(change.after.get("filename") or change.name)).stem
+
+
+def _shown(plan: Plan) -> list[Change]:
+    """Return the changes, and the resources that stay and are moved or imported."""
+    return [
+        change for change in plan.resources if change.action in _MARKS and (change.action != "no-op" or change.facts)
+    ]
 
 
 def _changes(plan: Plan) -> Iterator[str]:
+    """List the changes of each module in a folded section."""
     order = list(_MARKS)
-    changes = sorted(plan.changes, key=lambda change: (order.index(change.action), change.address))
-    if not changes and not plan.further:
-        return
-    yield from ("## Changes", "")
+    found = sorted(_shown(plan), key=lambda each: (each.module, order.index(each.action), each.address))
+    if found:
+        yield from ("## Changes", "")
+    for module, changes in groupby(found, key=lambda change: change.module):
+        listed = list(changes)
+        yield from _folded(f"<code>{_inert(module or 'root')}</code>: {len(listed):,}", _listed(plan, listed))
+
+
+def _listed(plan: Plan, changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
-        yield f"- {_MARKS[change.action]} {quoted(change.address)}"
-        if not plan.is_first and change.action not in ("destroy", "forget"):
+        facts = "".join(f", {name} {quoted(_words(name, fact))}" for name, fact in change.facts)
+        yield f"- {_MARKS[change.action]} {quoted(change.address, WHOLE)}{facts}"
+        if change.action == "update" or (change.action in ("create", "replace") and not plan.is_first):
             yield from list(_attributes(plan, change)) or [
                 "  - no visible difference: an empty value counts as not set"
             ]
-    for further in plan.further:
-        quote = f" {quoted(further.quote)}" if further.quote else ""
-        yield f"- also: {quoted(further.subject)} {further.state}{quote}"
-    known = set() if plan.is_first else {document.address for document in plan.documents.values()}
-    unread = [
-        (document, statement)
-        for document in plan.resources
-        if document.action == "read" and document.address not in known
-        for statement in document_statements(document.after)
-    ]
-    if unread:
-        yield ""
-        yield "Policies that are known in full only after the apply, as far as they are known:"
-        yield ""
-        yield from (f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}" for document, statement in unread)
+
+
+def _words(name: str, fact: object) -> object:
+    """Return Terraform's reason, like replace_because_tainted, in words."""
+    return str(fact).replace("_", " ") if name == "reason" else fact
+
+
+def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
+    yield f"<details><summary>{summary}</summary>"
     yield ""
+    yield from lines
+    yield from ("", "</details>", "")
+
+
+def _inert(text: str) -> str:
+    """Return a text for HTML, in which nothing is a tag, Markdown or a line of its own."""
+    shown = text if text.isprintable() else json.dumps(text)
+    return html.escape(shown)
 
 
 def _attributes(plan: Plan, change: Change) -> Iterator[str]:
     later = []
     for difference in differences(change.before, change.after):
+        forced = " (forces the replacement)" if _forces(change, difference) else ""
+        _, row = row_of(change, difference.names)
+        is_later = difference.new is UNKNOWN and not forced and (is_blank(difference.old) or row == "reported")
         document = plan.documents.get((change.address, difference.path))
-        if document is not None and not isinstance(difference, PolicyDifference):
-            before, after = policy_statements(difference.old) or (), document_statements(document.after)
-            found = policy_difference(difference.path, before, after)
-            yield from _policy(found, "") if found else [f"  - `{difference.path}`: its statements stay as they are"]
-            continue
+        policies = policy_statements(difference.old), policy_statements(difference.new)
+        if document is not None and difference.new is UNKNOWN:
+            policies = policies[0] or (), document_statements(document.after)
         if difference.path == _CODE:
             yield "  - its code; see above"
-            continue
-        forced = " (forces the replacement)" if difference.path.split("[")[0] in change.forced_by else ""
-        if isinstance(difference, PolicyDifference):
-            yield from _policy(difference, forced)
-        elif difference.new is UNKNOWN and not forced and (is_blank(difference.old) or difference.path in _REPORTED):
-            later.append(f"`{difference.path}`")
+        elif any(statements is not None for statements in policies) and (difference.new is not UNKNOWN or document):
+            yield from _policy(difference, policies[0] or (), policies[1] or (), forced)
+        elif is_later:
+            later.append(quoted(difference.path))
         elif is_blank(difference.old) and change.action == "create":
-            yield f"  - `{difference.path}`: {quoted(difference.new)}"
+            yield f"  - {quoted(difference.path)}: {quoted(difference.new)}"
         else:
-            yield f"  - `{difference.path}`: {quoted(difference.old)} → {quoted(difference.new)}{forced}"
+            first, *further = shown_change(difference.old, difference.new, "    ")
+            yield f"  - {quoted(_path(difference))}: {first}{forced}"
+            yield from further
     if later:
         yield f"  - known after apply: {', '.join(later)}"
 
 
-def _policy(difference: PolicyDifference, forced: str) -> Iterator[str]:
-    yield f"  - `{difference.path}`{forced}:"
-    for verb, statements in (("goes", difference.removed), ("comes", difference.added)):
+def _path(difference: Difference) -> str:
+    """Return a path, with what tells its block apart from others of its kind."""
+    return f"{difference.path} ({difference.block})" if difference.block else difference.path
+
+
+def _forces(change: Change, difference: Difference) -> bool:
+    """Return whether an attribute, or what it is part of, forces the replacement."""
+    names = [tuple(step for step in path if not step.isdecimal()) for path in change.forced_by]
+    return any(
+        difference.names[: len(each)] == each or each[: len(difference.names)] == difference.names for each in names
+    )
+
+
+def _policy(
+    difference: Difference, before: tuple[Statement, ...], after: tuple[Statement, ...], forced: str
+) -> Iterator[str]:
+    gone = [statement for statement in before if statement not in after]
+    come = [statement for statement in after if statement not in before]
+    if not gone and not come:
+        yield f"  - {quoted(difference.path)}: its statements stay as they are{forced}"
+        return
+    yield f"  - {quoted(difference.path)}{forced}:"
+    for verb, statements in (("goes", gone), ("comes", come)):
         yield from (f"    - {verb}: {quoted(str(statement), WHOLE)}" for statement in statements)
 
 
-def _outputs(plan: Plan) -> Iterator[str]:
-    changed = [
-        difference
-        for output in plan.outputs
-        if output.action != "no-op" and not plan.is_first
-        for difference in differences(output.before["value"], output.after["value"], output.address)
-        if not isinstance(difference, PolicyDifference)
+def _unread(plan: Plan) -> Iterator[str]:
+    known = set() if plan.is_first else {document.address for document in plan.documents.values()}
+    unread = [
+        (document, statement)
+        for document in plan.all_of_type("aws_iam_policy_document")
+        if document.action == "read" and document.address not in known
+        for statement in document_statements(document.after)
     ]
+    if unread:
+        yield "Policies that are known in full only after the apply, as far as they are known:"
+        yield ""
+        yield from (f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}" for document, statement in unread)
+        yield ""
+
+
+def _drift(plan: Plan) -> Iterator[str]:
+    """List what somebody changed outside of Terraform, folded, and which of it the plan would revert."""
+    if not plan.drift:
+        return
+    yield from ("## Changed outside of Terraform", "")
+    planned = {change.address: change for change in plan.changes}
+    for kind, changes in groupby(
+        sorted(plan.drift, key=lambda each: (each.type, each.address)), lambda each: each.type
+    ):
+        listed = list(changes)
+        yield from _folded(f"<code>{_inert(kind)}</code>: {len(listed):,}", _drifted(listed, planned))
+
+
+def _drifted(changes: Iterable[Change], planned: dict[str, Change]) -> Iterator[str]:
+    for change in changes:
+        gone = " no longer exists" if change.action == "destroy" else ""
+        yield f"- {quoted(change.address)}{gone}"
+        later = planned.get(change.address)
+        reverted = {each.names for each in differences(later.before, later.after)} if later else set()
+        for difference in differences(change.before, change.after) if not gone else ():
+            first, *further = shown_change(difference.old, difference.new, "    ")
+            note = " (this plan changes it again)" if difference.names in reverted else ""
+            yield f"  - {quoted(difference.path)}: {first}{note}"
+            yield from further
+
+
+def _outputs(plan: Plan) -> Iterator[str]:
+    changed = [output for output in plan.outputs if output.action != "no-op" and not plan.is_first]
     if changed:
         yield from ("## Outputs", "")
-        for difference in changed:
-            yield f"- `{difference.path}`: {quoted(difference.old)} → {quoted(difference.new)}"
+    for output in changed:
+        for difference in differences(output.before, output.after):
+            path = ".".join((output.address, *difference.names[1:]))
+            first, *further = shown_change(difference.old, difference.new, "  ")
+            yield f"- {quoted(path)}: {first}"
+            yield from further
+    if changed:
         yield ""

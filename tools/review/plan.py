@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
+
+from tools.review.documents import documents
 
 __all__ = [
     "POLICY_ATTRIBUTES",
     "UNKNOWN",
     "Change",
-    "Further",
+    "Fact",
     "Plan",
     "PlanError",
     "Sensitive",
@@ -21,11 +25,10 @@ __all__ = [
     "is_blank",
     "parsed",
     "plan_from",
-    "read_plan",
 ]
 
-#: Terraform raises the major version of the format when readers of the earlier one would misunderstand it.
-_FORMAT_MAJOR = "1"
+#: The major versions of the format. Terraform raises it when readers of the earlier one would misunderstand it.
+_FORMATS = ("0", "1")
 
 _ACTIONS = {
     ("create",): "create",
@@ -34,6 +37,7 @@ _ACTIONS = {
     ("delete",): "destroy",
     ("delete", "create"): "replace",
     ("forget",): "forget",
+    ("forget", "create"): "replace",
     ("no-op",): "no-op",
     ("read",): "read",
     ("update",): "update",
@@ -44,8 +48,11 @@ _KINDS: dict[str, type] = {
     "action_invocations": list,
     "checks": list,
     "configuration": dict,
+    "deferred_action_invocations": list,
     "deferred_changes": list,
     "output_changes": dict,
+    "planned_values": dict,
+    "prior_state": dict,
     "resource_changes": list,
     "resource_drift": list,
     "variables": dict,
@@ -54,15 +61,11 @@ _KINDS: dict[str, type] = {
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
-#: One step of a module's address, like `module.name["key"]`.
-_MODULE = re.compile(r"module\.[^.\[]+(\[(\"(\\.|[^\"\\])*\"|\d+)\])?")
-
 #: As terraform/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 
-#: While one of a function's environment variables is unknown, the provider calls all of them unknown. A plan always
-#: knows the root variables, and these have the same names in small letters.
-_SETTINGS = ("DELAYER_PERIOD_SECONDS", "MAX_LATENESS_SECONDS", "SHARD_COUNT")
+#: A program that Terraform runs, or a server that it asks, while it plans.
+_ASKING_DATA = ("external", "http")
 
 
 class PlanError(Exception):
@@ -88,12 +91,12 @@ class Sensitive:
         return "(sensitive)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Change:
     """A change of one resource, or of one output.
 
-    `before` and `after` are the attributes, empty while the resource doesn't exist. `forced_by` names the attributes
-    that force a replacement.
+    `before` and `after` are the attributes, empty while the resource doesn't exist. `forced_by` are the paths of the
+    attributes that force a replacement, and `facts` are words about the change besides its values.
     """
 
     address: str
@@ -104,7 +107,8 @@ class Change:
     action: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    forced_by: tuple[str, ...] = ()
+    forced_by: tuple[tuple[str, ...], ...] = ()
+    facts: tuple[tuple[str, Any], ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -121,71 +125,73 @@ class Change:
         old, new = at(self.before, path), at(self.after, path)
         return old != new and not (is_blank(old) and is_blank(new))
 
-    def is_changed(self, path: str) -> bool:
-        """Return whether an attribute of an existing resource changes, or may change."""
-        return self.exists and self.differs(path)
-
 
 @dataclass(frozen=True, slots=True)
-class Further:
-    """A fact in a plan beside the changes: its subject, its state, and the plan's own words about it, if any."""
+class Fact:
+    """A fact in a plan beside the changes that is a danger: the sentence in dangers.toml, its subject, and details."""
 
-    subject: str
-    state: str
-    quote: str = ""
+    sentence: str
+    address: str
+    detail: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A plan of one environment ("" if its configuration has none): the change of each resource and output.
 
-    `settings` are the root variables that become settings of functions, by the name of the setting. `documents` are
-    the policy documents that Terraform reads only when it applies, by the address and the attribute that they become.
+    `variables` are the root's. `documents` are the policy documents that Terraform reads only when it applies, by the
+    address and the attribute that they become. `packages` are the zips that were built here: the base64 SHA-256 of
+    each, by file name.
     """
 
     environment: str
-    is_complete: bool
+    is_first: bool
     resources: tuple[Change, ...]
-    outputs: tuple[Change, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[Change, ...] = ()
+    drift: tuple[Change, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[tuple[str, str], Change] = field(default_factory=dict)
-    further: tuple[Further, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """The resources that change."""
         return tuple(change for change in self.resources if change.action not in ("no-op", "read"))
 
-    @property
-    def is_first(self) -> bool:
-        """Whether no resource exists yet."""
-        return not any(change.exists for change in self.resources if change.mode == "managed")
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Change]]:
+        found = defaultdict(list)
+        for change in self.resources:
+            found[change.type].append(change)
+        return found
+
+    @cached_property
+    def emptied(self) -> frozenset[tuple[str, str]]:
+        """The modules and types of which every resource is destroyed."""
+        kept = {(change.module, change.type) for change in self.resources if change.action != "destroy"}
+        return frozenset({(each.module, each.type) for each in self.resources if each.action == "destroy"} - kept)
 
     def of_type(self, *types: str) -> Iterator[Change]:
         """Return the changed resources of some types."""
-        return (change for change in self.changes if change.type in types)
+        return (change for change in self.all_of_type(*types) if change.action not in ("no-op", "read"))
+
+    def all_of_type(self, *types: str) -> list[Change]:
+        """Return the resources of some types, with those that stay."""
+        return [change for kind in types for change in self._by_type.get(kind, ())]
 
 
-def read_plan(text: str, source: str) -> Plan:
-    """Read the output of `terraform show -json`. Raises PlanError, which names it as `source`."""
-    try:
-        document = json.loads(text)
-    except (RecursionError, ValueError) as error:
-        raise PlanError(f"{source} is not JSON, as terraform show -json prints it ({error})") from error
-    return plan_from(document, source)
-
-
-def plan_from(document: Any, source: str) -> Plan:
+def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = None) -> Plan:
     """Return the plan in the parsed output of `terraform show -json`. Raises PlanError, which names it as `source`."""
     if not isinstance(document, dict) or "format_version" not in document:
         raise PlanError(f"{source} is not a plan as terraform show -json prints it: it has no format_version")
     version = str(document["format_version"])
-    if version.partition(".")[0] != _FORMAT_MAJOR:
+    if version.partition(".")[0] not in _FORMATS:
         raise PlanError(
             f"{source} is a plan in format {version}, of Terraform {document.get('terraform_version', 'unknown')}, "
-            f"which is newer than this review: it reads format {_FORMAT_MAJOR}.x"
+            "which is newer than this review: it reads formats 0.x and 1.x"
         )
-    if "resource_changes" not in document:
+    if not {"resource_changes", "planned_values", "output_changes"} & set(document):
         raise PlanError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
     for name, kind in _KINDS.items():
         if name in document and not isinstance(document[name], kind):
@@ -194,10 +200,8 @@ def plan_from(document: Any, source: str) -> Plan:
                 f"{source} is not a plan as terraform show -json prints it: its {name} is not an "
                 f"{'object' if kind is dict else 'array'}"
             )
-    if document.get("errored"):
-        raise PlanError(f"{source} is a plan that failed, so it doesn't hold every change: plan again")
     try:
-        return _plan(document, source)
+        return _plan(document, packages or {})
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise PlanError(f"{source} can't be read as a plan: {error!r} where something else is expected") from error
 
@@ -230,81 +234,72 @@ def parsed(value: Any) -> Any:
         return None
 
 
-def _plan(document: dict[str, Any], source: str) -> Plan:
-    resources = tuple(_resource(found) for found in document["resource_changes"])
-    variables = document.get("variables", {})
+def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
+    resources = tuple(map(_resource, document.get("resource_changes", ())))
+    outputs = tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items()))
+    drift = tuple(map(_resource, document.get("resource_drift", ())))
+    kept = set(_state_addresses(document.get("prior_state", {}).get("values") or {}))
+    variables = {name: found.get("value") for name, found in document.get("variables", {}).items()}
+    environment = variables.get("environment")
+    existing = any(change.exists for change in (*resources, *drift) if change.mode == "managed")
     return Plan(
-        environment=_environment(variables, source),
-        is_complete=bool(document.get("complete", True)),
+        environment=environment if isinstance(environment, str) and _ENVIRONMENT.fullmatch(environment) else "",
+        is_first=not existing and not kept and not any(output.before.get("value") for output in outputs),
         resources=resources,
-        outputs=tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items())),
-        settings={name: variables[name.lower()]["value"] for name in _SETTINGS if name.lower() in variables},
-        documents=dict(_documents(resources, document.get("configuration", {}).get("root_module", {}))),
-        further=tuple(_further(document)),
+        outputs=outputs,
+        drift=tuple(change for change in drift if change.action != "no-op"),
+        facts=tuple(dict.fromkeys(_facts(document, resources, kept))),
+        variables=variables,
+        documents=dict(documents(resources, document.get("configuration", {}).get("root_module") or {})),
+        packages=packages,
     )
 
 
-def _environment(variables: Mapping[str, Any], source: str) -> str:
-    if "environment" not in variables:
-        return ""
-    found = variables["environment"]["value"]
-    if not isinstance(found, str) or not _ENVIRONMENT.fullmatch(found):
-        raise PlanError(f"{source} is for an environment named {str(found)[:20]!r}, which no environment can be named")
-    return found
-
-
-def _further(document: Mapping[str, Any]) -> Iterator[Further]:
-    for found in document["resource_changes"]:
-        if found.get("previous_address"):
-            yield Further(found["address"], "was until now", str(found["previous_address"]))
-        if found["change"].get("importing"):
-            yield Further(found["address"], "is imported: it exists already, and Terraform manages it from now on")
+def _facts(document: Mapping[str, Any], resources: tuple[Change, ...], kept: set[str]) -> Iterator[Fact]:
+    """Find what a plan says beside its changes, and what else happens when it is made or applied."""
+    known = {change.address for change in resources} | {str(fact[1]) for each in resources for fact in each.facts}
+    missing = sorted(kept - known)
+    if document.get("errored"):
+        yield Fact("plan-partial/failed", "plan")
+    elif not document.get("complete", True) or missing:
+        yield Fact("plan-partial", "plan", ", ".join(missing[:3]) or None)
     for found in document.get("resource_drift", ()):
         if found["change"]["actions"] == ["delete"]:
-            yield Further(found["address"], "no longer exists, and Terraform did not destroy it")
+            yield Fact("vanished", found["address"])
     for found in document.get("checks", ()):
         if found["status"] in ("fail", "error"):
-            yield Further(found["address"]["to_display"], "is a check that fails")
+            messages = [
+                problem["message"] for each in found.get("instances") or () for problem in each.get("problems") or ()
+            ]
+            yield Fact("check-failed", found["address"]["to_display"], "; ".join(map(str, messages)) or found["status"])
     for found in document.get("deferred_changes", ()):
-        yield Further(found["resource_change"]["address"], "is deferred to a later plan:", str(found.get("reason")))
+        yield Fact("change-deferred", found["resource_change"]["address"], found.get("reason"))
     for found in document.get("action_invocations", ()):
-        yield Further(found["address"], "is an action that would run")
+        yield Fact("action-invoked", found["address"])
+    for found in document.get("deferred_action_invocations", ()):
+        yield Fact("action-invoked/deferred", found["action_invocation"]["address"], found.get("reason"))
+    yield from _programs(document.get("configuration", {}).get("root_module") or {})
 
 
-def _documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Change]]:
-    """Find the policies that are exactly one document which Terraform has not read yet."""
-    unread = {change.address: change for change in resources if change.action == "read"}
-    for change in resources:
-        steps = [step[0] for step in _MODULE.finditer(change.module)]
-        modules = [root]
-        for step in steps:
-            modules.append(_call(modules[-1], step).get("module", {}))
-        for resource in modules[-1].get("resources", []):
-            if (resource["type"], resource["name"]) == (change.type, change.name):
-                for attribute in POLICY_ATTRIBUTES:
-                    found = unread.get(
-                        _document_address(steps, modules, resource.get("expressions", {}).get(attribute))
-                    )
-                    if found is not None:
-                        yield (change.address, attribute), found
+def _programs(module: Mapping[str, Any], prefix: str = "") -> Iterator[Fact]:
+    """Find provisioners, and data that asks a program or a server."""
+    for resource in module.get("resources") or ():
+        address = f"{prefix}{resource.get('address') or '{}.{}'.format(resource.get('type'), resource.get('name'))}"
+        for provisioner in resource.get("provisioners") or ():
+            yield Fact("program-run/provisioner", address, provisioner.get("type"))
+        if resource.get("mode") == "data" and resource.get("type") in _ASKING_DATA:
+            yield Fact(f"program-run/{resource['type']}", address)
+    for name, call in (module.get("module_calls") or {}).items():
+        yield from _programs(call.get("module") or {}, f"{prefix}module.{name}.")
 
 
-def _document_address(steps: list[str], modules: list[Mapping[str, Any]], expression: Any) -> str:
-    """Return the address of the document that an expression is, or passes on from the calling module; "" if none."""
-    named = (expression or {}).get("references", [])
-    if steps and named and named[0].startswith("var."):
-        passed = _call(modules[-2], steps[-1]).get("expressions", {}).get(named[0].removeprefix("var."))
-        return _document_address(steps[:-1], modules[:-1], passed)
-    # Terraform names the attribute first, then its resource: an expression that refers to more names more.
-    if named and named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
-        return ".".join([*steps, named[0].removesuffix(".json")])
-    return ""
-
-
-def _call(module: Mapping[str, Any], step: str) -> Mapping[str, Any]:
-    """Return the call of a module in the configuration of its caller; `step` is like `module.name["key"]`."""
-    found: Mapping[str, Any] = module.get("module_calls", {}).get(step.split(".")[1].split("[", maxsplit=1)[0], {})
-    return found
+def _state_addresses(values: Mapping[str, Any]) -> Iterator[str]:
+    """Return the addresses of the managed resources in a prior state."""
+    modules = [values.get("root_module") or {}]
+    while modules:
+        module = modules.pop()
+        modules.extend(module.get("child_modules") or ())
+        yield from (found["address"] for found in module.get("resources") or () if found.get("mode") == "managed")
 
 
 def _resource(found: dict[str, Any]) -> Change:
@@ -313,23 +308,34 @@ def _resource(found: dict[str, Any]) -> Change:
     for name in ("address", "mode", "type", "name"):
         if not isinstance(found[name], str):
             raise TypeError(f"{name} {found[name]!r}")
+    facts = {
+        "deposed": found.get("deposed"),
+        "moved from": found.get("previous_address"),
+        "imported with": change.get("importing") and (change["importing"].get("id") or "an identity"),
+        "reason": found.get("action_reason"),
+        "create before destroy": "the new one is created first" if change["actions"][:1] == ["create"] else None,
+    }
+    action = _ACTIONS[tuple(change["actions"])]
+    if action != "replace":
+        del facts["create before destroy"]
     return Change(
         address=found["address"],
         module=found.get("module_address") or "",
         mode=found["mode"],
         type=found["type"],
         name=found["name"],
-        action=_ACTIONS[tuple(change["actions"])],
+        action=action,
         before=_attributes(before),
         after=_attributes(after),
-        forced_by=tuple(".".join(str(step) for step in path) for path in change.get("replace_paths", ())),
+        forced_by=tuple(tuple(map(str, path)) for path in change.get("replace_paths") or ()),
+        facts=tuple((name, fact) for name, fact in facts.items() if fact),
     )
 
 
 def _output(name: str, change: dict[str, Any]) -> Change:
     before, after = _values(change)
-    action = _ACTIONS[tuple(change["actions"])]
-    return Change(f"output.{name}", "", "output", "output", name, action, {"value": before}, {"value": after})
+    old, new = ({} if value is None else {"value": value} for value in (before, after))
+    return Change(f"output.{name}", "", "output", "output", name, _ACTIONS[tuple(change["actions"])], old, new)
 
 
 def _attributes(values: Any) -> Mapping[str, Any]:
@@ -380,11 +386,12 @@ def _fill(value: Any, marks: Any) -> Any:
     """Put UNKNOWN into a value where it is marked as known only after the apply."""
     if marks is True:
         return UNKNOWN
+    if not _is_marked(marks):
+        return value
     if isinstance(marks, dict) and (value is None or isinstance(value, dict)):
         known = value or {}
         names = [*known, *(name for name in marks if name not in known and _is_marked(marks[name]))]
-        filled = {name: _fill(known.get(name), marks.get(name, False)) for name in names}
-        return filled if filled or value is not None else None
+        return {name: _fill(known.get(name), marks.get(name, False)) for name in names}
     if isinstance(marks, list) and isinstance(value, list):
         return [_fill(part, mark) for part, mark in zip_longest(value, marks)]
     return value

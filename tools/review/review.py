@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import os
 import sys
@@ -11,14 +13,14 @@ from typing import Any
 
 from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
-from tools.project import ROOT
+from tools.project import DIST, ROOT
 from tools.review.accepted import Judgement, judge, read_accepted
 from tools.review.digest import digest
 from tools.review.markdown import render
 from tools.review.plan import Plan, PlanError, plan_from
 from tools.review.rules import find_dangers
 
-__all__ = ["accepted_file", "judge_plan", "print_page", "review", "review_environment"]
+__all__ = ["accepted_file", "built_packages", "judge_plan", "print_page", "review_document", "review_environment"]
 
 
 def accepted_file(environment: str) -> str:
@@ -33,8 +35,12 @@ def judge_plan(plan: Plan, root: Path, today: date) -> Judgement:
     return judge(find_dangers(plan), entries, today)
 
 
-def review(plan: Plan, source: str, root: Path, today: date) -> tuple[str, bool]:
-    """Return the page, and whether it names a danger that is not accepted. Raises PlanError that names `source`."""
+def review_document(document: Any, source: str, root: Path, today: date) -> tuple[str, bool]:
+    """Return the page of a parsed plan, and whether it names a danger that is not accepted.
+
+    Raises PlanError that names `source`.
+    """
+    plan = plan_from(document, source, built_packages())
     try:
         judgement = judge_plan(plan, root, today)
         return render(plan, judgement), bool(judgement.dangers)
@@ -52,27 +58,35 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
     digest_path = deploy.digest_path(environment, is_offline=is_offline)
     for path in (page_path, digest_path):
         path.unlink(missing_ok=True)
-    plan, document = _read_planned(environment, is_offline=is_offline)
+    document = _read_planned(environment, is_offline=is_offline)
     source = str(deploy.plan_path(environment, is_offline=is_offline).relative_to(ROOT))
-    page, is_dangerous = review(plan, source, ROOT, today)
+    page, is_dangerous = review_document(document, source, ROOT, today)
     digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")
     page_path.write_text(page, encoding="utf-8")
     return page, is_dangerous
 
 
-def _read_planned(environment: str, *, is_offline: bool) -> tuple[Plan, dict[str, Any]]:
-    """Return the plan that make plan wrote, and the document that it was read from."""
+def built_packages() -> dict[str, str]:
+    """Return the base64 SHA-256 of each zip that was built here, by file name."""
+    return {
+        path.name: base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() for path in DIST.glob("*.zip")
+    }
+
+
+def _read_planned(environment: str, *, is_offline: bool) -> dict[str, Any]:
+    """Return the document of the plan that make plan wrote. Raises CommandError and PlanError."""
     check_environment(environment)
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
     path = deploy.plan_path(environment, is_offline=is_offline)
     if not path.exists():
         raise PlanError(f"there is no plan to review: {again} first")
-    document = deploy.read_plan(environment, is_offline=is_offline)
+    document: dict[str, Any] = deploy.read_plan(environment, is_offline=is_offline)
     plan = plan_from(document, str(path.relative_to(ROOT)))
     if plan.environment != environment:
-        raise PlanError(f"the plan is for environment {plan.environment}, not {environment}: {again} again")
+        found = f"environment {plan.environment}" if plan.environment else "no environment of the delayer"
+        raise PlanError(f"the plan is for {found}, not {environment}: {again} again")
     deploy.check_packages(environment, document, is_offline=is_offline)
-    return plan, document
+    return document
 
 
 def print_page(page: str) -> None:

@@ -44,7 +44,7 @@ class Statement:
     @property
     def has_tls_only(self) -> bool:
         """Whether the statement denies requests without TLS."""
-        return self.effect == "Deny" and any(key == "aws:SecureTransport" for _, key, _ in self.conditions)
+        return self.effect == "Deny" and ("Bool", "aws:SecureTransport", ("false",)) in self.conditions
 
     @property
     def is_unknown(self) -> bool:
@@ -78,8 +78,15 @@ class _Atom:
             and _matches(self.action.lower(), other.action.lower())
             and _matches(self.resource, other.resource)
             and self.principal in (other.principal, "AWS:*")
-            and self.conditions <= other.conditions
+            and all(any(_implies(one, condition) for one in other.conditions) for condition in self.conditions)
         )
+
+
+def _implies(one: tuple[str, str, tuple[str, ...]], other: tuple[str, str, tuple[str, ...]]) -> bool:
+    """Return whether every request that meets a condition meets the other. Each of its values is enough."""
+    (test, key, values), (other_test, other_key, others) = one, other
+    is_wider = set(values) >= set(others) if "Not" in test else set(values) <= set(others)
+    return (test, key) == (other_test, other_key) and is_wider
 
 
 def policy_statements(value: Any) -> tuple[Statement, ...] | None:
@@ -110,11 +117,14 @@ def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
 def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
     """Return the statements that allow more than before, reduced to the new permissions."""
     allowed = [atom for statement in before if statement.effect == "Allow" for atom in _atoms(statement)]
+    same = set(allowed)
     grown = []
     for statement in after:
         if statement.effect != "Allow":
             continue
-        new = [atom for atom in _atoms(statement) if not any(known.covers(atom) for known in allowed)]
+        new = [
+            atom for atom in _atoms(statement) if atom not in same and not any(known.covers(atom) for known in allowed)
+        ]
         if new:
             actions, resources, principals = (
                 _distinct(getattr(atom, name) for atom in new) for name in ("action", "resource", "principal")

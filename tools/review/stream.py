@@ -1,86 +1,76 @@
-"""The table's stream and its readers: after a delete, the stream holds the only copy, for a day."""
+"""Who reads the stream and the queues, and who is called every minute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import json
+from collections.abc import Iterator
 
-from tools.review.danger import Danger, attribute_danger, danger
-from tools.review.function_settings import is_same_function
-from tools.review.losses import is_lost
-from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
+from tools.review.danger import Danger, danger
+from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, parsed
+from tools.review.rows import function_arn
+from tools.review.table import Judged, is_ours, ours
 
-__all__ = ["mapping_dangers", "reader_dangers", "stream_dangers"]
+__all__ = ["reader_dangers", "target_dangers"]
 
-#: How long a stream keeps a record (DynamoDB developer guide, "Change data capture for DynamoDB Streams").
-_STREAM_SECONDS = 24 * 60 * 60
-
-#: Long enough to mend a fault that keeps records from being sent, and shorter than the stream keeps them.
-_LONG_SECONDS = 23 * 60 * 60
+_MAPPING = "aws_lambda_event_source_mapping"
 
 
-def stream_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name a stream that ends, or carries too little."""
-    for change in plan.of_type("aws_dynamodb_table"):
-        if not change.exists or is_lost(change):
-            continue
-        if at(change.before, "stream_enabled") is True and at(change.after, "stream_enabled") is not True:
-            yield danger(change, "stream-off")
-        elif change.is_changed("stream_view_type"):
-            yield attribute_danger(change, "stream-changed", "stream_view_type")
-
-
-def mapping_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name settings by which a mapping skips, drops or repeats records."""
-    for change in plan.of_type("aws_lambda_event_source_mapping"):
-        if change.action == "destroy":
-            continue
-        if change.is_changed("starting_position"):
-            yield attribute_danger(change, "stream-mapping-position", "starting_position")
-        if change.is_changed("filter_criteria"):
-            yield danger(change, "stream-mapping-filter")
-        if _has_partial_answers(change.before) and not _has_partial_answers(change.after):
-            yield attribute_danger(change, "stream-mapping-loses/answers", "function_response_types")
-        yield from _age(change)
-        destination = "destination_config.on_failure.destination_arn"
-        old, new = at(change.before, destination), at(change.after, destination)
-        if not is_blank(old) and old != new:
-            yield danger(change, "stream-mapping-loses/destination", old=old, new=new)
-
-
-def reader_dangers(plan: Plan) -> Iterator[Danger]:
-    """Name functions that read the stream instead of the fast track, or beside it."""
-    kept = [change for change in plan.resources if change.type == "aws_lambda_event_source_mapping" and change.after]
+def reader_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+    """Name functions that would read the stream or a queue beside its reader."""
+    del judged
+    kept = [change for change in plan.all_of_type(_MAPPING) if change.after]
+    own = [change for change in kept if is_ours(plan, change)]
+    queues = {at(each.before, "arn") for each in plan.all_of_type("aws_sqs_queue") if is_ours(plan, each)}
     for change in kept:
-        old, new = at(change.before, "function_name"), at(change.after, "function_name")
-        if change.is_changed("function_name") and not is_same_function(plan, new, old):
-            yield danger(change, "stream-mapping-elsewhere", old=old, new=new)
-        source = at(change.after, "event_source_arn")
-        others = [
-            other for other in kept if other is not change and _may_equal(source, at(other.after, "event_source_arn"))
+        if (
+            change.action in ("no-op", "read")
+            or not change.differs("event_source_arn")
+            or (change.exists and change in own)
+        ):
+            continue
+        new, source = at(change.after, "function_name"), at(change.after, "event_source_arn")
+        read = [each for each in own if each is not change]
+        read = [
+            each
+            for each in read
+            if UNKNOWN in (source, at(each.after, "event_source_arn")) or source == at(each.after, "event_source_arn")
         ]
-        if change.action == "create" and others:
-            yield danger(change, "stream-read-twice", new=new, reader=at(others[0].after, "function_name"))
+        if read:
+            yield danger(change, "stream-read-twice", new=new, reader=at(read[0].after, "function_name"))
+            if at(change.after, "maximum_record_age_in_seconds") in (UNKNOWN, None, -1):
+                yield danger(change, "stream-mapping-loses/never")
+        if source in queues and not is_blank(source):
+            yield danger(change, "queue-consumed", new=new, source=source)
 
 
-def _may_equal(one: Any, other: Any) -> bool:
-    return one == other or UNKNOWN in (one, other)
+def target_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+    """Name workers that are not called, and new targets that are not the sweep which is called now."""
+    targets = [each for each in plan.all_of_type("aws_cloudwatch_event_target") if is_ours(plan, each)]
+    called = [function_arn(at(each.before, "arn")) for each in targets if each.exists]
+    for change in targets:
+        judged.add(change, "input")
+        new = function_arn(at(change.after, "arn"))
+        if change.action == "create" and called and new not in (*called, UNKNOWN):
+            yield danger(change, "sweep-elsewhere", old=called[0], new=new)
+    yield from _workers(plan, targets)
 
 
-def _age(change: Change) -> Iterator[Danger]:
-    """Name an age at which the mapping gives up a record if the stream drops it before, or if it is lower than now."""
-    path = "maximum_record_age_in_seconds"
-    old, new = at(change.before, path), at(change.after, path)
-    if change.differs(path) and _is_too_old(new):
-        yield danger(change, "stream-mapping-loses/never", new=new, limit=_STREAM_SECONDS)
-    elif change.is_changed(path) and new < (_LONG_SECONDS if _is_too_old(old) else old):
-        yield danger(change, "stream-mapping-loses/sooner", old=old, new=new)
-
-
-def _has_partial_answers(values: Mapping[str, Any]) -> bool:
-    answers = at(values, "function_response_types")
-    return isinstance(answers, list) and "ReportBatchItemFailures" in answers
-
-
-def _is_too_old(age: Any) -> bool:
-    return not isinstance(age, int) or age < 0 or age >= _STREAM_SECONDS
+def _workers(plan: Plan, targets: list[Change]) -> Iterator[Danger]:
+    """Name workers that are not called: each sweeps its own shards."""
+    changed = [change for change in targets if change.exists and change.action != "no-op"]
+    if not changed:
+        return
+    if all(change.action == "destroy" for change in targets):
+        if not any(change.action == "destroy" for change in ours(plan, "aws_cloudwatch_event_rule")):
+            yield danger(changed[0], "sweep-paused/targets")
+        return
+    events = [parsed(change.after.get("input")) for change in targets if change.after]
+    known = [event for event in events if isinstance(event, dict)]
+    workers = {json.dumps(event.get("workers")) for event in known}
+    called = {json.dumps(event.get("worker")) for event in known}
+    total = known[0].get("workers") if known else None
+    is_whole = len(workers) == 1 and isinstance(total, int) and called == set(map(str, range(total)))
+    if len(known) < len(events) or not is_whole:
+        yield danger(
+            changed[0], "shards-unswept/workers", called=", ".join(sorted(called)), workers=" or ".join(sorted(workers))
+        )

@@ -44,11 +44,12 @@ from tests.support.review.addresses import (
     beside,
 )
 
-__all__ = ["DANGERS_OF", "HARMLESS"]
+__all__ = ["DANGERS_OF", "FOUND", "HARMLESS"]
 
 #: By scenario: the id and the address of each danger, and words of its sentence.
 DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "destroyed": [
+        ("output-gone", "output.api_url", "Whoever reads the output `api_url` would fail"),
         ("table-destroyed", TABLE, "Every pending schedule would be lost"),
         ("queue-destroyed", QUEUE, "Every message that waits for its pointInTime"),
         ("dead-letter-queue-destroyed", DEAD_LETTERS, "messages that consumers failed to handle would be lost"),
@@ -81,6 +82,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     ],
     "api_replaced": [
         ("api-destroyed", API, "would be replaced, and"),
+        ("integration-changed", INTEGRATION, "would wait (known after apply) ms"),
         ("access-unknown", PERMISSION, "(known after apply)"),
     ],
     # Another stream, or none, has another ARN: what reads the stream is replaced, and what allows it is not known yet.
@@ -88,11 +90,13 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("stream-off", TABLE, "Nothing would be handed over"),
         ("stream-mapping-destroyed", MAPPING, "would be replaced"),
         ("access-unknown", MAPPING_POLICY, "can't be judged"),
+        ("unjudged-change", SWEEP, "`environment.variables` of"),
     ],
     "stream_view": [
         ("stream-changed", TABLE, "`KEYS_ONLY` instead of `OLD_IMAGE`"),
         ("stream-mapping-destroyed", MAPPING, "would be replaced"),
         ("access-unknown", MAPPING_POLICY, "can't be judged"),
+        ("unjudged-change", SWEEP, "`environment.variables` of"),
     ],
     "mapping_position": [
         ("stream-mapping-destroyed", MAPPING, "A new mapping that reads from now on (LATEST) skips removals"),
@@ -132,8 +136,13 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "lateness_limited": [
         ("lateness-limited", FAST_TRACK, "`make redrive`). Now every schedule is sent, however late.")
     ],
-    "period_lowered": [("delayer-period-changed", SWEEP, "queued already keep their delay and arrive in their second")],
+    "period_lowered": [
+        ("delayer-period-changed", function, "queued already keep their delay and arrive in their second")
+        for function in (SWEEP, FAST_TRACK)
+    ],
     "access_grows": [
+        ("call-refused", SWEEP_POLICY, "would lose `Allow dynamodb:DescribeTable on"),
+        ("stranger-changed", ATTACHMENT, "would be created"),
         ("access-grows", POST_POLICY, "dynamodb:GetItem"),
         ("access-grows", SWEEP_POLICY, "`Allow dynamodb:BatchWriteItem on"),
         (
@@ -173,7 +182,10 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
             "`events.amazonaws.com` could newly",
         )
     ],
-    "sweep_paused": [("sweep-paused", RULE, "No sweep would run")],
+    "sweep_paused": [
+        ("sweep-paused", RULE, "No sweep would run"),
+        ("alarms-loosened", MONITORING, "`delayer-prod-no-sweep` (`threshold` `2` → `0`"),
+    ],
     "authorization_removed": [("authorization-removed", ROUTE, "Anyone on the internet could post schedules")],
     "authorization_jwt": [("authorization-changed", ROUTE, "Clients that `AWS_IAM` admits now would be refused")],
     "audience_changed": [
@@ -181,7 +193,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("authorization-changed", AUTHORIZER, '["delayer", "others"]'),
     ],
     "route_removed": [("route-destroyed", ROUTE, "the API would have no route `POST /schedules`")],
-    "integration_removed": [("route-destroyed", INTEGRATION, "a route that leads to no function")],
+    "integration_removed": [("route-destroyed", ROUTE, "would lead nowhere")],
     "throttling_removed": [
         ("throttling-loosened", STAGE, "no limit of requests a second of its own"),
         ("throttling-loosened", STAGE, "no limit of requests at once of its own"),
@@ -275,13 +287,15 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "mapping_sooner": [("stream-mapping-loses", MAPPING, "after `3600` s instead of `82800` s")],
     # By default, a mapping also retries until the stream has dropped the record.
     "stream_read_twice": [
+        ("stranger-changed", SECOND_MAPPING, "would be created"),
         ("stream-read-twice", SECOND_MAPPING, "Every message would be sent twice"),
         ("stream-mapping-loses", SECOND_MAPPING, "Removals that can't be sent for a day would be lost"),
     ],
     "integration_elsewhere": [
-        ("route-elsewhere", INTEGRATION, "Posts would go to `https://another.example/schedules` (`HTTP_PROXY`)")
+        ("route-elsewhere", INTEGRATION, "Requests would go to `https://another.example/schedules` (`HTTP_PROXY`)"),
+        ("integration-changed", INTEGRATION, "would wait (known after apply) ms instead of `30000` ms"),
     ],
-    "route_elsewhere": [("route-elsewhere", ROUTE, "Posts would go to `integrations/another` instead of")],
+    "route_elsewhere": [("route-elsewhere", ROUTE, "would go to `integrations/another` instead of")],
     "route_unthrottled": [("throttling-loosened", STAGE, "`10000` requests a second to `POST /schedules`, whatever")],
     "endpoint_off": [
         ("route-destroyed", API, "would answer only at a custom domain"),
@@ -343,15 +357,66 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("retention-shortened", LIFECYCLE, "for `1` days only"),
     ],
     "alarms_elsewhere": [("alarms-silenced", MONITORING, "would be put on something else than now")],
-    "stranger": [("type-unknown", "aws_sns_topic.further", "has no rules for the type `aws_sns_topic`")],
+    "stranger": [("stranger-changed", "aws_sns_topic.further", "is none of the resources that the delayer declares")],
     "forgotten": [("forgotten", QUEUE_POLICY, "stays in AWS as it is, and nobody plans")],
     # The policy that denies requests without TLS names the new queue, whose ARN is not known yet.
     "queue_missing": [
         ("store-created", DEAD_LETTERS, "every message that was in it is lost already"),
         ("access-unknown", DEAD_LETTERS_POLICY, "still deny"),
     ],
-    "sensitive": [("access-unknown", POST_POLICY, "in this plan, `policy` is (sensitive)")],
+    "sensitive": [
+        ("access-unknown", POST_POLICY, "in this plan, `policy` is (sensitive)"),
+        *(("unjudged-change", function, "`environment.variables.TOKEN` of") for function in FUNCTIONS),
+    ],
 }
 
 #: Scenarios without any danger.
 HARMLESS = frozenset({"alarms_renamed", "code", "first", "harmless", "unchanged"})
+
+#: By the name of a plan in other_plans/found.json: the ids of its dangers. Each is a change that nobody had thought of
+#: when the review knew dangers only, or a plan of another root.
+FOUND: dict[str, list[str]] = {
+    "alarm_thresholds": ["alarms-loosened"],
+    "alarm_topic_elsewhere": ["alarms-silenced"],
+    "api_body": ["api-redefined"],
+    "bucket_glacier": ["retention-shortened"],
+    "bucket_inline_acl": ["public-access-loosened"],
+    "bucket_inline_lifecycle": ["retention-shortened"],
+    "bucket_inline_replication": ["records-copied"],
+    "code_from_s3": ["function-foreign-code"],
+    "code_same_basename": ["function-foreign-code"],
+    "dashboard_gone": ["dashboard-destroyed"],
+    "dlq_same": ["dead-letter-queue-refuses"],
+    "edge_action-forget+create": ["stranger-destroyed"],
+    "edge_env-production-eu": ["stranger-changed"],
+    "edge_long-string": ["stranger-changed"],
+    "edge_outputs-only": ["output-changed"],
+    "edge_own-tag-hides": ["horizon-shortened", "unjudged-change"],
+    "edge_rds-destroyed": ["stranger-destroyed"],
+    "edge_replace-paths-nested": ["stranger-destroyed"],
+    "edge_stranger-bucket-destroyed": ["stranger-destroyed"],
+    "endpoint_env": ["unjudged-change"],
+    "horizon_day": ["horizon-shortened"],
+    "integration_payload_v1": ["stranger-changed"],
+    "integration_timeout": ["stranger-changed"],
+    "log_text": ["logs-changed"],
+    "mapping_slow": ["stream-mapping-slower"],
+    "mapping_window": ["stream-mapping-slower"],
+    "memory_10g": ["function-grown"],
+    "metrics_namespace": ["metrics-elsewhere"],
+    "new_function_with_role": ["stranger-changed"],
+    "outputs_gone": ["output-changed"],
+    "policy_deny_added": ["call-denied", "stranger-changed"],
+    "policy_send_removed": ["call-refused", "stranger-changed"],
+    "provisioner_on_create": ["program-run", "stranger-changed"],
+    "queue_consumed_elsewhere": ["queue-consumed", "stranger-changed"],
+    "redrive_allow_denied": ["dead-letter-queue-refuses"],
+    "table_policy_denies_put": ["call-denied"],
+    "tag_injection": ["unjudged-change"],
+    "tags": [],
+    "targeted_grow": ["access-grows", "plan-partial", "stranger-changed"],
+    "throttling_lowered": ["throttling-tightened"],
+    "throttling_zero": ["throttling-tightened"],
+    "tracing": [],
+    "visibility_12h": ["queue-held"],
+}

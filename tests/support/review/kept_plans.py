@@ -20,6 +20,7 @@ from tools.review.plan import POLICY_ATTRIBUTES, Plan, plan_from
 __all__ = [
     "APPLIED",
     "BOOTSTRAP",
+    "FOUND_PLANS",
     "PLANS",
     "applied_state",
     "changed",
@@ -28,6 +29,7 @@ __all__ = [
     "kept_plan",
     "kept_text",
     "pack",
+    "packages_of",
     "scenario",
     "unpack",
     "write_kept",
@@ -40,6 +42,9 @@ APPLIED = PLANS.parent / "applied"
 
 #: A plan of another root.
 BOOTSTRAP = PLANS.parent / "other_plans" / "bootstrap.json"
+
+#: Plans of an earlier configuration and of other roots, cut to what changes: by name.
+FOUND_PLANS = PLANS.parent / "other_plans" / "found.json"
 
 #: The scenario without a change. Beside resources, the other plans keep only members that differ from its plan.
 _BASE = "unchanged"
@@ -64,7 +69,14 @@ def kept_plan(name: str) -> dict[str, Any]:
 
 def scenario(name: str) -> Plan:
     """Return a scenario's plan as the review reads it."""
-    return plan_from(kept_plan(name), name)
+    document = kept_plan(name)
+    return plan_from(document, name, packages_of(document))
+
+
+def packages_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the packages that were built for a plan: those that its functions would have."""
+    functions = [found["change"]["after"] or {} for found in document["resource_changes"]]
+    return {Path(each["filename"]).name: each["source_code_hash"] for each in functions if each.get("filename")}
 
 
 def changed(name: str, address: str, **values: Any) -> Plan:

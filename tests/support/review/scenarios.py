@@ -57,7 +57,6 @@ SCENARIOS = {
     "first": Scenario(applied="nothing"),
     "harmless": Scenario(
         {
-            "horizon_days": 365,
             "log_retention_days": 180,
             "shard_count": 96,
             "throttling": {"rate_limit": 1500, "burst_limit": 3000},

@@ -107,7 +107,8 @@ class TestComment:
             {"dev": "line of text\n" * 10_000, "staging": "short", "prod": "line of text\n" * 10_000}, RUN
         )
         assert len(body) < 65_536
-        assert "line of text\n\n**Cut short.** All of it is in the run's artifact `plan-prod`." in body
+        assert "line of text\n\n**Cut short:** " in body
+        assert "All of it is in the run's artifact `plan-prod`." in body
         assert "\nshort\n" in body
 
     def test_first(self, gh: FakeGh) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.review.addresses import POST
+from tests.support.review.addresses import ACCESS_LOGS, POST
 from tests.support.review.kept_plans import kept_plan, scenario
 from tools.review.accepted import Accepted, judge
 from tools.review.danger import quoted
 from tools.review.markdown import render
-from tools.review.plan import UNKNOWN, Plan, Sensitive, read_plan
+from tools.review.plan import UNKNOWN, Plan, Sensitive, plan_from
 from tools.review.rules import find_dangers
 
 TODAY = date(2026, 11, 25)
@@ -28,14 +28,14 @@ def test_page_of_an_unchanged_plan() -> None:
     """It has a headline and counts."""
     assert page(scenario("unchanged")).split("\n\n")[1:] == [
         "**Nothing changes.**",
-        "| create | update | replace | destroy |\n|---|---|---|---|\n| 0 | 0 | 0 | 0 |\n",
+        "**Changes:** 0 to create, 0 to update, 0 to replace, 0 to destroy.\n",
     ]
 
 
 def test_dangers_come_first() -> None:
     """Then counts, then changes."""
     shown = page(scenario("shards_lowered"))
-    order = ["Pending schedules in shards 16 to 63", "| 0 | 2 | 0 | 0 |", "`64` → `16`"]
+    order = ["Pending schedules in shards 16 to 63", "2 to update", "`64` → `16`"]
     assert sorted(order, key=shown.index) == order
     assert "**1 danger that nobody accepted.**" in shown
 
@@ -78,7 +78,7 @@ def test_page_of_a_first_apply_lists_addresses_and_permissions() -> None:
     """All values are new, so they are left out."""
     shown = page(scenario("first"))
     assert "this is a first apply" in shown
-    assert "| 59 | 0 | 0 | 0 |" in shown
+    assert "59 to create" in shown
     assert "memory_size" not in shown
     assert "Allow dynamodb:PutItem on (known after apply)" in shown
 
@@ -105,9 +105,9 @@ def test_code_of_a_new_function_is_listed() -> None:
     document = kept_plan("code")
     (change,) = [found for found in document["resource_changes"] if found["address"] == POST]
     change["change"] |= {"actions": ["create"], "before": None, "before_sensitive": False}
-    plan = read_plan(json.dumps(document), "code")
+    plan = plan_from(document, "code")
     shown = page(plan)
-    assert f"- **api-schedule-post**: package nothing → `{change['change']['after']['source_code_hash']}`" in shown
+    assert f"- `api-schedule-post`: package nothing → `{change['change']['after']['source_code_hash']}`" in shown
     assert shown.index("## Code") < shown.index("its code; see above")
 
 
@@ -117,55 +117,76 @@ def further(**values: Any) -> str:
     changed = values.pop("change", {})
     document["resource_changes"][0]["change"].update(changed.pop("change", {}))
     document["resource_changes"][0].update(changed)
-    return page(read_plan(json.dumps(document | values), "unchanged"))
+    return page(plan_from(document | values, "unchanged"))
+
+
+DELETED = {"address": "a.b", "mode": "managed", "type": "a", "name": "b"}
 
 
 @pytest.mark.parametrize(
     ("values", "line"),
     [
-        ({"change": {"previous_address": "module.old.x"}}, "was until now `module.old.x`"),
-        ({"change": {"change": {"importing": {"id": "x"}}}}, "is imported: it exists already"),
+        ({"change": {"previous_address": "module.old.x"}}, ", moved from `module.old.x`\n"),
+        ({"change": {"change": {"importing": {"id": "x"}}}}, "which exists already as `x`"),
         (
-            {"resource_drift": [{"address": "a.b", "change": {"actions": ["delete"]}}]},
-            "- also: `a.b` no longer exists, and Terraform did not destroy it\n",
+            {"resource_drift": [DELETED | {"change": {"actions": ["delete"], "before": {"id": "x"}}}]},
+            "- `a.b` no longer exists\n",
         ),
         (
-            {"checks": [{"address": {"to_display": "check.x"}, "status": "fail"}]},
-            "- also: `check.x` is a check that fails\n",
+            {
+                "checks": [
+                    {
+                        "address": {"to_display": "check.x"},
+                        "status": "fail",
+                        "instances": [{"problems": [{"message": "is \n down"}]}],
+                    }
+                ]
+            },
+            '`check.x` fails (`"is \\n down"`).',
         ),
         (
             {"deferred_changes": [{"reason": "provider_config_unknown", "resource_change": {"address": "a.b"}}]},
-            "- also: `a.b` is deferred to a later plan: `provider_config_unknown`\n",
+            "`a.b` is deferred to a later plan (`provider_config_unknown`).",
         ),
         (
             {"action_invocations": [{"address": "action.aws_lambda_invoke.x"}]},
-            "- also: `action.aws_lambda_invoke.x` is an action that would run\n",
+            "`action.aws_lambda_invoke.x` would run.",
         ),
+        ({"complete": False}, "What the plan leaves out can't be judged"),
+        ({"errored": True}, "planning failed"),
     ],
 )
-def test_facts_beside_the_changes_are_listed(values: dict[str, Any], line: str) -> None:
-    """Each is a line, and the headline doesn't say that nothing changes."""
+def test_facts_beside_the_changes_are_shown(values: dict[str, Any], line: str) -> None:
+    """The headline doesn't say that nothing changes."""
     shown = further(**values)
-    assert line in shown.partition("## Changes\n")[2]
-    assert shown.count("- also: ") == 1
+    assert line in shown
     assert "**Nothing changes.**" not in shown
 
 
-def test_passing_checks_and_other_drift_are_left_out() -> None:
-    """A resource that drifted and still exists is no fact of the plan."""
-    shown = further(
-        checks=[{"address": {"to_display": "check.x"}, "status": "pass"}],
-        resource_drift=[{"address": "a.b", "change": {"actions": ["update"]}}],
-    )
-    assert "- also: " not in shown
+def test_passing_checks_are_left_out() -> None:
+    """They are no fact of the plan."""
+    assert "check.x" not in further(checks=[{"address": {"to_display": "check.x"}, "status": "pass"}])
+
+
+def test_drift_is_grouped_and_says_what_the_plan_changes_again() -> None:
+    """A resource that drifted and still exists is folded by its type."""
+    document = kept_plan("retention_shortened")
+    (group,) = [found for found in document["resource_changes"] if found["address"] == ACCESS_LOGS]
+    drifted = json.loads(json.dumps(group))
+    drifted["change"] |= {"before": group["change"]["before"] | {"retention_in_days": 180}}
+    drifted["change"] |= {"after": group["change"]["before"]}
+    shown = page(plan_from(document | {"resource_drift": [drifted]}, "drift"))
+    section = shown.partition("## Changed outside of Terraform\n")[2]
+    assert "<details><summary><code>aws_cloudwatch_log_group</code>: 1</summary>" in section
+    assert "  - `retention_in_days`: `180` → `90` (this plan changes it again)\n" in section
 
 
 def test_update_without_visible_difference_is_listed() -> None:
     """It is counted, so it needs a line."""
     document = kept_plan("unchanged")
     document["resource_changes"][0]["change"]["actions"] = ["update"]
-    shown = page(read_plan(json.dumps(document), "unchanged"))
-    assert "| 0 | 1 | 0 | 0 |" in shown
+    shown = page(plan_from(document, "unchanged"))
+    assert "1 to update" in shown
     assert "\n  - no visible difference: an empty value counts as not set\n" in shown
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -13,11 +12,11 @@ from tests.support.review import addresses
 from tests.support.review.kept_plans import kept_plan, kept_text, scenario
 from tests.support.review.scenarios import SECRET
 from tools.review.accepted import judge
-from tools.review.function_settings import FAST_TRACK, POST, SWEEP
 from tools.review.markdown import render
-from tools.review.plan import Plan, read_plan
+from tools.review.plan import Plan, plan_from
 from tools.review.rules import find_dangers
 
+FAST_TRACK, POST, SWEEP = "stream_dynamodb_fasttrack_enqueuer", "api_schedule_post", "task_1minute_enqueuer"
 TODAY = date(2026, 11, 25)
 
 
@@ -49,7 +48,7 @@ def test_value_that_was_or_becomes_sensitive_is_hidden() -> None:
         values = change["change"]
         values["before"]["handler"], values["after"]["handler"] = "secret-old", "secret-new"
         values |= {side: {"handler": True} for side in ("before_sensitive", "after_sensitive")} | unmarked
-    shown = page(read_plan(json.dumps(document), "made up"))
+    shown = page(plan_from(document, "made up"))
     assert "secret-" not in shown
     assert "`handler`: (sensitive) → (sensitive)" in shown
 
@@ -130,4 +129,4 @@ def test_marked_value_is_hidden_at_any_depth(
         "resource_changes": [change, other],
         "variables": {"environment": {"value": "prod"}},
     }
-    assert "secret-" not in page(read_plan(json.dumps(document), "made up"))
+    assert "secret-" not in page(plan_from(document, "made up"))
