@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import builds, bursts, cpu, lateness, requests, startup
+from bench import builds, bursts, cpu, lateness, requests, reviews, startup
 from bench.deployed import unpack
 from bench.table import Figure, table_of, verdict
 from tools.project import CommandError
@@ -24,6 +24,7 @@ _ITEMS: dict[str, Callable[[Mapping[str, Path]], Iterator[Figure]]] = {
     "builds": builds.measure,
     "bursts": bursts.measure,
     "lateness": lateness.measure,
+    "reviews": reviews.measure,
 }
 
 
