@@ -221,7 +221,7 @@ dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.
 	  $(if $(ONLY),-k "$(subst $() , or ,$(strip $(ONLY)))")
 
 .PHONY: bench
-bench: package .venv/tools/.installed ## Measure the cost of a schedule, a start and a burst, and check its bounds; ONLY=requests
+bench: package .venv/tools/.installed ## Measure the cost of a schedule, a start, a burst and a review, and check its bounds; ONLY=requests
 	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)
 
 .PHONY: lint

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from bench import bursts, cpu, managing, requests, startup
+from bench import bursts, cpu, managing, requests, reviews, startup
 from bench.deployed import unpack
 from bench.table import Figure, table_of, verdict
 from tools.project import CommandError
@@ -23,6 +23,7 @@ _ITEMS: dict[str, Callable[[Mapping[str, Path]], Iterator[Figure]]] = {
     "cpu": cpu.measure,
     "startup": startup.measure,
     "bursts": bursts.measure,
+    "reviews": reviews.measure,
 }
 
 

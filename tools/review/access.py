@@ -77,30 +77,32 @@ class _Roles:
         self._hidden: set[Any] = set()
         for change in plan.all_of_type("aws_iam_role_policy"):
             before, after = (_readable(plan, change, "policy", side) for side in (change.before, change.after))
-            old, new = (_key(side.get("role")) for side in (change.before, change.after))
+            old, new = (_key(change, side.get("role")) for side in (change.before, change.after))
             self._before[old].extend(before or ())
             self._after[new].extend(after or ())
             if after is None and not change.exists:
                 # What it allows is a danger already, and lost permissions may be in it.
                 self._hidden.add(new)
+        self.gone = {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}
 
     def before(self, change: Change, own: _Statements) -> Sequence[Statement]:
         """Return everything that a policy's role, or else the policy itself, says now."""
         role = change.after.get("role")
         if change.type != "aws_iam_role_policy" or change.action == "destroy":
             return own
-        return () if role is UNKNOWN and change.differs("role") else self._before[_key(role)]
+        return () if role is UNKNOWN and change.differs("role") else self._before[_key(change, role)]
 
     def after(self, change: Change, own: _Statements) -> Sequence[Statement] | None:
         """Return everything that a policy's role, or else the policy itself, would say; None if that is hidden."""
-        role = _key(change.before.get("role"))
         if change.type != "aws_iam_role_policy":
             return own
-        return None if {role, _key(UNKNOWN)} & self._hidden else [*self._after[role], *self._after[_key(UNKNOWN)]]
+        keys = {_key(change, role) for role in (change.before.get("role"), UNKNOWN)}
+        return None if keys & self._hidden else [each for key in keys for each in self._after[key]]
 
 
-def _key(role: Any) -> str:
-    return repr(role)
+def _key(change: Change, role: Any) -> str:
+    """Return what policies of one role share; those of a role that is not known yet, with their module."""
+    return role if isinstance(role, str) else f"{change.module} {role!r}" if role is UNKNOWN else change.address
 
 
 def _readable(plan: Plan, change: Change, attribute: str, side: Any) -> _Statements | None:
@@ -137,7 +139,7 @@ def _policy(plan: Plan, change: Change, attribute: str, roles: _Roles, judged: J
         return
     left = roles.after(change, after)
     if left is not None and (change.action != "destroy" or is_ours(plan, change)):
-        yield from _lost(plan, change, before, left)
+        yield from _lost(change, before, left, roles.gone)
     yield from _denials(plan, change, before, after)
     versions = [at(parsed(value), "Version") for value in (old, new)]
     if old and new is not UNKNOWN and new and versions[0] != versions[1]:
@@ -153,9 +155,9 @@ def _gained(plan: Plan, change: Change, before: Sequence[Statement], after: Sequ
             yield danger(change, name, holder=_holder(change), statement=_shown(statement))
 
 
-def _lost(plan: Plan, change: Change, before: _Statements, left: Sequence[Statement]) -> Iterator[Danger]:
+def _lost(change: Change, before: _Statements, left: Sequence[Statement], gone_roles: set[Any]) -> Iterator[Danger]:
     """Name what is allowed now and would not be, unless its holder goes too."""
-    if change.before.get("role") in {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}:
+    if change.before.get("role") in gone_roles:
         return
     lost = [
         each for each in gained(left, before) if not any(other.is_unknown and other.sid == each.sid for other in left)
@@ -249,10 +251,10 @@ def _role(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
         before, after = (tuple(s for text in each for s in policy_statements(text) or ()) for each in texts)
         judged.add(change, "inline_policy")
         yield from _gained(plan, change, before, after)
-        if any(not is_blank(text) and policy_statements(text) is None for text in texts[1]) and not plan.is_first:
+        if any(policy_statements(text) is None for text in texts[1]) and not plan.is_first:
             yield danger(change, "access-unknown/inline", holder=holder)
         else:
-            yield from _lost(plan, change, before, after)
+            yield from _lost(change, before, after, set())
             yield from _denials(plan, change, before, after)
 
 

@@ -22,16 +22,21 @@ def documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterato
     unread = {change.address: change for change in resources if change.action == "read"}
     if not unread:
         return
-    declared: dict[str, tuple[list[str], list[Mapping[str, Any]], dict[tuple[str, str], Mapping[str, Any]]]] = {}
+    found_modules: dict[str, tuple[list[str], list[Mapping[str, Any]]]] = {}
+    declared: dict[int, dict[tuple[str, str], Mapping[str, Any]]] = {}
     for change in resources:
-        if change.module not in declared:
+        if change.module not in found_modules:
             steps = [step[0] for step in _STEP.finditer(change.module)]
             modules = [root]
             for step in steps:
                 modules.append(_call(modules[-1], step).get("module") or {})
-            named = {(each["type"], each["name"]): each for each in modules[-1].get("resources") or ()}
-            declared[change.module] = steps, modules, named
-        steps, modules, named = declared[change.module]
+            found_modules[change.module] = steps, modules
+        steps, modules = found_modules[change.module]
+        # Instances of a module share its configuration.
+        if id(modules[-1]) not in declared:
+            resources_of = modules[-1].get("resources") or ()
+            declared[id(modules[-1])] = {(each["type"], each["name"]): each for each in resources_of}
+        named = declared[id(modules[-1])]
         expressions = named.get((change.type, change.name), {}).get("expressions") or {}
         for attribute in _ATTRIBUTES:
             found = unread.get(_address(steps, modules, expressions.get(attribute)))

@@ -52,7 +52,7 @@ def _code(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
         yield danger(change, "function-foreign-code/file", new=path)
     elif plan.is_first or not (change.differs("source_code_hash") or change.differs("filename")):
         return
-    elif found != plan.packages.get(name):
+    elif is_blank(found) or found != plan.packages.get(name):
         yield danger(change, "function-foreign-code/hash", new=found, built=plan.packages.get(name))
 
 

@@ -59,8 +59,8 @@ def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
     kept = "\n".join(lines[:end]).rstrip()
     closing = "\n</details>\n" * (kept.count("\n<details>") - kept.count("\n</details>"))
     return (
-        f"{kept}\n{closing}\n**Cut short:** the page has {len(page):,} characters, and at most {limit:,} are shown here. "
-        f"Left out: {' and '.join(names) or 'the rest'}."
+        f"{kept}\n{closing}\n**Cut short:** the page has {len(page):,} characters, and at most {limit:,} are shown "
+        f"here. Left out: {' and '.join(names) or 'the rest'}."
     )
 
 

@@ -113,9 +113,8 @@ def _names(value: Any, change: Change) -> bool:
 
 
 def function_arn(value: Any) -> Any:
-    """Return a function's ARN without the version or alias that may follow, or else the value."""
-    found = re.search(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:[^:/]+", value) if isinstance(value, str) else None
-    return found[0] if found else value
+    """Return a text without the version or alias of the function whose ARN it holds, or else the value."""
+    return re.sub(r"(:lambda:[^:]*:[^:]*:function:[^:/]+):[^:/]+", r"\1", value) if isinstance(value, str) else value
 
 
 def listed(value: Any) -> Sequence[str]:

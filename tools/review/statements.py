@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -170,10 +171,13 @@ def _is_wild(resource: str, own_prefix: str) -> bool:
 
 def _matches(pattern: str, text: str) -> bool:
     """Return whether `pattern` matches every string that `text` matches. A `?` doesn't match a `*`."""
-    expression = "".join(
-        ".*" if character == "*" else "[^*]" if character == "?" else re.escape(character) for character in pattern
-    )
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    return pattern == text or _expression(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=10_000)
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if each == "*" else "[^*]" if each == "?" else re.escape(each) for each in pattern)
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def _atoms(statement: Statement) -> Iterator[_Atom]:

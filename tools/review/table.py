@@ -133,7 +133,7 @@ def _dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     found = "harmless"
     if change.action != "update":
         event = _VERBS[change.action]
-        tables = (*_tables(change), {event: f"unjudged-change/{event}"})
+        tables = (*_tables(change), {event: f"unjudged-change/{'created' if event == 'created' else 'destroyed'}"})
         found = next(table[event] for table in tables if event in table)
     if change.action == "create":
         yield from _required(change)

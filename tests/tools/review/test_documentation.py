@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,9 @@ from tools.project import ROOT
 from tools.review.accepted import Accepted, judge, read_accepted
 from tools.review.danger import MEANINGS
 from tools.review.markdown import render
+from tools.review.rows import HARMLESS
 from tools.review.rules import find_dangers
+from tools.review.table import RULES
 
 _TODAY = date(2026, 11, 25)
 
@@ -58,16 +61,29 @@ The exit status is 2, because nobody accepted the others.
 _DANGERS = """\
 <!-- Written by pytest tests/tools/review --write=pages; a test compares. -->
 
-# The dangers that `make review` knows
+# The dangers that `make review` names
 
 A file of accepted dangers names a danger by its id. A page names the resource too, and says what would be lost, late,
-open or silent. `tools/review/dangers.toml` holds all sentences.
+open or silent. `tools/review/dangers.toml` holds all sentences, in this order: losses first.
 
-`make dangers` applies prod to the embedded AWS, with its state in S3, and plans and reviews a change for each danger;
-it takes a quarter of an hour. `make test` reviews kept plans.
+`make dangers` applies prod to the embedded AWS, with its state in S3, and plans and reviews changes for most dangers; it
+takes a quarter of an hour. `make test` reviews kept plans.
 
 | id | meaning |
 |---|---|
+"""
+
+
+_JUDGED = """
+## What is judged
+
+`tools/review/rules.toml` has these rows, by the type of the resource or the resource itself. A change of an attribute in
+the second column is harmless, whatever it is. One in the third can be the danger, and some of those are harmless in one
+direction or to some values. Everything else is judged by Python (policies, permissions, alarms, the functions' code,
+shards and workers) or is `unjudged-change`.
+
+| resources | harmless | judged |
+|---|---|---|
 """
 
 
@@ -78,7 +94,25 @@ def example() -> str:
 
 def danger_table() -> str:
     """Return docs/operations/dangers.md."""
-    return _DANGERS + "".join(f"| `{name}` | {meaning} |\n" for name, meaning in sorted(MEANINGS.items()))
+    dangers = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in MEANINGS.items())
+    return _DANGERS + dangers + _JUDGED + "".join(_judged_rows())
+
+
+def _judged_rows() -> Iterator[str]:
+    """Return a line for each table of rules.toml: its harmless attributes, and those with a danger."""
+    for table, rules in sorted(RULES.items()):
+        rows = rules.get("attributes", {})
+        harmless = [path for path, row in rows.items() if row in HARMLESS]
+        judged = [f"{path} ({', '.join(_ids(row))})" for path, row in rows.items() if row not in HARMLESS and _ids(row)]
+        if harmless or judged:
+            yield f"| {table} | {', '.join(harmless)} | {', '.join(judged)} |\n"
+
+
+def _ids(row: Any) -> list[str]:
+    """Return the ids of the dangers that a row names."""
+    values = [row] if isinstance(row, str) else [*row.values(), *row.get("values", {}).values()]
+    ids = (value.partition("/")[0] for value in values if isinstance(value, str))
+    return list(dict.fromkeys(each for each in ids if each in MEANINGS))
 
 
 def quoting(text: str) -> str:
