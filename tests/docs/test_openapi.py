@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-import yaml
 
 from api_schedule_get.request import _PARAMETERS, DEFAULT_LIMIT, MAX_LIMIT
 from api_schedule_post.json_text import MAX_NESTING
@@ -24,9 +23,9 @@ from api_schedule_post.request import (
 )
 from delayer.api import ProblemError
 from delayer.schedules import CANCELLABLE_SECONDS, MAX_MESSAGE_BYTES
+from tests.support.described import PAGE, operation
 from tests.support.documents import ROOT
 
-PAGE: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
 SCHEMAS = PAGE["components"]["schemas"]
 POST, LIST = PAGE["paths"]["/schedules"]["post"], PAGE["paths"]["/schedules"]["get"]
 DELETE = PAGE["paths"]["/schedules/{scheduleId}"]["delete"]
@@ -40,13 +39,6 @@ def routes() -> dict[str, list[str]]:
     text = (ROOT / "terraform" / "modules" / "delayer" / "functions.tf").read_text(encoding="utf-8")
     found = re.findall(r'"?([a-z][\w-]+)"? (?:=|=>) \{\n\s+label .*\n\s+module .*\n\s+routes = \[(.*)\]', text)
     return {name: re.findall(r'"([^"]+)"', inside) for name, inside in found if inside}
-
-
-def operation(route: str) -> dict[str, Any]:
-    """Return the description of a route."""
-    method, path = route.split(" ")
-    described: dict[str, Any] = PAGE["paths"][path][method.lower()]
-    return described
 
 
 def statuses_in(module: str, names: set[str] | None = None) -> set[int]:
