@@ -139,6 +139,24 @@ def consume(stack: Stack, scenario: Scenario, is_over: threading.Event) -> None:
             queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
+def receive(stack: Stack, expected: set[str]) -> list[str]:
+    """Receive and delete messages until each of these scheduleIds has come. Return those of all messages, sorted."""
+    queue, url = stack.client("sqs"), stack.outputs["delayer_queue_url"]
+    received: list[str] = []
+
+    def is_complete() -> bool:
+        answer = queue.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=2
+        )
+        for message in answer.get("Messages", []):
+            received.append(message["MessageAttributes"]["scheduleId"]["StringValue"])
+            queue.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return expected <= set(received)
+
+    comes_true(is_complete)
+    return sorted(received)
+
+
 def post(stack: Stack, scenario: Scenario, name: str, due: int, payload: str, **headers: str) -> None:
     """Post a schedule."""
     text = datetime.fromtimestamp(due, UTC).isoformat()

@@ -81,7 +81,13 @@ def test_deployed_policies_allow_exactly_these_actions(stack: Stack) -> None:
     def own(name: str) -> set[tuple[str, str]]:
         return {("logs:CreateLogStream", logs[name]), ("logs:PutLogEvents", logs[name])}
 
-    assert allowed(stack, "api-schedule-post") == own("api-schedule-post") | {("dynamodb:PutItem", table)}
+    assert allowed(stack, "api-schedule-post") == own("api-schedule-post") | {
+        ("dynamodb:BatchWriteItem", table), ("dynamodb:PutItem", table),
+    }  # fmt: skip
+    assert allowed(stack, "api-schedule-get") == own("api-schedule-get") | {
+        ("dynamodb:GetItem", table), ("dynamodb:Query", table),
+    }  # fmt: skip
+    assert allowed(stack, "api-schedule-delete") == own("api-schedule-delete") | {("dynamodb:DeleteItem", table)}
     assert allowed(stack, "task-1minute-enqueuer") == own("task-1minute-enqueuer") | {
         ("dynamodb:BatchWriteItem", table), ("dynamodb:DescribeTable", table), ("dynamodb:Query", table),
     }  # fmt: skip

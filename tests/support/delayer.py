@@ -28,13 +28,15 @@ from task_1minute_enqueuer.handler import Handler as SweepHandler
 from task_1minute_enqueuer.settings import Settings as SweepSettings
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tests.support.clock import Clock, lambda_context
+from tests.support.described import check_described
 from tests.support.http_events import http_event, list_event, schedule_event
 from tests.support.stream_driver import StreamMapping
 from tests.support.stream_records import StreamReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb.type_defs import StreamSpecificationTypeDef
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
@@ -136,23 +138,25 @@ class Delayer:
 
     def handle_post(self, event: dict[str, Any]) -> dict[str, Any]:
         """Call the post function with an event, and return the response."""
-        with self.calls.watching():
-            return self._post(event, lambda_context(self.clock, 25))
+        return self._answer("POST /schedules", self._post, event)
 
     def get(self, schedule_id: str) -> dict[str, Any]:
         """Call GET /schedules/{scheduleId}, and return the response."""
-        with self.calls.watching():
-            return self._get(schedule_event("GET", schedule_id), lambda_context(self.clock, 25))
+        return self._answer("GET /schedules/{scheduleId}", self._get, schedule_event("GET", schedule_id))
 
     def list_page(self, query: str = "") -> dict[str, Any]:
         """Call GET /schedules with a query string, and return the response."""
-        with self.calls.watching():
-            return self._get(list_event(query), lambda_context(self.clock, 25))
+        return self._answer("GET /schedules", self._get, list_event(query))
 
     def cancel(self, schedule_id: str) -> dict[str, Any]:
         """Call DELETE /schedules/{scheduleId}, and return the response."""
+        return self._answer("DELETE /schedules/{scheduleId}", self._delete, schedule_event("DELETE", schedule_id))
+
+    def _answer(
+        self, route: str, function: Callable[[dict[str, Any], LambdaContext], dict[str, Any]], event: dict[str, Any]
+    ) -> dict[str, Any]:
         with self.calls.watching():
-            return self._delete(schedule_event("DELETE", schedule_id), lambda_context(self.clock, 25))
+            return check_described(route, function(event, lambda_context(self.clock, 25)))
 
     def sweep(self, event: dict[str, Any] | None = None, seconds: float = 60) -> None:
         """Call the sweep, with a timeout in seconds."""

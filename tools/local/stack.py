@@ -194,6 +194,8 @@ def start(
 def warm_up(stack: Stack) -> None:
     """Wake each function, so that the first schedule doesn't wait for processes to start. Nothing is stored."""
     stack.post(b"")
+    stack.request("GET", "?limit=0")
+    stack.request("DELETE", "/no-id")
     functions = stack.client("lambda")
     for name, event in ((FAST_TRACK, '{"Records": []}'), (SWEEP, "{}")):
         functions.invoke(FunctionName=stack.outputs["function_names"][name], Payload=event)
