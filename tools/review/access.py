@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tools.review.danger import WHOLE, Danger, Markdown, danger, quoted
+from tools.review.differences import Difference, differences
 from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank, parsed
 from tools.review.statements import (
     Statement,
@@ -40,8 +41,11 @@ def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name permissions that somebody gains or loses, and policies that can't be judged."""
     roles = _Roles(plan)
     for change in plan.changes:
-        for attribute in sorted({*change.before, *change.after}):
-            yield from _policy(plan, change, attribute, roles, judged)
+        for difference in differences(change.before, change.after):
+            yield from _policy(plan, change, difference, roles, judged)
+        if change.type == "aws_iam_role_policy" and change.differs("role") and not change.differs("policy"):
+            policy = change.after.get("policy")
+            yield from _policy(plan, change, Difference(("policy",), ((policy, policy),)), roles, judged)
         if change.action == "destroy":
             continue
         if change.type == "aws_lambda_permission":
@@ -51,8 +55,6 @@ def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
             judged.add(change, "policy_arn", "role")
             policy = at(change.after, "policy_arn")
             yield danger(change, "access-grows/attachment", holder=_holder(change), policy=policy)
-        if change.type == "aws_iam_role":
-            yield from _role(plan, change, judged)
     for change in plan.of_type("aws_lambda_function_url"):
         if at(change.after, "authorization_type") == "NONE" and change.differs("authorization_type"):
             yield danger(change, "authorization-removed/url")
@@ -76,7 +78,9 @@ class _Roles:
         self._after: dict[Any, list[Statement]] = defaultdict(list)
         self._hidden: set[Any] = set()
         for change in plan.all_of_type("aws_iam_role_policy"):
-            before, after = (_readable(plan, change, "policy", side) for side in (change.before, change.after))
+            before, after = (
+                _readable(plan, change, "policy", side.get("policy")) for side in (change.before, change.after)
+            )
             old, new = (_key(change, side.get("role")) for side in (change.before, change.after))
             self._before[old].extend(before or ())
             self._after[new].extend(after or ())
@@ -105,35 +109,34 @@ def _key(change: Change, role: Any) -> str:
     return role if isinstance(role, str) else f"{change.module} {role!r}" if role is UNKNOWN else change.address
 
 
-def _readable(plan: Plan, change: Change, attribute: str, side: Any) -> _Statements | None:
-    """Return the statements of a policy on one side of a change; None if they can't be read."""
-    value = side.get(attribute)
-    document = plan.documents.get((change.address, attribute))
+def _readable(plan: Plan, change: Change, path: str, value: Any) -> _Statements | None:
+    """Return the statements of a policy; None if they can't be read."""
+    document = plan.documents.get((change.address, path))
     if document and value is UNKNOWN:
         return document_statements(document.after)
     return () if is_blank(value) else policy_statements(value)
 
 
-def _policy(plan: Plan, change: Change, attribute: str, roles: _Roles, judged: Judged) -> Iterator[Danger]:
-    old, new = change.before.get(attribute), change.after.get(attribute)
-    is_moved = change.type == "aws_iam_role_policy" and change.differs("role")
-    if (old == new and not is_moved) or goes_with_whole(plan, change):
+def _policy(plan: Plan, change: Change, difference: Difference, roles: _Roles, judged: Judged) -> Iterator[Danger]:
+    attribute, old, new = difference.names[-1], difference.old, difference.new
+    before, after = (_readable(plan, change, difference.path, value) for value in (old, new))
+    if goes_with_whole(plan, change):
         return
-    before, after = (_readable(plan, change, attribute, side) for side in (change.before, change.after))
     if before is None or after is None:
         is_hidden = new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)
         if (change.type, attribute) in _REPORTED and new is UNKNOWN:
             judged.add(change, attribute)
         elif attribute in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
-            judged.add(change, attribute)
+            judged.add(change, difference.path)
             if not plan.is_first:
                 hidden = new if new is UNKNOWN else Sensitive(None)
-                shown = {"holder": _holder(change), "attribute": Markdown(attribute), "hidden": hidden}
-                yield danger(change, "access-unknown/policy", **shown)
+                yield danger(
+                    change, "access-unknown/policy", holder=_holder(change), path=difference.path, hidden=hidden
+                )
         return
     if not before and not after:
         return
-    judged.add(change, attribute, *(("role",) if change.type == "aws_iam_role_policy" else ()))
+    judged.add(change, difference.path, *(("role",) if change.type == "aws_iam_role_policy" else ()))
     yield from _gained(plan, change, roles.before(change, before), after)
     if plan.is_first:
         return
@@ -228,34 +231,6 @@ def _allows(permission: Any, other: Any) -> bool:
     """Return whether a permission allows everything that another does, as far as it is known."""
     pairs = [(at(permission, name), at(other, name)) for name in ("function_name", "principal", "source_arn")]
     return bool(permission) and all(new in (old, UNKNOWN) or is_blank(new) for new, old in pairs)
-
-
-def _role(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
-    """Name what limits a role less than now, or gives it more. What else changes there is left to the table."""
-    holder, boundary = _holder(change), "permissions_boundary"
-    old, new = at(change.before, boundary), at(change.after, boundary)
-    if not is_blank(old) and old != new:
-        judged.add(change, boundary)
-        yield danger(change, "access-grows/boundary", holder=holder, old=old, new=new)
-    attached = [at(values, "managed_policy_arns") or [] for values in (change.before, change.after)]
-    if all(isinstance(arns, list) for arns in attached):
-        further = [arn for arn in attached[1] if arn not in attached[0]]
-        if further:
-            policies = Markdown(", ".join(map(quoted, further)))
-            yield danger(change, "access-grows/managed", holder=holder, policies=policies)
-        if set(map(repr, attached[0])) <= set(map(repr, attached[1])):
-            judged.add(change, "managed_policy_arns")
-    inline = [at(values, "inline_policy") or [] for values in (change.before, change.after)]
-    if inline[0] != inline[1] and all(isinstance(blocks, list) for blocks in inline):
-        texts = [[at(block, "policy") for block in blocks] for blocks in inline]
-        before, after = (tuple(s for text in each for s in policy_statements(text) or ()) for each in texts)
-        judged.add(change, "inline_policy")
-        yield from _gained(plan, change, before, after)
-        if any(policy_statements(text) is None for text in texts[1]) and not plan.is_first:
-            yield danger(change, "access-unknown/inline", holder=holder)
-        else:
-            yield from _lost(change, before, after, set())
-            yield from _denials(plan, change, before, after)
 
 
 def _holder(change: Change) -> object:

@@ -37,7 +37,7 @@ def _by_reference(
         yield "harmless"
     if new is UNKNOWN and "unknown" in row:
         yield row["unknown"]
-    if row.get("same") == "function" and function_arn(old) == function_arn(new):
+    if "same" in row and _SAME[row["same"]](old) == _SAME[row["same"]](new):
         yield "harmless"
     if is_blank(old) and "names" in row:
         own = (change for change in plan.all_of_type(row["names"]) if is_own(change))
@@ -115,6 +115,13 @@ def _names(value: Any, change: Change) -> bool:
 def function_arn(value: Any) -> Any:
     """Return a text without the version or alias of the function whose ARN it holds, or else the value."""
     return re.sub(r"(:lambda:[^:]*:[^:]*:function:[^:/]+):[^:/]+", r"\1", value) if isinstance(value, str) else value
+
+
+def _without_workers(value: Any) -> Any:
+    return re.sub(r"(sweeps >=) *\d+", r"\1", value) if isinstance(value, str) else value
+
+
+_SAME = {"function": function_arn, "workers": _without_workers}
 
 
 def listed(value: Any) -> Sequence[str]:

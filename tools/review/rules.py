@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from tools.review.access import access_dangers, caller_dangers
-from tools.review.alarms import alarm_dangers
 from tools.review.danger import MEANINGS, Danger, sentence
 from tools.review.functions import function_dangers
 from tools.review.plan import Plan
@@ -25,7 +24,6 @@ _JUDGES: tuple[Callable[[Plan, Judged], Iterator[Danger]], ...] = (
     function_dangers,
     access_dangers,
     caller_dangers,
-    alarm_dangers,
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.review.danger import Danger, Markdown, danger, quoted
+from tools.review.danger import SENTENCES, Danger, Markdown, danger, quoted, sentence
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
 from tools.review.rows import HARMLESS, Row, counted, is_plain, key_of, listed, verdict
@@ -115,17 +116,30 @@ def goes_with_whole(plan: Plan, change: Change) -> bool:
 
 def table_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Judge each change by the table: strangers, resources that come or go, and attributes."""
+    joined: dict[tuple[str, str], list[str]] = defaultdict(list)
     for change in plan.changes:
-        if not is_ours(plan, change):
-            sentence = "stranger-destroyed" if change.is_gone or change.action == "forget" else "stranger-changed"
-            yield danger(change, sentence, verb=Markdown(_VERBS[change.action]))
-        elif change.action == "forget":
-            yield danger(change, "forgotten")
-        elif not goes_with_whole(plan, change):
-            yield from _dangers(plan, change, judged)
+        for found in _change_dangers(plan, change, judged):
+            if "all" in SENTENCES[found.id]:
+                joined[found.id, change.module or change.address].append(found.text)
+            else:
+                yield found
+    for (name, place), texts in joined.items():
+        yield sentence(f"{name}/all", place, changes=Markdown("; ".join(dict.fromkeys(texts))))
     for output in plan.outputs:
         if output.action != "no-op" and not plan.is_first:
             yield from _attributes(plan, output, judged, is_lost=False)
+
+
+def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
+    if not is_ours(plan, change):
+        name = "stranger-destroyed" if change.is_gone or change.action == "forget" else "stranger-changed"
+        if name == "stranger-destroyed" and change.type == "aws_kms_key":
+            name = "stranger-destroyed/key"
+        yield danger(change, name, verb=Markdown(_VERBS[change.action]))
+    elif change.action == "forget":
+        yield danger(change, "forgotten")
+    elif not goes_with_whole(plan, change):
+        yield from _dangers(plan, change, judged)
 
 
 def _dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
@@ -189,13 +203,13 @@ def _attributes(plan: Plan, change: Change, judged: Judged, *, is_lost: bool) ->
             _, row = judgement = row_of(change, difference.names)
             old, new = _judged_values(change, difference, *judgement)
             if not _is_explained(change, difference, row, (old, new), is_lost=is_lost):
-                sentence = verdict(plan, row, old, new, lambda other: is_ours(plan, other))
-                found.append((sentence, row, counted(row, old), counted(row, new), difference))
-    named = {sentence for sentence, *_ in found}
-    for sentence, row, old, new, difference in found:
+                name = verdict(plan, row, old, new, lambda other: is_ours(plan, other))
+                found.append((name, row, counted(row, old), counted(row, new), difference))
+    named = {name for name, *_ in found}
+    for name, row, old, new, difference in found:
         suppressed = listed(row.get("unless", ())) if isinstance(row, Mapping) else ()
-        if sentence not in HARMLESS and not named & set(suppressed):
-            yield danger(change, sentence, old=old, new=new, path=difference.path, block=difference.block)
+        if name not in HARMLESS and not named & set(suppressed):
+            yield danger(change, name, old=old, new=new, path=difference.path, block=difference.block)
 
 
 def _judged_values(change: Change, difference: Difference, length: int, row: Row | None) -> tuple[Any, Any]:

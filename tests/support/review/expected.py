@@ -175,16 +175,18 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         )
         for function in FUNCTIONS
     ],
+    "alarms_renamed": [("alarms-silenced", MONITORING, "`delayer-prod-late` would be destroyed")],
     "workers_raised": [
+        ("alarms-loosened", MONITORING, "`delayer-prod-no-sweep` (`threshold`: `2` → `6`)"),
         (
             "access-grows",
             SECOND_RULE_PERMISSION,
             "`events.amazonaws.com` could newly",
-        )
+        ),
     ],
     "sweep_paused": [
         ("sweep-paused", RULE, "No sweep would run"),
-        ("alarms-loosened", MONITORING, "`delayer-prod-no-sweep` (`threshold` `2` → `0`"),
+        ("alarms-loosened", MONITORING, "`delayer-prod-no-sweep` (`threshold`: `2` → `0`)"),
     ],
     "authorization_removed": [("authorization-removed", ROUTE, "Anyone on the internet could post schedules")],
     "authorization_jwt": [("authorization-changed", ROUTE, "Clients that `AWS_IAM` admits now would be refused")],
@@ -269,7 +271,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("dead-letter-queue-sooner", QUEUE, "would have a `maxReceiveCount` of `1` instead of `5`")
     ],
     "alarms_removed": [("alarms-silenced", MONITORING, " would be destroyed")],
-    "alarms_disabled": [("alarms-silenced", MONITORING, " would be left with their actions disabled")],
+    "alarms_disabled": [("alarms-silenced", MONITORING, " would be left with its actions disabled")],
     "alarm_topic_removed": [("alarms-silenced", MONITORING, "would be left without any action")],
     "functions_changed": [
         (danger, function, words)
@@ -329,7 +331,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "role_policies": [
         ("access-grows", beside(function, "aws_iam_role"), words)
         for function in FUNCTIONS
-        for words in ("`arn:aws:iam::aws:policy/ReadOnlyAccess`", "`Allow sqs:ReceiveMessage on arn:")
+        for words in ("arn:aws:iam::aws:policy/ReadOnlyAccess", "`Allow sqs:ReceiveMessage on arn:")
     ],
     "functions_shrunk": [
         (danger, function, words)
@@ -371,7 +373,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
 }
 
 #: Scenarios without any danger.
-HARMLESS = frozenset({"alarms_renamed", "code", "first", "harmless", "unchanged"})
+HARMLESS = frozenset({"code", "first", "harmless", "unchanged"})
 
 #: By the name of a plan in other_plans/found.json: the ids of its dangers. Each is a change that nobody had thought of
 #: when the review knew dangers only, or a plan of another root.

@@ -66,8 +66,8 @@ _DANGERS = """\
 A file of accepted dangers names a danger by its id. A page names the resource too, and says what would be lost, late,
 open or silent. `tools/review/dangers.toml` holds all sentences, in this order: losses first.
 
-`make dangers` applies prod to the embedded AWS, with its state in S3, and plans and reviews changes for most dangers; it
-takes a quarter of an hour. `make test` reviews kept plans.
+`make dangers` applies prod to the embedded AWS, with its state in S3, and plans and reviews changes for most dangers;
+it takes a quarter of an hour. `make test` reviews kept plans.
 
 | id | meaning |
 |---|---|
@@ -77,9 +77,9 @@ takes a quarter of an hour. `make test` reviews kept plans.
 _JUDGED = """
 ## What is judged
 
-`tools/review/rules.toml` has these rows, by the type of the resource or the resource itself. A change of an attribute in
-the second column is harmless, whatever it is. One in the third can be the danger, and some of those are harmless in one
-direction or to some values. Everything else is judged by Python (policies, permissions, alarms, the functions' code,
+`tools/review/rules.toml` has these rows, by the type of the resource or the resource itself. A change of an attribute
+in the second column is harmless, whatever it is. One in the third can be the danger, and some of those are harmless in
+one direction or to some values. Everything else is judged by Python (policies, permissions, the functions' code,
 shards and workers) or is `unjudged-change`.
 
 | resources | harmless | judged |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,8 +21,6 @@ from tests.support.review.addresses import (
 from tests.support.review.kept_plans import changed, kept_plan, scenario
 from tools.review.plan import Plan, plan_from
 from tools.review.rules import find_dangers
-
-ALARM = MONITORING + '.aws_cloudwatch_metric_alarm.metric["{}"]'
 
 
 def ids(plan: Plan) -> list[str]:
@@ -42,97 +41,35 @@ def found_at(plan: Mapping[str, Any], address: str) -> dict[str, Any]:
 
 
 class TestAlarms:
-    """Alarms that go, come and change."""
+    """Alarms that change."""
 
-    def alarms(self, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return the change of each alarm that changes."""
-        return [
-            change["change"] for change in plan["resource_changes"] if change["type"] == "aws_cloudwatch_metric_alarm"
-        ]
-
-    def late_failures(self) -> dict[str, Any]:
-        """Return a plan that renames all alarms, where records-failed has the metric of late with another statistic."""
-        plan = document("alarms_renamed")
-        for name, values in (("{}", "before"), ("{}-again", "after")):
-            late, failed = (found_at(plan, ALARM.format(name.format(each))) for each in ("late", "records-failed"))
-            failed["change"][values]["metric_name"] = late["change"][values]["metric_name"]
-            assert failed["change"][values]["dimensions"] == late["change"][values]["dimensions"]
-            assert failed["change"][values]["statistic"] != late["change"][values]["statistic"]
-        return plan
-
-    def test_alarm_without_successor_is_named_even_if_another_watches_its_metric(self) -> None:
-        """The two alarms differ in their statistic."""
-        plan = self.late_failures()
-        plan["resource_changes"].remove(found_at(plan, ALARM.format("records-failed-again")))
-        (danger,) = find_dangers(plan_from(plan, "one is gone"))
-        assert danger.text.endswith(" watch: `delayer-prod-records-failed` would be destroyed.")
-
-    def test_new_alarm_succeeds_only_one(self) -> None:
-        """Of two alarms that watch the same, one is gone if only one is created."""
-        plan = self.late_failures()
-        plan["resource_changes"].remove(found_at(plan, ALARM.format("records-failed-again")))
-        late = found_at(plan, ALARM.format("late"))["change"]["before"]
-        found_at(plan, ALARM.format("records-failed"))["change"]["before"]["statistic"] = late["statistic"]
-        (danger,) = find_dangers(plan_from(plan, "one for two"))
-        assert danger.text.endswith(" watch: `delayer-prod-records-failed` would be destroyed.")
-
-    def test_renamed_alarm_may_have_a_lower_threshold(self) -> None:
-        """Only a lower one: with a higher one it fires later."""
-        address = ALARM.format("late-again")
-        assert ids(changed("alarms_renamed", address, after={"threshold": 60})) == []
-        assert ids(changed("alarms_renamed", address, after={"threshold": 90})) == ["alarms-loosened"]
-
-    def test_alarm_on_another_metric_is_no_successor(self) -> None:
-        """It watches something else."""
-        plan = changed("alarms_renamed", ALARM.format("late-again"), after={"metric_name": "Lead"})
-        assert ids(plan) == ["alarms-silenced"]
-
-    def test_alarm_on_fewer_metrics_is_no_successor(self) -> None:
-        """An alarm on several metrics watches all of them."""
-        plan = document("alarms_renamed")
-        address = ALARM.format("functions-throttled-again").replace(".metric[", ".expression[")
-        del found_at(plan, address)["change"]["after"]["metric_query"][0]
-        assert ids(plan_from(plan, "one metric less")) == ["alarms-silenced"]
-
-    def test_alarms_in_another_module_are_successors(self) -> None:
-        """Their address doesn't matter."""
-        plan = document("alarms_renamed")
-        for change in plan["resource_changes"]:
-            if change["change"]["actions"] == ["create"]:
-                change["module_address"] = "module.alerts"
-        assert "alarms-silenced" not in ids(plan_from(plan, "moved"))
+    def change(self, side: str, **values: Any) -> list[str]:
+        """Return the dangers of a plan in which every alarm is enabled, and has these values on one side."""
+        plan = document("alarms_disabled")
+        for found in plan["resource_changes"]:
+            if found["type"] == "aws_cloudwatch_metric_alarm" and found["change"]["actions"] != ["no-op"]:
+                found["change"]["after"]["actions_enabled"] = True
+                found["change"][side] |= values
+        return ids(plan_from(plan, "alarms"))
 
     def test_first_topic_is_no_danger(self) -> None:
         """The alarms notified nobody before."""
-        plan = document("alarm_topic_removed")
-        for alarm in self.alarms(plan):
-            alarm["before"], alarm["after"] = alarm["after"], alarm["before"]
-        assert ids(plan_from(plan, "notified from now on")) == []
+        assert self.change("before", alarm_actions=[]) == []
+        assert self.change("after", alarm_actions=[]) == ["alarms-silenced"]
 
-    def test_alarm_that_was_disabled_may_stay_so(self) -> None:
-        """Only something else about it changes."""
-        plan = document("alarms_disabled")
-        for alarm in self.alarms(plan):
-            alarm["before"]["actions_enabled"] = alarm["after"]["actions_enabled"]
-        assert ids(plan_from(plan, "disabled before")) == []
+    def test_alarm_may_fire_earlier(self) -> None:
+        """It may need fewer values."""
+        assert self.change("after", evaluation_periods=1, datapoints_to_alarm=1) == []
+        assert self.change("after", evaluation_periods=100) == ["alarms-loosened"]
 
-    def test_first_measure_is_no_danger_and_another_is(self) -> None:
-        """An alarm without a statistic watches nothing now."""
-        plan = document("alarms_disabled")
-        for alarm in self.alarms(plan):
-            alarm["after"]["actions_enabled"] = True
-            alarm["before"] |= {"statistic": "", "metric_query": []}
-        assert ids(plan_from(plan, "measured from now on")) == []
-        for alarm in self.alarms(plan):
-            alarm["before"]["metric_name"] = "Another"
-        assert ids(plan_from(plan, "elsewhere")) == ["alarms-silenced"]
-
-    def test_alarm_without_actions_may_be_disabled(self) -> None:
-        """It notifies nobody now."""
-        plan = document("alarms_disabled")
-        for alarm in self.alarms(plan):
-            alarm["before"]["alarm_actions"] = alarm["after"]["alarm_actions"] = []
-        assert ids(plan_from(plan, "nobody notified")) == []
+    def test_other_number_of_workers_is_no_danger(self) -> None:
+        """The alarm on missing sweeps compares with it."""
+        queries = [{"id": "x", "expression": f"IF(sweeps >= {workers}, sweeps)"} for workers in (2, 4)]
+        plan = changed("unchanged", f'{MONITORING}.aws_cloudwatch_metric_alarm.expression["no-sweep"]')
+        (alarm,) = [each for each in plan.resources if each.address.endswith('["no-sweep"]')]
+        sides = [{"alarm_name": "x", "metric_query": [query, {"id": "y", "expression": "1"}]} for query in queries]
+        alarm = replace(alarm, action="update", before=sides[0], after=sides[1])
+        assert find_dangers(replace(plan, resources=(alarm,))) == []
 
 
 class TestKeeping:
