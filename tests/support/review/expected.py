@@ -141,6 +141,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         for function in (SWEEP, FAST_TRACK)
     ],
     "access_grows": [
+        ("call-refused", POST_POLICY, "would lose `Allow dynamodb:BatchWriteItem on"),
         ("call-refused", SWEEP_POLICY, "would lose `Allow dynamodb:DescribeTable on"),
         ("stranger-changed", ATTACHMENT, "would be created"),
         ("access-grows", POST_POLICY, "dynamodb:GetItem"),
@@ -314,7 +315,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("sweep-paused", FIRST_TARGET, "No sweep would run: the minute's rule would stay and call nothing")
     ],
     "callers_refused": [
-        ("caller-refused", PERMISSION, "Every post would get a 500"),
+        ("caller-refused", PERMISSION, "Every request would get a 500"),
         ("caller-refused", RULE_PERMISSION, "Nothing would be swept"),
     ],
     "caller_elsewhere": [

@@ -157,10 +157,10 @@ class TestWays:
     """The ways to a function: the API's route, and the rule's targets."""
 
     def test_route_that_goes_with_its_integration_is_one_danger(self) -> None:
-        """The integration adds nothing."""
+        """The integrations add nothing to the four routes."""
         plan = document("route_removed")
         plan["resource_changes"].append(found_at(document("integration_removed"), INTEGRATION))
-        assert ids(plan_from(plan, "both")) == ["route-destroyed"]
+        assert ids(plan_from(plan, "both")) == ["route-destroyed"] * 4
 
     def test_destroyed_api_names_no_route(self) -> None:
         """The route goes with its API."""
