@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tools.review.plan import Change
 
-__all__ = ["documents"]
+__all__ = ["POLICY_ATTRIBUTES", "documents"]
 
-_ATTRIBUTES = ("assume_role_policy", "policy")
+#: The attributes that hold a policy.
+POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
 #: One step of a module's address, like `module.name["key"]`.
 _STEP = re.compile(r"module\.[^.\[]+(\[(\"(\\.|[^\"\\])*\"|\d+)\])?")
@@ -38,7 +39,7 @@ def documents(resources: tuple[Change, ...], root: Mapping[str, Any]) -> Iterato
             declared[id(modules[-1])] = {(each["type"], each["name"]): each for each in resources_of}
         named = declared[id(modules[-1])]
         expressions = named.get((change.type, change.name), {}).get("expressions") or {}
-        for attribute in _ATTRIBUTES:
+        for attribute in POLICY_ATTRIBUTES:
             found = unread.get(_address(steps, modules, expressions.get(attribute)))
             if found is not None:
                 yield (change.address, attribute), found

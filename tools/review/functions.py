@@ -58,30 +58,33 @@ def _code(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
 
 def _shards(plan: Plan, own: list[Change], judged: Judged) -> Iterator[Danger]:
     """Name shards that hold schedules, or will, and are not swept."""
-    counts = {each.address: (_count(each.before), _planned_count(plan, each)) for each in plan.all_of_type(_TYPE)}
-    packages = {package: [] for package in (_POST, _SWEEP)}  # type: dict[str, list[Any]]
-    for each in plan.all_of_type(_TYPE):
-        packages.get(package_of(each), []).append(counts[each.address][1])
-    posted = max((count for count in packages[_POST] if isinstance(count, int)), default=0)
+    functions = plan.all_of_type(_TYPE)
+    posted = max(_counts(plan, functions, _POST), default=0)
+    swept = min(_counts(plan, functions, _SWEEP), default=posted)
+    # New schedules are named once: at the sweep, unless only the post function changes.
+    named = _SWEEP if any(package_of(change) == _SWEEP for change in own) else _POST
     for change in own:
-        old, new = counts[change.address]
-        path, is_sweep = "environment.variables.SHARD_COUNT", package_of(change) == _SWEEP
-        if old == new and not is_sweep:
-            continue
-        if is_sweep or (isinstance(new, int) and (package_of(change) == _POST or new >= posted)):
-            # New schedules may use fewer shards than are swept.
-            judged.add(change, path)
-        if is_sweep and old is not None and not isinstance(new, int):
+        package, old, new = package_of(change), _count(change.before), _planned_count(plan, change)
+        if package == _SWEEP or (isinstance(new, int) and (package == _POST or new >= posted)):
+            # New schedules may use fewer shards than are swept, and no function may look for them in fewer.
+            judged.add(change, "environment.variables.SHARD_COUNT")
+        if package == _SWEEP and old is not None and not isinstance(new, int):
             yield danger(change, "shards-unswept/unknown", old=old, new=new)
-        swept = new if is_sweep else min((each for each in packages[_SWEEP] if isinstance(each, int)), default=posted)
-        pairs = (
-            (("pending", old), ("new", posted)) if is_sweep else (("new", new if package_of(change) == _POST else 0),)
-        )
-        for variant, count in pairs:
-            is_named = is_sweep or not any(package_of(each) == _SWEEP for each in own)
-            if isinstance(swept, int) and isinstance(count, int) and swept < count and is_named:
-                shards = f"shard {swept}" if count - swept == 1 else f"shards {swept} to {count - 1}"
-                yield danger(change, f"shards-unswept/{variant}", shards=Markdown(shards))
+        elif package == _SWEEP and isinstance(old, int) and new < old:
+            yield danger(change, "shards-unswept/pending", shards=_range(new, old))
+        fewest = new if package == _SWEEP and isinstance(new, int) else swept
+        if package == named and fewest < posted:
+            yield danger(change, "shards-unswept/new", shards=_range(fewest, posted))
+
+
+def _range(first: int, end: int) -> Markdown:
+    return Markdown(f"shard {first}" if end - first == 1 else f"shards {first} to {end - 1}")
+
+
+def _counts(plan: Plan, functions: list[Change], package: str) -> list[int]:
+    """Return the numbers of shards that the functions of a package would have."""
+    counts = [_planned_count(plan, each) for each in functions if package_of(each) == package]
+    return [count for count in counts if isinstance(count, int)]
 
 
 def _count(values: Any) -> Any:

@@ -13,19 +13,7 @@ from typing import Any
 
 from tools.review.documents import documents
 
-__all__ = [
-    "POLICY_ATTRIBUTES",
-    "UNKNOWN",
-    "Change",
-    "Fact",
-    "Plan",
-    "PlanError",
-    "Sensitive",
-    "at",
-    "is_blank",
-    "parsed",
-    "plan_from",
-]
+__all__ = ["UNKNOWN", "Change", "Fact", "Plan", "PlanError", "Sensitive", "at", "is_blank", "parsed", "plan_from"]
 
 #: The major versions of the format. Terraform raises it when readers of the earlier one would misunderstand it.
 _FORMATS = ("0", "1")
@@ -57,9 +45,6 @@ _KINDS: dict[str, type] = {
     "resource_drift": list,
     "variables": dict,
 }
-
-#: The attributes that hold a policy.
-POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
 #: As terraform/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")

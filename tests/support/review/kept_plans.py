@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.review.scenarios import SCENARIOS, Scenario
-from tools.review.plan import POLICY_ATTRIBUTES, Plan, plan_from
+from tools.review.documents import POLICY_ATTRIBUTES
+from tools.review.plan import Plan, plan_from
 
 __all__ = [
     "APPLIED",
