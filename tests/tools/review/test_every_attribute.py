@@ -157,7 +157,7 @@ def sample(table: str) -> Change:
     if table == "aws_lambda_function":
         # The other functions have rows of their own.
         post = next(each for each in prod().resources if each.type == table)
-        return replace(post, module="module.api_schedule_get[0]", before={**post.before, "handler": "x"})
+        return replace(post, module="module.api_schedule_other[0]", before={**post.before, "handler": "x"})
     known = [each for each in prod().resources if f"{each.type}.{each.name}" == name]
     kind, _, declared = (name or (table if table.startswith("output") else "aws_sqs_queue.delayer")).partition(".")
     return known[0] if known else Change("x", "", "managed", kind, declared, "no-op", {"id": "x"}, {"id": "x"})
@@ -191,7 +191,7 @@ def test_another_endpoint_needs_no_row() -> None:
     """Its function, role, log group, integration, route and permission are the delayer's, whatever its name."""
     kinds = ("aws_lambda_function", "aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group")
     new = [
-        replace(each, module="module.delayer.module.api_schedule_get[0]", action="create", before={}, after=each.before)
+        replace(each, module="module.delayer.module.api_schedule_other[0]", action="create", before={}, after=each.before)
         for each in prod().resources
         if each.type in kinds and "api_schedule_post" in each.module
     ]
