@@ -1,4 +1,4 @@
-"""A review as Markdown: dangers, counts, code, changes by module, drift, outputs."""
+"""A review as Markdown: dangers, counts, changes by module, drift, outputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import PurePosixPath
 
 from tools.review.accepted import Accepted, Judgement
 from tools.review.danger import WHOLE, quoted
@@ -26,14 +25,11 @@ GITHUB_LIMIT = 65_536
 _COUNTED = ("create", "update", "replace", "destroy")
 _MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget", "no-op": "="}
 
-#: An attribute with a section of its own.
-_CODE = "source_code_hash"
-
 
 def render(plan: Plan, judgement: Judgement, limit: int = GITHUB_LIMIT) -> str:
     """Return the page, cut to a number of characters."""
     parts = (
-        _head(plan, judgement), _dangers(judgement), _counts(plan), _code(plan), _changes(plan), _unread(plan),
+        _head(plan, judgement), _dangers(judgement), _counts(plan), _changes(plan), _unread(plan),
         _drift(plan), _outputs(plan),
     )  # fmt: skip
     return fit("\n".join(line for part in parts for line in part), limit)
@@ -119,22 +115,6 @@ def _counts(plan: Plan) -> Iterator[str]:
     yield ""
 
 
-def _code(plan: Plan) -> Iterator[str]:
-    """List the functions whose package changes, unless it is a first apply, where all code is new."""
-    changed = [change for change in plan.of_type("aws_lambda_function") if change.after and change.differs(_CODE)]
-    if plan.is_first or not changed:
-        return
-    yield from ("## Code", "")
-    for change in sorted(changed, key=_function):
-        old, new = change.before.get(_CODE), change.after.get(_CODE)
-        yield f"- {quoted(_function(change))}: package {quoted(old)} → {quoted(new)}"
-    yield ""
-
-
-def _function(change: Change) -> str:
-    return PurePosixPath(str(change.after.get("filename") or change.name)).stem
-
-
 def _shown(plan: Plan) -> list[Change]:
     """Return the changes, and the resources that stay and are moved or imported."""
     return [
@@ -191,25 +171,25 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
         policies = policy_statements(difference.old), policy_statements(difference.new)
         if document is not None and difference.new is UNKNOWN:
             policies = policies[0] or (), document_statements(document.after)
-        if difference.path == _CODE:
-            yield "  - its code; see above"
-        elif any(statements is not None for statements in policies) and (difference.new is not UNKNOWN or document):
+        if any(statements is not None for statements in policies) and (difference.new is not UNKNOWN or document):
             yield from _policy(difference, policies[0] or (), policies[1] or (), forced)
         elif is_later:
             later.append(quoted(difference.path))
         elif is_blank(difference.old) and change.action == "create":
             yield f"  - {quoted(difference.path)}: {quoted(difference.new)}"
         else:
-            first, *further = shown_change(difference.old, difference.new, "    ")
-            yield f"  - {quoted(_path(difference))}: {first}{forced}"
-            yield from further
+            path = f"{difference.path} ({difference.block})" if difference.block else difference.path
+            yield from _change(f"  - {quoted(path)}", difference, forced)
     if later:
         yield f"  - known after apply: {', '.join(later)}"
 
 
-def _path(difference: Difference) -> str:
-    """Return a path, with what tells its block apart from others of its kind."""
-    return f"{difference.path} ({difference.block})" if difference.block else difference.path
+def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[str]:
+    """Return the lines about an attribute: what differs may stand below its name."""
+    indent = " " * (len(beginning) - len(beginning.lstrip()) + 2)
+    first, *further = shown_change(difference.old, difference.new, indent)
+    yield f"{beginning}: {first}{note}"
+    yield from further
 
 
 def _forces(change: Change, difference: Difference) -> bool:
@@ -268,10 +248,8 @@ def _drifted(changes: Iterable[Change], planned: dict[str, Change]) -> Iterator[
         later = planned.get(change.address)
         reverted = {each.names for each in differences(later.before, later.after)} if later else set()
         for difference in differences(change.before, change.after) if not gone else ():
-            first, *further = shown_change(difference.old, difference.new, "    ")
             note = " (this plan changes it again)" if difference.names in reverted else ""
-            yield f"  - {quoted(difference.path)}: {first}{note}"
-            yield from further
+            yield from _change(f"  - {quoted(difference.path)}", difference, note)
 
 
 def _outputs(plan: Plan) -> Iterator[str]:
@@ -281,8 +259,6 @@ def _outputs(plan: Plan) -> Iterator[str]:
     for output in changed:
         for difference in differences(output.before, output.after):
             path = ".".join((output.address, *difference.names[1:]))
-            first, *further = shown_change(difference.old, difference.new, "  ")
-            yield f"- {quoted(path)}: {first}"
-            yield from further
+            yield from _change(f"- {quoted(path)}", difference)
     if changed:
         yield ""

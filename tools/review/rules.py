@@ -38,15 +38,6 @@ def find_dangers(plan: Plan) -> list[Danger]:
     staying = replace(plan, resources=tuple(kept))
     found = [danger for judge in _JUDGES for danger in judge(staying, judged)]
     found += table_dangers(plan, judged)
-    found += _facts(plan)
+    found += [sentence(name, address, detail=detail) for name, address, detail in plan.facts]
     order = {name: place for place, name in enumerate(MEANINGS)}
     return sorted(dict.fromkeys(found), key=lambda danger: order[danger.id])
-
-
-def _facts(plan: Plan) -> Iterator[Danger]:
-    for fact in plan.facts:
-        yield sentence(fact.sentence, fact.address, detail=fact.detail)
-    for change in plan.resources:
-        details = dict(change.facts)
-        if "imported with" in details and change.action != "destroy":
-            yield sentence("imported", change.address, detail=details["imported with"])
