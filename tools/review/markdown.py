@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from tools.review.accepted import Accepted, Judgement
+from tools.review.accepted import Judgement
 from tools.review.danger import WHOLE, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
@@ -94,18 +94,14 @@ def _dangers(judgement: Judgement) -> Iterator[str]:
             yield f"  <br>`{danger.id}` at {quoted(danger.address)}, until {entry.expires}: {quoted(entry.reason)}"
         yield ""
     notes = [
-        *(_entry(entry, f"expired on {entry.expires}") for entry in judgement.expired),
-        *(_entry(entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
+        *((entry, f"expired on {entry.expires}") for entry in judgement.expired),
+        *((entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
     ]
     if notes:
         yield "In the file of accepted dangers, to remove or renew:"
         yield ""
-        yield from notes
+        yield from (f"- `{entry.danger}` at {quoted(entry.address)} {state}" for entry, state in notes)
         yield ""
-
-
-def _entry(entry: Accepted, state: str) -> str:
-    return f"- `{entry.danger}` at {quoted(entry.address)} {state}"
 
 
 def _counts(plan: Plan) -> Iterator[str]:
@@ -135,17 +131,12 @@ def _changes(plan: Plan) -> Iterator[str]:
 
 def _listed(plan: Plan, changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
-        facts = "".join(f", {name} {quoted(_words(name, fact))}" for name, fact in change.facts)
+        facts = "".join(f", {name} {quoted(fact)}" for name, fact in change.facts)
         yield f"- {_MARKS[change.action]} {quoted(change.address, WHOLE)}{facts}"
         if change.action == "update" or (change.action in ("create", "replace") and not plan.is_first):
             yield from list(_attributes(plan, change)) or [
                 "  - no visible difference: an empty value counts as not set"
             ]
-
-
-def _words(name: str, fact: object) -> object:
-    """Return Terraform's reason, like replace_because_tainted, in words."""
-    return str(fact).replace("_", " ") if name == "reason" else fact
 
 
 def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:

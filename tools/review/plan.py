@@ -286,7 +286,7 @@ def _resource(found: dict[str, Any]) -> Change:
         "deposed": found.get("deposed"),
         "moved from": found.get("previous_address"),
         "imported with": change.get("importing") and (change["importing"].get("id") or "an identity"),
-        "reason": found.get("action_reason"),
+        "reason": str(found.get("action_reason") or "").replace("_", " "),
         "create before destroy": "the new one is created first" if change["actions"][:1] == ["create"] else None,
     }
     action = _action(change["actions"])

@@ -40,7 +40,8 @@ def _by_reference(
     if "same" in row and _SAME[row["same"]](old) == _SAME[row["same"]](new):
         yield "harmless"
     if is_blank(old) and "names" in row:
-        own = (change for change in plan.all_of_type(row["names"]) if is_own(change))
+        package, _, kind = row["names"].rpartition(".")
+        own = (change for change in plan.all_of_type(kind) if package in change.module and is_own(change))
         if new is UNKNOWN or any(_names(new, change) for change in own):
             yield "harmless"
 

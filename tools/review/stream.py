@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 
 from tools.review.danger import Danger, danger
-from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, parsed
-from tools.review.rows import function_arn
+from tools.review.plan import UNKNOWN, Plan, at, is_blank, parsed
 from tools.review.table import Judged, is_ours, ours
 
 __all__ = ["reader_dangers", "target_dangers"]
@@ -44,19 +43,10 @@ def reader_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
 
 
 def target_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
-    """Name workers that are not called, and new targets that are not the sweep which is called now."""
+    """Name workers that are not called: each sweeps its own shards."""
     targets = [each for each in plan.all_of_type("aws_cloudwatch_event_target") if is_ours(plan, each)]
-    called = [function_arn(at(each.before, "arn")) for each in targets if each.exists]
     for change in targets:
         judged.add(change, "input")
-        new = function_arn(at(change.after, "arn"))
-        if change.action == "create" and called and new not in (*called, UNKNOWN):
-            yield danger(change, "sweep-elsewhere", old=called[0], new=new)
-    yield from _workers(plan, targets)
-
-
-def _workers(plan: Plan, targets: list[Change]) -> Iterator[Danger]:
-    """Name workers that are not called: each sweeps its own shards."""
     changed = [change for change in targets if change.exists and change.action != "no-op"]
     if not changed:
         return

@@ -138,8 +138,9 @@ def _dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     found = "harmless"
     if change.action != "update":
         event = _VERBS[change.action]
-        tables = (*_tables(change), {event: f"unjudged-change/{'created' if event == 'created' else 'destroyed'}"})
-        found = next(table[event] for table in tables if event in table)
+        tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
+        unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
+        found = next((table[event] for table in tables if event in table), unjudged)
     if change.action == "create":
         yield from _required(change)
         if plan.is_first:
@@ -180,10 +181,6 @@ def _required(change: Change) -> Iterator[Danger]:
                 found = row.get("required") if is_blank(new) else row.get("values", {}).get(key_of(new))
                 if found:
                     yield danger(change, found, old=None, new=new)
-
-
-def _tables(change: Change) -> Iterator[Mapping[str, Any]]:
-    yield from (RULES.get(f"{change.type}.{change.name}", {}), RULES.get(change.type, {}))
 
 
 def _attributes(plan: Plan, change: Change, judged: Judged, *, is_lost: bool) -> Iterator[Danger]:
