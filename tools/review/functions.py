@@ -26,12 +26,17 @@ _ELSEWHERE = (
 
 
 def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
-    """Name foreign code, and shards that nobody sweeps."""
+    """Name strangers with a role of the delayer, foreign code, and shards that nobody sweeps."""
     own = [
         change
         for change in plan.of_type(_TYPE)
         if change.action != "destroy" and (is_ours(plan, change) or package_of(change) == _SWEEP)
     ]
+    roles = [at(each.before, "role") for each in plan.all_of_type(_TYPE) if is_ours(plan, each)]
+    for change in plan.of_type(_TYPE):
+        role = at(change.after, "role")
+        if isinstance(role, str) and role in roles and change.differs("role") and not is_ours(plan, change):
+            yield danger(change, "access-grows/function", role=role)
     for change in own:
         yield from _code(plan, change, judged)
     yield from _shards(plan, own, judged)

@@ -205,13 +205,8 @@ def _policy(
 
 
 def _unread(plan: Plan) -> Iterator[str]:
-    known = set() if plan.is_first else {document.address for document in plan.documents.values()}
-    unread = [
-        (document, statement)
-        for document in plan.all_of_type("aws_iam_policy_document")
-        if document.action == "read" and document.address not in known
-        for statement in document_statements(document.after)
-    ]
+    documents = plan.unread(with_policies=plan.is_first)
+    unread = [(document, each) for document in documents for each in document_statements(document.after)]
     if unread:
         yield "Policies that are known in full only after the apply, as far as they are known:"
         yield ""

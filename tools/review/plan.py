@@ -133,6 +133,12 @@ class Plan:
             found[change.type].append(change)
         return found
 
+    def unread(self, *, with_policies: bool) -> list[Change]:
+        """Return the policy documents that Terraform reads when it applies, perhaps with those that are a policy."""
+        known = set() if with_policies else {document.address for document in self.documents.values()}
+        found = (each for each in self.all_of_type("aws_iam_policy_document") if each.action == "read")
+        return [each for each in found if each.address not in known]
+
     @cached_property
     def emptied(self) -> frozenset[tuple[str, str]]:
         """The modules and types of which every resource is destroyed."""
@@ -287,11 +293,10 @@ def _resource(found: dict[str, Any]) -> Change:
         "moved from": found.get("previous_address"),
         "imported with": change.get("importing") and (change["importing"].get("id") or "an identity"),
         "reason": str(found.get("action_reason") or "").replace("_", " "),
-        "create before destroy": "the new one is created first" if change["actions"][:1] == ["create"] else None,
     }
     action = _action(change["actions"])
-    if action != "replace":
-        del facts["create before destroy"]
+    if action == "replace" and change["actions"][0] == "create":
+        facts["create before destroy"] = "the new one is created first"
     return Change(
         address=found["address"],
         module=found.get("module_address") or "",

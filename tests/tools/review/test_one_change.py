@@ -384,10 +384,9 @@ class TestSweep:
 
     def test_each_of_two_sweeps_is_judged(self, prod: Prod) -> None:
         """The danger is at the sweep that changes."""
-        again = prod.copy(SWEEP, "again")
+        prod.copy(SWEEP, "again")
         prod.change(SWEEP, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert {address for danger, address in prod.dangers() if danger == "shards-unswept"} == {SWEEP}
-        assert again not in dict(prod.dangers()).values()
 
     @pytest.mark.parametrize("worker", [[0], {"0": 0}, "0", None])
     def test_worker_that_is_no_number_is_a_danger(self, prod: Prod, worker: Any) -> None:
@@ -519,6 +518,11 @@ class TestInventory:
         assert danger not in dict(prod.dangers())
         prod.lose(address, **after)
         assert danger in dict(prod.dangers())
+
+    def test_stranger_with_a_role_of_the_delayer_is_a_danger(self, prod: Prod) -> None:
+        """It may do whatever the delayer's function may."""
+        further = prod.copy(POST, "further", function_name="further")
+        assert prod.dangers() == [("access-grows", further)]
 
     def test_stranger_that_goes_is_a_danger(self, prod: Prod) -> None:
         """It may only stay."""
