@@ -379,4 +379,5 @@ def _fill(value: Any, marks: Any) -> Any:
         return {name: _fill(known.get(name), marks.get(name, False)) for name in names}
     if isinstance(marks, list) and isinstance(value, list):
         return [_fill(part, mark) for part, mark in zip_longest(value, marks)]
-    return value
+    # Marks of another shape than the value hide what is known.
+    return UNKNOWN

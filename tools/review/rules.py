@@ -11,9 +11,8 @@ from dataclasses import replace
 
 from tools.review.access import access_dangers, caller_dangers
 from tools.review.danger import MEANINGS, Danger, sentence
-from tools.review.functions import function_dangers
+from tools.review.functions import function_dangers, reader_dangers, target_dangers
 from tools.review.plan import Plan
-from tools.review.stream import reader_dangers, target_dangers
 from tools.review.table import Judged, table_dangers
 
 __all__ = ["find_dangers"]
