@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from tools.review.danger import MEANINGS, Danger
 from tools.review.plan import PlanError
+from tools.review.rows import matches
 
 __all__ = ["Accepted", "Judgement", "judge", "read_accepted"]
 
@@ -60,7 +60,7 @@ def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -
     stopping, accepted, met = [], [], set()
     for danger in dangers:
         # An entry that is valid comes before an expired one.
-        known = [entry for entry in entries if entry.danger == danger.id and _matches(entry.address, danger.address)]
+        known = [entry for entry in entries if entry.danger == danger.id and matches(entry.address, danger.address)]
         entry = max(known, key=lambda entry: entry.expires, default=None)
         if entry is not None:
             met.add(entry)
@@ -71,11 +71,6 @@ def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -
     expired = tuple(entry for entry in entries if entry.expires < today)
     unused = tuple(entry for entry in entries if entry not in met and entry not in expired)
     return Judgement(tuple(stopping), tuple(accepted), expired, unused)
-
-
-def _matches(pattern: str, address: str) -> bool:
-    """Return whether an address is the one of an entry, in which a * stands for any characters."""
-    return pattern == address or re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), address, re.DOTALL) is not None
 
 
 def _entry(entry: Any, shown: str, today: date) -> Accepted:

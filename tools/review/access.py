@@ -49,19 +49,17 @@ def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
             judged.add(change, "policy_arn", "role")
             policy = at(change.after, "policy_arn")
             yield danger(change, "access-grows/attachment", holder=_holder(change), policy=policy)
+    yield from _open(plan)
+
+
+def _open(plan: Plan) -> Iterator[Danger]:
+    """Name functions' URLs that anyone may call, and wildcards in documents that are not known to be one policy."""
     for change in plan.of_type("aws_lambda_function_url"):
         if at(change.after, "authorization_type") == "NONE" and change.differs("authorization_type"):
             yield danger(change, "authorization-removed/url")
-    yield from _unread(plan)
-
-
-def _unread(plan: Plan) -> Iterator[Danger]:
-    """Name wildcards in documents that Terraform has not read yet."""
-    known = {document.address for document in plan.documents.values()}
-    for document in plan.all_of_type("aws_iam_policy_document"):
-        if document.action == "read" and document.address not in known:
-            for statement in document_statements(document.after):
-                yield from _wild(plan, document, statement)
+    for document in plan.unread(with_policies=False):
+        for statement in document_statements(document.after):
+            yield from _wild(plan, document, statement)
 
 
 class _Roles:

@@ -1,4 +1,4 @@
-"""A review as Markdown: dangers, counts, code, changes by module, drift, outputs."""
+"""A review as Markdown: dangers, counts, changes by module, drift, outputs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import PurePosixPath
 
-from tools.review.accepted import Accepted, Judgement
+from tools.review.accepted import Judgement
 from tools.review.danger import WHOLE, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
@@ -26,14 +25,11 @@ GITHUB_LIMIT = 65_536
 _COUNTED = ("create", "update", "replace", "destroy")
 _MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget", "no-op": "="}
 
-#: An attribute with a section of its own.
-_CODE = "source_code_hash"
-
 
 def render(plan: Plan, judgement: Judgement, limit: int = GITHUB_LIMIT) -> str:
     """Return the page, cut to a number of characters."""
     parts = (
-        _head(plan, judgement), _dangers(judgement), _counts(plan), _code(plan), _changes(plan), _unread(plan),
+        _head(plan, judgement), _dangers(judgement), _counts(plan), _changes(plan), _unread(plan),
         _drift(plan), _outputs(plan),
     )  # fmt: skip
     return fit("\n".join(line for part in parts for line in part), limit)
@@ -98,18 +94,14 @@ def _dangers(judgement: Judgement) -> Iterator[str]:
             yield f"  <br>`{danger.id}` at {quoted(danger.address)}, until {entry.expires}: {quoted(entry.reason)}"
         yield ""
     notes = [
-        *(_entry(entry, f"expired on {entry.expires}") for entry in judgement.expired),
-        *(_entry(entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
+        *((entry, f"expired on {entry.expires}") for entry in judgement.expired),
+        *((entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
     ]
     if notes:
         yield "In the file of accepted dangers, to remove or renew:"
         yield ""
-        yield from notes
+        yield from (f"- `{entry.danger}` at {quoted(entry.address)} {state}" for entry, state in notes)
         yield ""
-
-
-def _entry(entry: Accepted, state: str) -> str:
-    return f"- `{entry.danger}` at {quoted(entry.address)} {state}"
 
 
 def _counts(plan: Plan) -> Iterator[str]:
@@ -117,22 +109,6 @@ def _counts(plan: Plan) -> Iterator[str]:
     shown = [f"{counts[action]:,} to {action}" for action in (*_COUNTED, *(["forget"] if counts["forget"] else []))]
     yield f"**Changes:** {', '.join(shown)}."
     yield ""
-
-
-def _code(plan: Plan) -> Iterator[str]:
-    """List the functions whose package changes, unless it is a first apply, where all code is new."""
-    changed = [change for change in plan.of_type("aws_lambda_function") if change.after and change.differs(_CODE)]
-    if plan.is_first or not changed:
-        return
-    yield from ("## Code", "")
-    for change in sorted(changed, key=_function):
-        old, new = change.before.get(_CODE), change.after.get(_CODE)
-        yield f"- {quoted(_function(change))}: package {quoted(old)} → {quoted(new)}"
-    yield ""
-
-
-def _function(change: Change) -> str:
-    return PurePosixPath(str(change.after.get("filename") or change.name)).stem
 
 
 def _shown(plan: Plan) -> list[Change]:
@@ -155,17 +131,12 @@ def _changes(plan: Plan) -> Iterator[str]:
 
 def _listed(plan: Plan, changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
-        facts = "".join(f", {name} {quoted(_words(name, fact))}" for name, fact in change.facts)
+        facts = "".join(f", {name} {quoted(fact)}" for name, fact in change.facts)
         yield f"- {_MARKS[change.action]} {quoted(change.address, WHOLE)}{facts}"
         if change.action == "update" or (change.action in ("create", "replace") and not plan.is_first):
             yield from list(_attributes(plan, change)) or [
                 "  - no visible difference: an empty value counts as not set"
             ]
-
-
-def _words(name: str, fact: object) -> object:
-    """Return Terraform's reason, like replace_because_tainted, in words."""
-    return str(fact).replace("_", " ") if name == "reason" else fact
 
 
 def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
@@ -191,25 +162,25 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
         policies = policy_statements(difference.old), policy_statements(difference.new)
         if document is not None and difference.new is UNKNOWN:
             policies = policies[0] or (), document_statements(document.after)
-        if difference.path == _CODE:
-            yield "  - its code; see above"
-        elif any(statements is not None for statements in policies) and (difference.new is not UNKNOWN or document):
+        if any(statements is not None for statements in policies) and (difference.new is not UNKNOWN or document):
             yield from _policy(difference, policies[0] or (), policies[1] or (), forced)
         elif is_later:
             later.append(quoted(difference.path))
         elif is_blank(difference.old) and change.action == "create":
             yield f"  - {quoted(difference.path)}: {quoted(difference.new)}"
         else:
-            first, *further = shown_change(difference.old, difference.new, "    ")
-            yield f"  - {quoted(_path(difference))}: {first}{forced}"
-            yield from further
+            path = f"{difference.path} ({difference.block})" if difference.block else difference.path
+            yield from _change(f"  - {quoted(path)}", difference, forced)
     if later:
         yield f"  - known after apply: {', '.join(later)}"
 
 
-def _path(difference: Difference) -> str:
-    """Return a path, with what tells its block apart from others of its kind."""
-    return f"{difference.path} ({difference.block})" if difference.block else difference.path
+def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[str]:
+    """Return the lines about an attribute: what differs may stand below its name."""
+    indent = " " * (len(beginning) - len(beginning.lstrip()) + 2)
+    first, *further = shown_change(difference.old, difference.new, indent)
+    yield f"{beginning}: {first}{note}"
+    yield from further
 
 
 def _forces(change: Change, difference: Difference) -> bool:
@@ -234,13 +205,8 @@ def _policy(
 
 
 def _unread(plan: Plan) -> Iterator[str]:
-    known = set() if plan.is_first else {document.address for document in plan.documents.values()}
-    unread = [
-        (document, statement)
-        for document in plan.all_of_type("aws_iam_policy_document")
-        if document.action == "read" and document.address not in known
-        for statement in document_statements(document.after)
-    ]
+    documents = plan.unread(with_policies=plan.is_first)
+    unread = [(document, each) for document in documents for each in document_statements(document.after)]
     if unread:
         yield "Policies that are known in full only after the apply, as far as they are known:"
         yield ""
@@ -268,10 +234,8 @@ def _drifted(changes: Iterable[Change], planned: dict[str, Change]) -> Iterator[
         later = planned.get(change.address)
         reverted = {each.names for each in differences(later.before, later.after)} if later else set()
         for difference in differences(change.before, change.after) if not gone else ():
-            first, *further = shown_change(difference.old, difference.new, "    ")
             note = " (this plan changes it again)" if difference.names in reverted else ""
-            yield f"  - {quoted(difference.path)}: {first}{note}"
-            yield from further
+            yield from _change(f"  - {quoted(difference.path)}", difference, note)
 
 
 def _outputs(plan: Plan) -> Iterator[str]:
@@ -281,8 +245,6 @@ def _outputs(plan: Plan) -> Iterator[str]:
     for output in changed:
         for difference in differences(output.before, output.after):
             path = ".".join((output.address, *difference.names[1:]))
-            first, *further = shown_change(difference.old, difference.new, "  ")
-            yield f"- {quoted(path)}: {first}"
-            yield from further
+            yield from _change(f"- {quoted(path)}", difference)
     if changed:
         yield ""

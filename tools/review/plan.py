@@ -13,38 +13,26 @@ from typing import Any
 
 from tools.review.documents import documents
 
-__all__ = ["UNKNOWN", "Change", "Fact", "Plan", "PlanError", "Sensitive", "at", "is_blank", "parsed", "plan_from"]
+__all__ = ["UNKNOWN", "Change", "Plan", "PlanError", "Sensitive", "at", "is_blank", "parsed", "plan_from"]
 
 #: The major versions of the format. Terraform raises it when readers of the earlier one would misunderstand it.
 _FORMATS = ("0", "1")
 
-_ACTIONS = {
-    ("create",): "create",
-    ("create", "delete"): "replace",
-    ("create", "forget"): "replace",
-    ("delete",): "destroy",
-    ("delete", "create"): "replace",
-    ("forget",): "forget",
-    ("forget", "create"): "replace",
-    ("no-op",): "no-op",
-    ("read",): "read",
-    ("update",): "update",
+_SINGLE_ACTIONS = {
+    "create": "create",
+    "delete": "destroy",
+    "forget": "forget",
+    "no-op": "no-op",
+    "read": "read",
+    "update": "update",
 }
 
-#: The parts of a plan that are read, and their types.
-_KINDS: dict[str, type] = {
-    "action_invocations": list,
-    "checks": list,
-    "configuration": dict,
-    "deferred_action_invocations": list,
-    "deferred_changes": list,
-    "output_changes": dict,
-    "planned_values": dict,
-    "prior_state": dict,
-    "resource_changes": list,
-    "resource_drift": list,
-    "variables": dict,
-}
+#: The parts of a plan that are read.
+_ARRAYS = (
+    "action_invocations", "checks", "deferred_action_invocations", "deferred_changes", "resource_changes",
+    "resource_drift",
+)  # fmt: skip
+_OBJECTS = ("configuration", "output_changes", "planned_values", "prior_state", "variables")
 
 #: As terraform/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
@@ -61,6 +49,9 @@ class _Unknown:
     def __repr__(self) -> str:
         return "(known after apply)"
 
+
+#: A fact in a plan beside the changes that is a danger: the sentence in dangers.toml, its subject, and a detail.
+type Fact = tuple[str, str, Any]
 
 #: Stands for every value that is known only after the apply.
 UNKNOWN = _Unknown()
@@ -111,15 +102,6 @@ class Change:
         return old != new and not (is_blank(old) and is_blank(new))
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A fact in a plan beside the changes that is a danger: the sentence in dangers.toml, its subject, and details."""
-
-    sentence: str
-    address: str
-    detail: Any = None
-
-
 @dataclass(frozen=True)
 class Plan:
     """A plan of one environment ("" if its configuration has none): the change of each resource and output.
@@ -151,6 +133,12 @@ class Plan:
             found[change.type].append(change)
         return found
 
+    def unread(self, *, with_policies: bool) -> list[Change]:
+        """Return the policy documents that Terraform reads when it applies, perhaps with those that are a policy."""
+        known = set() if with_policies else {document.address for document in self.documents.values()}
+        found = (each for each in self.all_of_type("aws_iam_policy_document") if each.action == "read")
+        return [each for each in found if each.address not in known]
+
     @cached_property
     def emptied(self) -> frozenset[tuple[str, str]]:
         """The modules and types of which every resource is destroyed."""
@@ -178,12 +166,12 @@ def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = N
         )
     if not {"resource_changes", "planned_values", "output_changes"} & set(document):
         raise PlanError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
-    for name, kind in _KINDS.items():
-        if name in document and not isinstance(document[name], kind):
+    for name in (*_ARRAYS, *_OBJECTS):
+        if name in document and not isinstance(document[name], list if name in _ARRAYS else dict):
             # Read as empty, it would make a plan that changes nothing.
             raise PlanError(
                 f"{source} is not a plan as terraform show -json prints it: its {name} is not an "
-                f"{'object' if kind is dict else 'array'}"
+                f"{'array' if name in _ARRAYS else 'object'}"
             )
     try:
         return _plan(document, packages or {})
@@ -243,27 +231,34 @@ def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
 def _facts(document: Mapping[str, Any], resources: tuple[Change, ...], kept: set[str]) -> Iterator[Fact]:
     """Find what a plan says beside its changes, and what else happens when it is made or applied."""
     known = {change.address for change in resources} | {str(fact[1]) for each in resources for fact in each.facts}
-    missing = sorted(kept - known)
+    # Terraform before 1.8 doesn't say whether a plan is complete. A plan without changes may only refresh the state.
     if document.get("errored"):
-        yield Fact("plan-partial/failed", "plan")
-    elif not document.get("complete", True) or missing:
-        yield Fact("plan-partial", "plan", ", ".join(missing[:3]) or None)
+        yield "plan-partial/failed", "plan", None
+    elif not document.get("complete", not resources or kept <= known):
+        yield "plan-partial", "plan", None
     for found in document.get("resource_drift", ()):
         if found["change"]["actions"] == ["delete"]:
-            yield Fact("vanished", found["address"])
+            yield "vanished", found["address"], None
+    for change in resources:
+        if "imported with" in dict(change.facts) and change.action != "destroy":
+            yield "imported", change.address, dict(change.facts)["imported with"]
+    yield from _notes(document)
+    yield from _programs(document.get("configuration", {}).get("root_module") or {})
+
+
+def _notes(document: Mapping[str, Any]) -> Iterator[Fact]:
     for found in document.get("checks", ()):
         if found["status"] in ("fail", "error"):
             messages = [
                 problem["message"] for each in found.get("instances") or () for problem in each.get("problems") or ()
             ]
-            yield Fact("check-failed", found["address"]["to_display"], "; ".join(map(str, messages)) or found["status"])
+            yield "check-failed", found["address"]["to_display"], "; ".join(map(str, messages)) or found["status"]
     for found in document.get("deferred_changes", ()):
-        yield Fact("change-deferred", found["resource_change"]["address"], found.get("reason"))
+        yield "change-deferred", found["resource_change"]["address"], found.get("reason")
     for found in document.get("action_invocations", ()):
-        yield Fact("action-invoked", found["address"])
+        yield "action-invoked", found["address"], None
     for found in document.get("deferred_action_invocations", ()):
-        yield Fact("action-invoked/deferred", found["action_invocation"]["address"], found.get("reason"))
-    yield from _programs(document.get("configuration", {}).get("root_module") or {})
+        yield "action-invoked/deferred", found["action_invocation"]["address"], found.get("reason")
 
 
 def _programs(module: Mapping[str, Any], prefix: str = "") -> Iterator[Fact]:
@@ -271,9 +266,9 @@ def _programs(module: Mapping[str, Any], prefix: str = "") -> Iterator[Fact]:
     for resource in module.get("resources") or ():
         address = f"{prefix}{resource.get('address') or '{}.{}'.format(resource.get('type'), resource.get('name'))}"
         for provisioner in resource.get("provisioners") or ():
-            yield Fact("program-run/provisioner", address, provisioner.get("type"))
+            yield "program-run/provisioner", address, provisioner.get("type")
         if resource.get("mode") == "data" and resource.get("type") in _ASKING_DATA:
-            yield Fact(f"program-run/{resource['type']}", address)
+            yield f"program-run/{resource['type']}", address, None
     for name, call in (module.get("module_calls") or {}).items():
         yield from _programs(call.get("module") or {}, f"{prefix}module.{name}.")
 
@@ -297,12 +292,11 @@ def _resource(found: dict[str, Any]) -> Change:
         "deposed": found.get("deposed"),
         "moved from": found.get("previous_address"),
         "imported with": change.get("importing") and (change["importing"].get("id") or "an identity"),
-        "reason": found.get("action_reason"),
-        "create before destroy": "the new one is created first" if change["actions"][:1] == ["create"] else None,
+        "reason": str(found.get("action_reason") or "").replace("_", " "),
     }
-    action = _ACTIONS[tuple(change["actions"])]
-    if action != "replace":
-        del facts["create before destroy"]
+    action = _action(change["actions"])
+    if action == "replace" and change["actions"][0] == "create":
+        facts["create before destroy"] = "the new one is created first"
     return Change(
         address=found["address"],
         module=found.get("module_address") or "",
@@ -320,7 +314,13 @@ def _resource(found: dict[str, Any]) -> Change:
 def _output(name: str, change: dict[str, Any]) -> Change:
     before, after = _values(change)
     old, new = ({} if value is None else {"value": value} for value in (before, after))
-    return Change(f"output.{name}", "", "output", "output", name, _ACTIONS[tuple(change["actions"])], old, new)
+    return Change(f"output.{name}", "", "output", "output", name, _action(change["actions"]), old, new)
+
+
+def _action(actions: list[str]) -> str:
+    """Return one word for Terraform's actions; a replacement has two, in any order. Raises KeyError for others."""
+    is_replacement = sorted(actions) in (["create", "delete"], ["create", "forget"])
+    return "replace" if is_replacement else _SINGLE_ACTIONS[",".join(actions)]
 
 
 def _attributes(values: Any) -> Mapping[str, Any]:
@@ -379,4 +379,5 @@ def _fill(value: Any, marks: Any) -> Any:
         return {name: _fill(known.get(name), marks.get(name, False)) for name in names}
     if isinstance(marks, list) and isinstance(value, list):
         return [_fill(part, mark) for part, mark in zip_longest(value, marks)]
-    return value
+    # Marks of another shape than the value hide what is known.
+    return UNKNOWN

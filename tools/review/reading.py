@@ -14,18 +14,14 @@ __all__ = ["read_document"]
 
 _MAKE_ONE = "run terraform show -json PLAN > plan.json, and review that"
 
+_LOG = f"is the log of terraform plan -json, which has no values: save the plan with -out, and {_MAKE_ONE}"
+
 #: What the first bytes of a file say that it is.
 _BEGINNINGS = {
     b"PK\x03\x04": f"is a saved plan, not its JSON: {_MAKE_ONE}",
     b"tfplan": f"is a saved plan of an old Terraform, not its JSON: {_MAKE_ONE}",
     b"\x1f\x8b": "is compressed: unpack it with gunzip, and review the result",
     b"[command]": "begins with a line of setup-terraform's wrapper: set terraform_wrapper to false in that step",
-}
-
-_ENCODINGS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
 }
 
 
@@ -38,9 +34,8 @@ def read_document(path: str) -> Any:
             raise PlanError(f"{source} {meaning}")
     if not content.strip():
         raise PlanError(f"{source} is empty: {_MAKE_ONE}")
-    encoding = next((found for mark, found in _ENCODINGS.items() if content.startswith(mark)), _unmarked(content))
     try:
-        text = content.decode(encoding)
+        text = content.decode(_encoding(content))
     except UnicodeDecodeError as error:
         raise PlanError(
             f"{source} is not in UTF-8, as terraform show -json prints it, nor in UTF-16: did a shell write it in "
@@ -50,9 +45,11 @@ def read_document(path: str) -> Any:
     return _checked(_parsed(text, source), source)
 
 
-def _unmarked(content: bytes) -> str:
-    """Return the encoding of a text without a byte order mark: JSON begins with two ASCII characters."""
-    return {b"\0": "utf-16-be"}.get(content[:1]) or {b"\0": "utf-16-le"}.get(content[1:2]) or "utf-8"
+def _encoding(content: bytes) -> str:
+    """Return the encoding of a JSON text: by its byte order mark, or because it begins with two ASCII characters."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return {b"\0": "utf-16-be"}.get(content[:1]) or {b"\0": "utf-16-le"}.get(content[1:2]) or "utf-8-sig"
 
 
 def _parsed(text: str, source: str) -> Any:
@@ -61,10 +58,7 @@ def _parsed(text: str, source: str) -> Any:
     except (RecursionError, ValueError) as error:
         first = next((line for line in text.splitlines() if line.strip()), "")
         if '"@level"' in first or '"@message"' in first:
-            raise PlanError(
-                f"{source} is the log of terraform plan -json, which doesn't hold the values: save the plan with -out, "
-                f"and {_MAKE_ONE}"
-            ) from error
+            raise PlanError(f"{source} {_LOG}") from error
         if "::debug::" in text or "terraform-bin" in first:
             raise PlanError(f"{source} {_BEGINNINGS[b'[command]']}") from error
         if first.startswith(("Terraform ", "OpenTofu ", "\x1b[")):
@@ -75,9 +69,9 @@ def _parsed(text: str, source: str) -> Any:
 
 def _checked(document: Any, source: str) -> Any:
     """Return the document, if it is none that is often taken for a plan. Raises PlanError."""
-    if isinstance(document, dict):
-        if "lineage" in document or ("values" in document and "planned_values" not in document):
-            raise PlanError(f"{source} is a state, not a plan: {_MAKE_ONE}")
-        if "@level" in document:
-            raise PlanError(f"{source} is the log of terraform plan -json: save the plan with -out, and {_MAKE_ONE}")
+    members = document if isinstance(document, dict) else {}
+    if "lineage" in members or ("values" in members and "planned_values" not in members):
+        raise PlanError(f"{source} is a state, not a plan: {_MAKE_ONE}")
+    if "@level" in members:
+        raise PlanError(f"{source} {_LOG}")
     return document

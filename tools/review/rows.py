@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from math import inf
 from typing import Any
 
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
 
-__all__ = ["HARMLESS", "Row", "counted", "function_arn", "is_plain", "key_of", "listed", "verdict"]
+__all__ = ["HARMLESS", "Row", "counted", "function_arn", "is_plain", "key_of", "listed", "matches", "verdict"]
 
 type Row = str | Mapping[str, Any]
 
@@ -40,7 +41,8 @@ def _by_reference(
     if "same" in row and _SAME[row["same"]](old) == _SAME[row["same"]](new):
         yield "harmless"
     if is_blank(old) and "names" in row:
-        own = (change for change in plan.all_of_type(row["names"]) if is_own(change))
+        package, _, kind = row["names"].rpartition(".")
+        own = (change for change in plan.all_of_type(kind) if package in change.module and is_own(change))
         if new is UNKNOWN or any(_names(new, change) for change in own):
             yield "harmless"
 
@@ -122,6 +124,12 @@ def _without_workers(value: Any) -> Any:
 
 
 _SAME = {"function": function_arn, "workers": _without_workers}
+
+
+@cache
+def matches(pattern: str, text: str) -> bool:
+    """Return whether a text is like a pattern, in which a * stands for any characters."""
+    return pattern == text or re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, re.DOTALL) is not None
 
 
 def listed(value: Any) -> Sequence[str]:

@@ -11,9 +11,8 @@ from dataclasses import replace
 
 from tools.review.access import access_dangers, caller_dangers
 from tools.review.danger import MEANINGS, Danger, sentence
-from tools.review.functions import function_dangers
+from tools.review.functions import function_dangers, reader_dangers, target_dangers
 from tools.review.plan import Plan
-from tools.review.stream import reader_dangers, target_dangers
 from tools.review.table import Judged, table_dangers
 
 __all__ = ["find_dangers"]
@@ -38,15 +37,6 @@ def find_dangers(plan: Plan) -> list[Danger]:
     staying = replace(plan, resources=tuple(kept))
     found = [danger for judge in _JUDGES for danger in judge(staying, judged)]
     found += table_dangers(plan, judged)
-    found += _facts(plan)
+    found += [sentence(name, address, detail=detail) for name, address, detail in plan.facts]
     order = {name: place for place, name in enumerate(MEANINGS)}
     return sorted(dict.fromkeys(found), key=lambda danger: order[danger.id])
-
-
-def _facts(plan: Plan) -> Iterator[Danger]:
-    for fact in plan.facts:
-        yield sentence(fact.sentence, fact.address, detail=fact.detail)
-    for change in plan.resources:
-        details = dict(change.facts)
-        if "imported with" in details and change.action != "destroy":
-            yield sentence("imported", change.address, detail=details["imported with"])

@@ -14,7 +14,7 @@ from typing import Any
 from tools.review.danger import SENTENCES, Danger, Markdown, danger, quoted, sentence
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
-from tools.review.rows import HARMLESS, Row, counted, is_plain, key_of, listed, verdict
+from tools.review.rows import HARMLESS, Row, counted, is_plain, key_of, listed, matches, verdict
 
 __all__ = ["RULES", "Judged", "goes_with_whole", "is_ours", "ours", "package_of", "row_of", "table_dangers"]
 
@@ -61,7 +61,7 @@ def is_ours(plan: Plan, change: Change) -> bool:
     return found is not None and any(
         pattern == ""
         or (pattern == "bootstrap" and not change.module and plan.variables.keys() >= _BOOTSTRAP_VARIABLES)
-        or _matches(pattern, module_name(change.module))
+        or matches(pattern, module_name(change.module))
         for pattern in listed(found["module"])
     )
 
@@ -138,8 +138,9 @@ def _dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     found = "harmless"
     if change.action != "update":
         event = _VERBS[change.action]
-        tables = (*_tables(change), {event: f"unjudged-change/{'created' if event == 'created' else 'destroyed'}"})
-        found = next(table[event] for table in tables if event in table)
+        tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
+        unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
+        found = next((table[event] for table in tables if event in table), unjudged)
     if change.action == "create":
         yield from _required(change)
         if plan.is_first:
@@ -180,10 +181,6 @@ def _required(change: Change) -> Iterator[Danger]:
                 found = row.get("required") if is_blank(new) else row.get("values", {}).get(key_of(new))
                 if found:
                     yield danger(change, found, old=None, new=new)
-
-
-def _tables(change: Change) -> Iterator[Mapping[str, Any]]:
-    yield from (RULES.get(f"{change.type}.{change.name}", {}), RULES.get(change.type, {}))
 
 
 def _attributes(plan: Plan, change: Change, judged: Judged, *, is_lost: bool) -> Iterator[Danger]:
@@ -227,8 +224,3 @@ def _is_explained(
     is_default = new is UNKNOWN and change.action == "replace" and (is_lost or is_blank(old))
     forced = any(path[: len(difference.names)] == difference.names for path in change.forced_by)
     return is_default or (row is None and is_lost and forced)
-
-
-@cache
-def _matches(pattern: str, name: str) -> bool:
-    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name) is not None

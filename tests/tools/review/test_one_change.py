@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.review.addresses import (
     AUTHORIZER,
+    BUCKET_OWNERSHIP,
+    BUCKET_VERSIONING,
     DEAD_LETTERS,
     DELAYER,
     FAST_TRACK,
@@ -21,10 +23,12 @@ from tests.support.review.addresses import (
     MAPPING_POLICY,
     PERMISSION,
     POST,
+    PUBLIC_ACCESS,
     QUEUE,
     ROUTE,
     RULE,
     RULE_PERMISSION,
+    SECOND_TARGET,
     STAGE,
     SWEEP,
     TABLE,
@@ -363,6 +367,13 @@ class TestSweep:
         prod.change(sweep, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert ("shards-unswept", sweep) in prod.dangers()
 
+    @pytest.mark.parametrize(("function", "is_danger"), [("task-1minute-enqueuer", False), ("api-schedule-post", True)])
+    def test_new_target_must_be_the_sweep(self, prod: Prod, function: str, *, is_danger: bool) -> None:
+        """Another function of the delayer sweeps nothing."""
+        arn = ANOTHER.replace("another", f"delayer-prod-{function}")
+        prod.lose(SECOND_TARGET, arn=arn)
+        assert prod.dangers() == ([("sweep-elsewhere", SECOND_TARGET)] if is_danger else [])
+
     def test_rule_that_goes_with_its_targets_is_one_danger(self, prod: Prod) -> None:
         """The targets add nothing."""
         rule = RULE
@@ -373,10 +384,9 @@ class TestSweep:
 
     def test_each_of_two_sweeps_is_judged(self, prod: Prod) -> None:
         """The danger is at the sweep that changes."""
-        again = prod.copy(SWEEP, "again")
+        prod.copy(SWEEP, "again")
         prod.change(SWEEP, environment=[{"variables": {"SHARD_COUNT": "16"}}])
         assert {address for danger, address in prod.dangers() if danger == "shards-unswept"} == {SWEEP}
-        assert again not in dict(prod.dangers()).values()
 
     @pytest.mark.parametrize("worker", [[0], {"0": 0}, "0", None])
     def test_worker_that_is_no_number_is_a_danger(self, prod: Prod, worker: Any) -> None:
@@ -488,6 +498,31 @@ class TestInventory:
         prod.copy(TABLE, "again", arn=..., stream_arn=..., name="again")
         prod.change(SWEEP, environment=...)
         assert prod.dangers() == [("unjudged-change", SWEEP)]
+
+    @pytest.mark.parametrize(
+        ("address", "after", "danger"),
+        [
+            (PUBLIC_ACCESS, {"block_public_acls": False}, "public-access-loosened"),
+            (BUCKET_OWNERSHIP, {"rule": [{"object_ownership": "ObjectWriter"}]}, "public-access-loosened"),
+            (BUCKET_VERSIONING, {"versioning_configuration": [{"status": "Suspended"}]}, "recovery-off"),
+            (RULE, {"state": "DISABLED"}, "sweep-paused"),
+            (ROUTE, {"authorization_type": "NONE"}, "authorization-removed"),
+            (STAGE, {"default_route_settings": []}, "throttling-loosened"),
+        ],
+    )
+    def test_part_that_comes_back_otherwise_is_a_danger(
+        self, prod: Prod, address: str, after: dict[str, Any], danger: str
+    ) -> None:
+        """Somebody deleted it, and Terraform would create it with another setting than prod has."""
+        prod.lose(address)
+        assert danger not in dict(prod.dangers())
+        prod.lose(address, **after)
+        assert danger in dict(prod.dangers())
+
+    def test_stranger_with_a_role_of_the_delayer_is_a_danger(self, prod: Prod) -> None:
+        """It may do whatever the delayer's function may."""
+        further = prod.copy(POST, "further", function_name="further")
+        assert prod.dangers() == [("access-grows", further)]
 
     def test_stranger_that_goes_is_a_danger(self, prod: Prod) -> None:
         """It may only stay."""

@@ -100,15 +100,14 @@ def test_page_lists_accepted_expired_and_unused_entries() -> None:
     assert "`stream-off` at `t` expired on 2026-01-01" in shown
 
 
-def test_code_of_a_new_function_is_listed() -> None:
-    """It has no old package."""
+def test_code_is_shown_by_the_hashes_of_its_packages() -> None:
+    """Of a new function there is one."""
     document = kept_plan("code")
-    (change,) = [found for found in document["resource_changes"] if found["address"] == POST]
-    change["change"] |= {"actions": ["create"], "before": None, "before_sensitive": False}
-    plan = plan_from(document, "code")
-    shown = page(plan)
-    assert f"- `api-schedule-post`: package nothing → `{change['change']['after']['source_code_hash']}`" in shown
-    assert shown.index("## Code") < shown.index("its code; see above")
+    (change,) = [found["change"] for found in document["resource_changes"] if found["address"] == POST]
+    old, new = (change[side]["source_code_hash"] for side in ("before", "after"))
+    assert f"`source_code_hash`: `{old}` → `{new}`" in page(plan_from(document, "code"))
+    change |= {"actions": ["create"], "before": None, "before_sensitive": False}
+    assert f"`source_code_hash`: `{new}`" in page(plan_from(document, "code"))
 
 
 def further(**values: Any) -> str:
