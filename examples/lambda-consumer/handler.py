@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 #: No message lives longer than this, so no repetition comes later.
 _DONE_SECONDS = 14 * 24 * 60 * 60
 
-_logger = Logger()
+_logger = Logger(service="order-reminders", level="INFO")
 _processor = BatchProcessor(event_type=EventType.SQS)
 _done = DynamoDBPersistenceLayer(table_name=os.environ["DONE_TABLE_NAME"])
 _once = IdempotencyConfig(event_key_jmespath="scheduleId", expires_after_seconds=_DONE_SECONDS)

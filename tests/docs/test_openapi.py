@@ -89,6 +89,20 @@ def test_operations_have_exactly_the_statuses_of_their_function(function: str) -
     assert described == in_code | OF_THE_GATEWAY
 
 
+def test_api_page_has_every_error_status() -> None:
+    """Its table of errors has those of all operations."""
+    _, _, text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8").partition("## Errors\n")
+    in_table = re.findall(r"^\| (\d{3}) \|", text.partition("\n## ")[0], re.MULTILINE)
+    described = {
+        status
+        for of_function in routes().values()
+        for route in of_function
+        for status in operation(route)["responses"]
+        if status >= "400"
+    }
+    assert in_table == sorted(described)
+
+
 def test_problem_has_the_members_of_the_code() -> None:
     """All of them are required."""
     members = set(ProblemError(HTTPStatus.BAD_REQUEST, "field", "detail").document())

@@ -80,6 +80,13 @@ def test_path_without_a_schedule_id_is_not_found(stack: Stack, method: str) -> N
     assert {path[:40]: stack.request(method, path).status for path in paths} == {path[:40]: 404 for path in paths}
 
 
+@pytest.mark.parametrize(("method", "path"), [("PUT", ""), ("DELETE", ""), ("GET", "/"), ("POST", "/some-id")])
+def test_path_or_method_without_a_route_is_not_found(stack: Stack, method: str, path: str) -> None:
+    """For an unsigned request too: the gateway finds no route whose authorization it could check."""
+    answer = stack.send({}, None, method, path)
+    assert (answer.status, answer.body) == (404, {"message": "Not Found"})
+
+
 def test_list_goes_through_all_pages_in_order(stack: Stack) -> None:
     """GIVEN a thousand schedules of one request WHEN one is cancelled after the first page THEN all others are listed.
 

@@ -59,6 +59,8 @@ def install() -> None:
         refused = enforce_execute_api(*arguments, **further)
         place = apigateway.find_api_scope(arguments[0])
         kind = app._execute_api_authorization_type(*arguments[:4])
+        if place is not None and kind is None:
+            return None  # an HTTP API answers 404 to anybody where it has no route
         if place is None or kind != "AWS_IAM" or (not refused and _scope.get() == (place[1], "execute-api")):
             return refused
         # An HTTP API gives no reason.
