@@ -191,7 +191,9 @@ def test_another_endpoint_needs_no_row() -> None:
     """Its function, role, log group, integration, route and permission are the delayer's, whatever its name."""
     kinds = ("aws_lambda_function", "aws_iam_role", "aws_iam_role_policy", "aws_cloudwatch_log_group")
     new = [
-        replace(each, module="module.delayer.module.api_schedule_other[0]", action="create", before={}, after=each.before)
+        replace(
+            each, module="module.delayer.module.api_schedule_other[0]", action="create", before={}, after=each.before
+        )
         for each in prod().resources
         if each.type in kinds and "api_schedule_post" in each.module
     ]
