@@ -24,6 +24,7 @@ from tests.support.review.scenarios import SCENARIOS
 from tools.project import CONFIGURATION, ROOT
 from tools.review.danger import MEANINGS, SENTENCES
 from tools.review.plan import plan_from
+from tools.review.rows import matches
 from tools.review.rules import find_dangers
 from tools.review.table import RULES
 
@@ -138,6 +139,19 @@ def test_inventory_is_that_of_the_configuration() -> None:
         for module in ([rules["module"]] if isinstance(rules["module"], str) else rules["module"])
     }
     assert known == declared
+
+
+def test_every_function_is_known_by_its_module() -> None:
+    """A function whose module has another name needs its name in the table."""
+    declared = re.findall(
+        r'^module "(\w+)" {\n  source += "../function"$',
+        "\n".join(path.read_text() for path in sorted((CONFIGURATION / "modules" / "delayer").glob("*.tf"))),
+        re.MULTILINE,
+    )
+    assert len(declared) >= 3
+    for name, rules in RULES.items():
+        if isinstance(rules.get("module"), list):
+            assert [each for each in declared if not any(matches(known, each) for known in rules["module"])] == [], name
 
 
 def test_destroyed_queue_hides_no_danger_of_another() -> None:
