@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploying.conftest import Account, make_clone
+from tests.deploying.conftest import FORGOTTEN_ALARMS, Account, make_clone
 from tests.support.checkouts import clean_environment
 from tests.support.review.expected import DANGERS_OF
 from tests.support.review.planner import lay_out
@@ -56,6 +56,7 @@ class Prod:
             values = self._values | scenario.variables
             lines = (f"{name} = {json.dumps(value)}\n" for name, value in values.items())
             (self._folder / "environments" / "prod.tfvars").write_text("".join(lines))
+            (self._folder / "environments" / "prod.accepted.toml").write_text(FORGOTTEN_ALARMS)
             # Without it the plan would also hold the settings that the embedded AWS has forgotten.
             variables["TF_CLI_ARGS_plan"] = " ".join(("-refresh=false", *scenario.arguments))
         done = self._account.make(*arguments, variables=variables, answer=answer)

@@ -9,7 +9,7 @@ def test_plan_without_danger_passes(history: History) -> None:
     """The plan sets again what the embedded AWS has forgotten."""
     done = history.said["review of the second plan"]
     assert done.returncode == 0
-    assert "**No danger: every change is judged harmless.**" in done.stdout
+    assert "**Every danger is accepted.**" in done.stdout
     assert "## Dangers" not in done.stdout
 
 

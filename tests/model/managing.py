@@ -191,7 +191,9 @@ class ManagedSystem(System):
         for number in range(1_000):
             answer = self._asked("get", self._get, list_event(urlencode(parameters)), (), 25)
             assert answer is not None
-            self._check(answer["statusCode"] == 200, f"a list was answered {answer['statusCode']}")
+            if answer["statusCode"] != 200:
+                self._check(condition=False, text=f"a list was answered {answer['statusCode']}")
+                return
             page = json.loads(answer["body"])
             walked += [each["scheduleId"] for each in page["schedules"]]
             self._check(len(page["schedules"]) <= limit, "a page is longer than its limit")

@@ -50,17 +50,15 @@ def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
         size += len(line) + 1
     # Room for the sentence, and for the ends of folded sections.
     end = max((place for place in starts if sizes[place] <= limit - 400), default=0)
-    left = [sum(1 for line in lines[end:] if re.match(start, line)) for start in (r"\d+\. ", r"- ")]
-    names = [f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in zip(left, _LEFT, strict=True) if count]
+    starts_of = {"danger": r"\d+\. ", "change": r"- "}
+    left = {name: sum(bool(re.match(start, line)) for line in lines[end:]) for name, start in starts_of.items()}
+    names = [f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in left.items() if count]
     kept = "\n".join(lines[:end]).rstrip()
     closing = "\n</details>\n" * (kept.count("\n<details>") - kept.count("\n</details>"))
     return (
         f"{kept}\n{closing}\n**Cut short:** the page has {len(page):,} characters, and at most {limit:,} are shown "
         f"here. Left out: {' and '.join(names) or 'the rest'}."
     )
-
-
-_LEFT = ("danger", "change")
 
 
 def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:

@@ -27,7 +27,9 @@ def verdict(plan: Plan, row: Row | None, old: Any, new: Any, is_own: Callable[[C
     if row is None or isinstance(row, str):
         return row or "unjudged-change"
     found = (*_by_reference(plan, row, old, new, is_own), *_by_value(row, old, new), *_by_number(row, old, new))
-    return str(next(iter(found), row.get("danger") or row.get("falls") or row.get("rises") or "unjudged-change"))
+    # A value that can't be compared is never harmless.
+    others = [row[key] for key in ("danger", "falls", "rises") if row.get(key, "harmless") not in HARMLESS]
+    return str([*found, *others, "unjudged-change"][0])
 
 
 def _by_reference(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 DELAYER: Final = "module.delayer"
@@ -55,15 +54,6 @@ SECOND_RULE_PERMISSION: Final = f'{DELAYER}.module.minute_schedule.aws_lambda_pe
 
 MONITORING: Final = f"{DELAYER}.module.monitoring"
 LATE_ALARM: Final = f'{MONITORING}.aws_cloudwatch_metric_alarm.metric["late"]'
-
-
-def like_post(address: str) -> str:
-    """Return the address of the post function's or route's resource instead of the same one of another with a route.
-
-    Where all functions or routes change alike, the same is named of each.
-    """
-    address = re.sub(r"module\.api_schedule_(?:get|delete)\[0\]", "module.api_schedule_post", address)
-    return re.sub(r'\["(?:GET|DELETE) /schedules(?:/\{scheduleId\})?"\]', '["POST /schedules"]', address)
 
 
 def beside(function: str, kind: str) -> str:

@@ -315,7 +315,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("sweep-paused", FIRST_TARGET, "No sweep would run: the minute's rule would stay and call nothing")
     ],
     "callers_refused": [
-        ("caller-refused", PERMISSION, "Every request would get a 500"),
+        ("caller-refused", PERMISSION, "would get a 500"),
         ("caller-refused", RULE_PERMISSION, "Nothing would be swept"),
     ],
     "caller_elsewhere": [
