@@ -226,7 +226,7 @@ def test_page_of_the_list_is_bounded() -> None:
     """One query per shard, few keys, and the same however many schedules are pending."""
     good: dict[str, Any] = {"requests": {"Query": 16}, "keys_read": 192}
     assert bad_names(managing.page_figures({100: good, 1_000: good})) == []
-    many = good | {"requests": {"Query": 40}}
+    many = good | {"requests": {"Query": 17}}
     assert len(bad_names(managing.page_figures({100: good, 1_000: many}))) == 1
     assert len(bad_names(managing.page_figures({100: good | {"keys_read": 500}}))) == 1
     assert len(bad_names(managing.page_figures({100: good | {"requests": {"Scan": 1, "Query": 16}}}))) == 1

@@ -102,7 +102,7 @@ def caller(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Clients]:
 @pytest.mark.parametrize(
     ("caller", "allowed"),
     [
-        # A batch that puts needs BatchWriteItem, which deletes as well: no condition tells the two apart.
+        # Putting a batch needs BatchWriteItem. No condition key allows its puts without its deletes.
         (POST, {"put a schedule", "put a schedule in a batch", "delete in a batch"}),
         (GET, {"get", "query"}),
         (DELETE, {"delete"}),

@@ -14,7 +14,7 @@ from rich.console import Console
 from delayer.listing import Listed, Range
 from delayer.parallel import in_parallel
 from delayer.schedule_table import WRITES_PER_CALL, Deletion, table_key
-from delayer.schedules import CANCELLABLE_SECONDS, format_point_in_time, point_in_time_of
+from delayer.schedules import CANCELLABLE_SECONDS, format_point_in_time, is_cancelled, point_in_time_of
 from tools.operate.due_range import parse_range, pending_in, table_of
 from tools.operate.environment import Environment, find_environment
 from tools.project import CommandError
@@ -26,8 +26,9 @@ __all__ = ["cancel"]
 #: second (Amazon DynamoDB developer guide, "on-demand capacity mode"): a hundred thousand take half a minute.
 _CALLS_IN_FLIGHT = 8
 
-#: A call that began in time ends before its removals would count as hand-overs, 60 s later.
-_SECONDS_PER_CALL = 30.0
+#: The deletes of a batch are repeated for so long, half of the time until they would count as hand-overs. The last of
+#: them may take longer, so the clock is read again after it.
+_SECONDS_PER_BATCH = 30.0
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class _Outcome:
     """The progress of a cancellation."""
 
     cancelled: int = 0
+    #: Not deleted, because they came too near, or deleted so late that it may count as a hand-over.
     too_late: int = 0
     left: int = 0
     errors: list[str] = field(default_factory=list)
@@ -73,7 +75,7 @@ def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_
         # Also after an error or Ctrl-C.
         console.print(f"{outcome.cancelled:,} schedules are cancelled.", highlight=False)
     if outcome.too_late:
-        console.print(f"{outcome.too_late:,} became due too soon meanwhile, and will be delivered.", highlight=False)
+        console.print(f"{outcome.too_late:,} became due too soon meanwhile: expect their messages.", highlight=False)
     if outcome.left:
         console.print(
             f"{outcome.left:,} may be left; run the same command again: {outcome.errors[-1]}",
@@ -91,18 +93,20 @@ def _cancel(
 ) -> None:
     table = table_of(environment)
 
-    def delete(batch: Sequence[Listed]) -> tuple[Deletion, int]:
+    def delete(batch: Sequence[Listed]) -> tuple[int, Deletion, int]:
         limit = clock() + CANCELLABLE_SECONDS
         keys = [table_key(each.shard, each.due) for each in batch if point_in_time_of(each.due) > limit]
-        deadline = time.monotonic() + _SECONDS_PER_CALL
+        deadline = time.monotonic() + _SECONDS_PER_BATCH
         deletion = table.delete(keys, lambda: deadline - time.monotonic()) if keys else Deletion([], [])
-        return deletion, len(batch) - len(keys)
+        now = clock()
+        cancelled = sum(is_cancelled(point_in_time_of(key["due"]["S"]), now) for key in deletion.deleted)
+        return len(batch), deletion, cancelled
 
     batches = batched(pending_in(environment, wanted), WRITES_PER_CALL, strict=False)
-    for deletion, too_late in in_parallel(delete, batches, _CALLS_IN_FLIGHT):
-        outcome.cancelled += len(deletion.deleted)
+    for batch_size, deletion, cancelled in in_parallel(delete, batches, _CALLS_IN_FLIGHT):
+        outcome.cancelled += cancelled
         outcome.left += len(deletion.left)
-        outcome.too_late += too_late
+        outcome.too_late += batch_size - cancelled - len(deletion.left)
         if deletion.left:
             outcome.errors.append(str(deletion.error or "the table was throttled for too long"))
         report(outcome.cancelled + outcome.left + outcome.too_late)

@@ -12,7 +12,7 @@ from tools.review.statements import policy_statements
 
 __all__ = ["Difference", "differences"]
 
-#: The attributes that tell the blocks of a set or list apart, and the objects in a JSON array.
+#: The attributes by which the blocks of a set or list are matched, and the objects in a JSON array.
 _IDENTITIES = ("id", "sid", "Sid", "Id", "key", "name", "route_key", "region_name", "device_name", "attribute_name")
 
 
@@ -21,7 +21,7 @@ class Difference:
     """An attribute and its two values; None for a value that is not set.
 
     `names` lead to it, without the places of blocks; `around` are the two values at each of them, the last its own.
-    `block` tells the block that it is in from others of its kind; "" if nothing does.
+    `block` is the value that identifies the block it is in; "" if the block has none.
     """
 
     names: tuple[str, ...]

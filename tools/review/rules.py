@@ -1,4 +1,4 @@
-"""Find every danger of a plan: what Python judges, the table's rows, and what is left.
+"""Find every danger of a plan: by code, by the rows of the table, and in whatever neither of them judges.
 
 A value that is known only after the apply is judged like a changed one, because it may be anything. A sensitive value
 is compared, and never shown.

@@ -82,7 +82,7 @@ def _same(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
 
 
 def _fenced(lines: Iterator[str], indent: str) -> Iterator[str]:
-    """Return lines as a block of code; what is not printable in them is escaped."""
+    """Return lines as a block of code, with unprintable characters escaped."""
     shown = [_printable(line) for line in islice(lines, _MOST_LINES + 1)]
     cut = shown[_MOST_LINES:]
     fence = "`" * max(3, 1 + max((len(run) for line in shown for run in re.findall("`+", line)), default=0))

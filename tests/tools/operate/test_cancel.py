@@ -112,8 +112,22 @@ def test_schedules_that_come_too_near_meanwhile_stay(environment: Environment, m
     is_done, printed = run(environment, after(1_500), after(3 * HOUR))
     assert is_done
     assert "1 schedules are cancelled." in printed
-    assert "1 became due too soon meanwhile, and will be delivered." in printed
+    assert "1 became due too soon meanwhile: expect their messages." in printed
     assert len(stored()) == 1
+
+
+def test_removal_that_takes_too_long_is_not_called_cancelled(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN an answer that comes when a removal counts as a hand-over THEN its schedules are counted as too late."""
+    store_soon(0, 2_000, 9_000)
+    now = iter([0.0, 0.0, *[1_101.0] * 10])
+    monkeypatch.setattr(command, "_aws_clock", lambda _environment: lambda: time.time() + next(now))
+    is_done, printed = run(environment, after(1_500), after(3 * HOUR))
+    assert is_done
+    assert "1 schedules are cancelled." in printed
+    assert "1 became due too soon meanwhile: expect their messages." in printed
+    assert stored() == []
 
 
 def test_schedules_that_the_table_does_not_confirm_are_left(
