@@ -32,8 +32,6 @@ from tools.capacity.declared import (
 )
 from tools.capacity.model import CALL_SECONDS, POLL_SECONDS, handover_seconds, processors
 
-__all__ = ["Case", "Sent", "Swept", "figures", "lanes_to_play", "measure"]
-
 _SCHEDULES = 100_000
 _PAYLOAD_BYTES = 300
 _SHARDS, _WORKERS = (4, 16, 64), (1, 5)

@@ -26,8 +26,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-__all__ = ["STREAM_ARN", "TABLE", "Account"]
-
 TABLE = "schedules"
 STREAM_ARN = f"arn:aws:dynamodb:us-east-1:123456789012:table/{TABLE}/stream/2026-01-01T00:00:00.000"
 

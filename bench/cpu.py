@@ -15,8 +15,6 @@ from bench.stream import stream_record
 from bench.table import Figure, unbounded
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 
-__all__ = ["Case", "measure", "ratio_figure"]
-
 _ROUNDS = 15
 _POSTS = 300
 _ARRAY = 1_000

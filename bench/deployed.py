@@ -12,19 +12,6 @@ from tools.capacity.declared import DELAYER_PERIOD_SECONDS, HORIZON_DAYS
 from tools.processes import bare_environment
 from tools.project import DIST, functions
 
-__all__ = [
-    "DELETE",
-    "FAST_TRACK",
-    "FUNCTIONS",
-    "GET",
-    "POST",
-    "PYTHON",
-    "SWEEP",
-    "environment",
-    "package_path",
-    "unpack",
-]
-
 #: Python alone, outside of any virtual environment, as on Lambda.
 PYTHON = str(Path(sys.executable).resolve())
 

@@ -26,8 +26,6 @@ from tools.operate.due_range import parse_range
 from tools.operate.environment import Environment
 from tools.project import SWEEP
 
-__all__ = ["measure"]
-
 _SCHEDULES, _IN_ARRAY = 1_000, 100
 _PENDING = (100, 10_000, 100_000)
 _PAGE = 100

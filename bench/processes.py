@@ -11,8 +11,6 @@ from bench.deployed import PYTHON, environment
 from tools.processes import PIPE, bare_environment, start
 from tools.project import ROOT, CommandError, functions
 
-__all__ = ["BenchError", "CannedAws", "FunctionProcess"]
-
 type Document = dict[str, Any]
 
 

@@ -17,8 +17,6 @@ from bench.stream import batches, lane, stream_record
 from bench.table import Figure, at_least, at_most
 from tools.capacity.declared import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
 
-__all__ = ["NOW", "SHARDS", "array_event", "burst_figures", "measure", "post_event", "trickle_figure"]
-
 #: 2026-11-22T09:00:00Z.
 NOW = 1_795_338_000
 SHARDS = 16

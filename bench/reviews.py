@@ -14,8 +14,6 @@ from bench.table import Figure, at_most, unbounded
 from tools.processes import run
 from tools.project import ROOT, CommandError
 
-__all__ = ["measure", "plan_of"]
-
 _COUNTS = (5_000, 10_000, 20_000)
 _RUNS = 3
 _MOST_MB = 300

@@ -21,8 +21,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-__all__ = ["main"]
-
 type Document = dict[str, Any]
 
 _monotonic, _process_time, _sleep = time.monotonic, time.process_time, time.sleep

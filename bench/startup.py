@@ -17,8 +17,6 @@ from bench.table import Figure, at_most, unbounded
 from tools.processes import Done, run
 from tools.project import ROOT, functions
 
-__all__ = ["Start", "figures", "instructions_in", "measure", "size_figures"]
-
 _STARTS = 9
 
 #: Instructions of a start. The fast track has a second client.

@@ -10,8 +10,6 @@ from typing import Any
 from bench.canned_aws import STREAM_ARN
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
 
-__all__ = ["Written", "batches", "lane", "stream_record"]
-
 #: Lambda hands at most this much to an invocation (AWS Lambda developer guide, "quotas": 6 MB).
 _BATCH_BYTES = 6_000_000
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-__all__ = ["Figure", "at_least", "at_most", "table_of", "unbounded", "verdict"]
-
 
 @dataclass(frozen=True, slots=True)
 class Figure:

@@ -19,8 +19,6 @@ from errors import BuildError
 
 from tools.processes import bare_environment, exchange
 
-__all__ = ["cached_name", "compile_sources"]
-
 #: The folder in which Lambda unpacks a function. The bytecode holds it and tracebacks show it, so it must not be the
 #: folder of the build.
 _TASK_ROOT = "/var/task/"

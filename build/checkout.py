@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from deterministic_zip import Entry
     from wheels import Wheel
 
-__all__ = ["Checkout", "main"]
-
 #: Our limit, for a short cold start. Lambda accepts 50 MB.
 _MAX_ZIP_BYTES = 5_000_000
 

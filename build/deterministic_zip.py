@@ -13,8 +13,6 @@ from typing import NamedTuple
 import deflate
 from errors import BuildError
 
-__all__ = ["Entry", "compress", "decompress", "zip_bytes"]
-
 #: libdeflate's levels go up to 12. 12 would save 2% and take seven times as long.
 _LEVEL = 9
 

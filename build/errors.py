@@ -1,7 +1,5 @@
 """The error that ends a build."""
 
-__all__ = ["BuildError"]
-
 
 class BuildError(Exception):
     """The build can't go on. The message is one line: what is wrong, where, and what to do."""

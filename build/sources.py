@@ -14,8 +14,6 @@ from errors import BuildError
 from tools.processes import git
 from tools.project import Function
 
-__all__ = ["SHARED_PACKAGE", "is_module", "list_sources", "packaged"]
-
 #: The package that all functions share.
 SHARED_PACKAGE = "delayer"
 

@@ -20,8 +20,6 @@ from errors import BuildError
 
 from tools.processes import pip_environment, run
 
-__all__ = ["Requirement", "Wheel", "for_services", "prepare", "read_lock", "wheels"]
-
 _ENDPOINTS = "botocore/data/endpoints.json"
 
 #: The files of botocore's data that belong to no service: botocore always reads them.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-__all__ = ["explain", "is_missing_bucket"]
-
 _MISSING_BUCKET = re.compile(r'S3 bucket "(?P<bucket>[^"]*)" does not exist')
 
 

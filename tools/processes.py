@@ -18,20 +18,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
 
-__all__ = [
-    "PIPE",
-    "Done",
-    "Process",
-    "bare_environment",
-    "environment",
-    "exchange",
-    "git",
-    "hear_interrupts",
-    "pip_environment",
-    "run",
-    "start",
-]
-
 PIPE = subprocess.PIPE
 
 type Process = subprocess.Popen[str]

@@ -7,27 +7,6 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = [
-    "CACHE",
-    "CONFIGURATION",
-    "DELETE",
-    "DIST",
-    "FAST_TRACK",
-    "LOCAL",
-    "PLANS",
-    "POST",
-    "ROOT",
-    "SWEEP",
-    "WORK",
-    "CommandError",
-    "Function",
-    "check_environment",
-    "deployed_environments",
-    "environments",
-    "functions",
-    "read_functions",
-]
-
 ROOT = Path(__file__).resolve().parents[1]
 
 #: The Terraform root module.

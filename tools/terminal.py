@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import inspect
 import os
 import sys
 import threading
@@ -20,8 +21,6 @@ from tools.project import CommandError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Progress", "end", "open_console", "parse", "printed_progress", "run", "shown_progress"]
-
 #: Shows progress: the step, how much of it is done, and of how much (0 if that is not counted).
 type Progress = Callable[[str, int, int], None]
 
@@ -30,6 +29,51 @@ _FILE_WIDTH = 220
 
 #: The longest time between two lines of progress where no terminal shows a bar.
 _LINE_SECONDS = 4.0
+
+
+def main(
+    command: str,
+    action: Callable[..., bool | None],
+    *,
+    interrupted: str = "interrupted",
+    arguments: Sequence[str] | None = None,
+) -> NoReturn:
+    """Call `action` with the command line's arguments, and exit: with 0, 1 if it failed or returned False, or 130.
+
+    The positional parameters of `action` get the arguments in order, and "" for a missing one, as an empty variable of
+    make is. A keyword-only parameter is a switch: `is_offline` is set by `--offline`.
+
+    Args:
+        command: as the user typed it, like `make plan`; every message begins with it.
+        action: does the work. CommandError, OSError and the errors of botocore are shown as one line.
+        interrupted: the message after Ctrl-C, with which the status is 130.
+        arguments: those of the process unless they are given.
+    """
+    hear_interrupts()
+    parser = argparse.ArgumentParser(prog=command)
+    positional = []
+    for name, parameter in inspect.signature(action).parameters.items():
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            parser.add_argument(f"--{name.removeprefix('is_').replace('_', '-')}", action="store_true", dest=name)
+        else:
+            positional.append(name)
+            parser.add_argument(name, nargs="?", default="")
+    try:
+        given = vars(parser.parse_args(arguments))
+        sys.exit(1 if action(*[given.pop(name) for name in positional], **given) is False else 0)
+    except _expected() as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print(f"{command}: {interrupted}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Return the exceptions whose message is all that a user needs."""
+    # A bare Python has no botocore, and what has not imported it raises none of its errors.
+    botocore = sys.modules.get("botocore.exceptions")
+    return (CommandError, OSError, *((botocore.BotoCoreError, botocore.ClientError) if botocore else ()))
 
 
 def end(

@@ -20,20 +20,6 @@ from tools.explanations import explain, is_missing_bucket
 from tools.processes import PIPE, environment, run, start
 from tools.project import CACHE, CONFIGURATION, DIST, ROOT, CommandError
 
-__all__ = [
-    "LOCAL_STATE",
-    "NoStateBucketError",
-    "Workspace",
-    "document_in",
-    "open_workspace",
-    "plain_text",
-    "planned_packages",
-    "process_variables",
-    "resources",
-    "setting",
-    "terraform_command",
-]
-
 _REGISTRY = "registry.terraform.io"
 _PROVIDER = f"{_REGISTRY}/hashicorp/aws"
 _ADD_ON_PACKAGES = (Path("/opt"), Path("/srv"))

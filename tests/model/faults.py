@@ -5,19 +5,6 @@ from __future__ import annotations
 import random
 from enum import Enum, auto
 
-__all__ = [
-    "ARRAY_PLANS",
-    "CALL_SECONDS",
-    "CANCEL_PLANS",
-    "FAST_TRACK_PLANS",
-    "GET_PLANS",
-    "POST_PLANS",
-    "SWEEP_PLANS",
-    "Fault",
-    "Plan",
-    "fault_of",
-]
-
 #: The duration of a call without a fault.
 CALL_SECONDS = 0.01
 

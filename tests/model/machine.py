@@ -22,8 +22,6 @@ from tests.model.managing import Items, ManagedSystem
 from tests.model.system import STREAM_SHARDS, deterministic
 from tests.support.memory_aws import STREAM_ARN
 
-__all__ = ["STEPS", "DelayerMachine", "Tally", "run"]
-
 #: The number of steps of a run.
 STEPS = 50
 

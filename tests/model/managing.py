@@ -26,8 +26,6 @@ from tests.model.system import (
 from tests.support.clock import utc
 from tests.support.http_events import http_event, list_event, schedule_event
 
-__all__ = ["ManagedSystem"]
-
 #: A function that manages schedules may be stopped for a minute and go on (a fault that only its clock shows).
 _TIMEOUT = 150.0
 

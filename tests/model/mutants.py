@@ -37,8 +37,6 @@ from task_1minute_enqueuer.sweep import Sweep, shards_of_worker, sweep
 from tests.model.system import PERIOD
 from tests.support.memory_aws import STREAM_ARN
 
-__all__ = ["MUTANTS", "Mutant"]
-
 type Pages = Iterator[Sequence[Key]]
 
 

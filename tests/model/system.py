@@ -38,20 +38,6 @@ from tests.support.http_events import http_event
 from tests.support.memory_aws import STREAM_ARN, MemoryAws, QueuedMessage, Record
 from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
 
-__all__ = [
-    "ENVIRONMENT",
-    "LEAD_OF_A_CANCELLATION",
-    "PERIOD",
-    "SHARDS",
-    "STREAM_SHARDS",
-    "Killed",
-    "Silent",
-    "System",
-    "Violation",
-    "deterministic",
-    "schedule_id_of",
-]
-
 PERIOD = 840
 SHARDS = 4
 STREAM_SHARDS = 2
@@ -121,6 +107,7 @@ class Clock:
     now: float = float(NOW)
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
     def wait(self, seconds: float) -> None:

@@ -16,8 +16,6 @@ from delayer.retries import error_code
 from tests.support.clock import NOW
 from tests.support.stream_records import StreamReader
 
-__all__ = ["QUICK", "SLOW", "Clients", "Pace", "answers_at_once", "changes", "create", "entry", "play"]
-
 TABLE = "schedules"
 
 

@@ -15,8 +15,6 @@ from botocore.client import BaseClient
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["Call", "Calls"]
-
 #: Takes a call's parameters and a function that makes the call. It answers or raises in place of the call.
 type Behaviour = Callable[[dict[str, Any], Callable[[], Any]], Any]
 

@@ -12,17 +12,6 @@ from pathlib import Path
 from tests.support.waiting import comes_true
 from tools.project import functions
 
-__all__ = [
-    "FUNCTIONS",
-    "ROOT",
-    "clean_environment",
-    "is_ended",
-    "lend_terraform",
-    "make_checkout",
-    "write_packages_check",
-    "write_program",
-]
-
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = tuple(functions())
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from freezegun.api import FrozenDateTimeFactory
 
-__all__ = ["NOW", "Clock", "lambda_context", "utc"]
-
 #: The time at the start of a test: 2026-11-22T09:00:00Z.
 NOW = 1_795_338_000
 

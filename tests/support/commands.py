@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["move_project", "status_of"]
-
 #: Reads pyproject.toml, which stays this checkout's.
 _LISTS = "tools.project"
 

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
     from tests.support.calls import Calls
 
-__all__ = ["DELAYER_PERIOD", "NAMESPACE", "SHARDS", "Clients", "Delayer", "forget_metrics", "ids"]
-
 DELAYER_PERIOD = 840
 SHARDS = 4
 NAMESPACE = "Delayer"

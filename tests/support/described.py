@@ -11,8 +11,6 @@ from jsonschema_rs import Draft202012Validator
 
 from tests.support.documents import ROOT
 
-__all__ = ["PAGE", "check_described", "operation", "resolved"]
-
 #: The description of the API.
 PAGE: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["PAGES", "ROOT", "cancel_command", "example"]
-
 ROOT = Path(__file__).parents[2]
 
 #: Every page of the documentation, by its path in the repository.

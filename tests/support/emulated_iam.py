@@ -13,8 +13,6 @@ from urllib.parse import unquote
 
 from tools.review.statements import WITHOUT_RESOURCE
 
-__all__ = ["API_GATEWAY", "Needed", "further", "install", "mapping_action", "resource"]
-
 #: The service that an account's role for API Gateway trusts (its developer guide, "Using service-linked roles").
 API_GATEWAY = "ops.apigateway.amazonaws.com"
 _API_GATEWAY_ROLE = "AWSServiceRoleForAPIGateway"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-__all__ = ["client_error"]
-
 
 def client_error(code: str, status: int = 400, operation: str = "Operation") -> ClientError:
     """An answer of the service that says no."""

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tests.support.checkouts import write_program
 
-__all__ = ["FakeTerraform"]
-
 #: Stands in for Terraform: notes how it was called, and prints what a test has put into a file for the action.
 _TERRAFORM = """
 from pathlib import Path

@@ -6,18 +6,6 @@ import base64
 import json
 from typing import Any
 
-__all__ = [
-    "NO_IDS",
-    "ROLE_ARN",
-    "body_text",
-    "http_event",
-    "iam_caller",
-    "jwt_caller",
-    "list_event",
-    "problem",
-    "schedule_event",
-]
-
 ROLE_ARN = "arn:aws:sts::123456789012:assumed-role/orders/session-1"
 
 

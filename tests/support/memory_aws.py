@@ -15,8 +15,6 @@ from typing import Any
 
 from tests.support.failures import client_error
 
-__all__ = ["STREAM_ARN", "Client", "MemoryAws", "QueuedMessage", "Record", "Through"]
-
 STREAM_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/schedules/stream/2026-01-01T00:00:00.000"
 
 #: The limits of BatchWriteItem, SendMessageBatch and a message (the services' API references).

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-__all__ = ["READINGS", "Reading", "states"]
-
 type Series = list[float | None]
 
 _OPERATORS: Mapping[type[ast.AST], Callable[[float, float], float]] = {

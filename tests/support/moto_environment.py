@@ -15,8 +15,6 @@ from delayer.schedules import due_key
 from tools.operate.environment import Environment
 from tools.project import FAST_TRACK, POST, SWEEP
 
-__all__ = ["HOUR", "NAMESPACE", "NOW", "THIS_HOUR", "Functions", "moto_environment", "store"]
-
 HOUR = 3_600
 THIS_HOUR = 1_795_338_000
 #: Half past an hour.

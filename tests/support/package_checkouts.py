@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from tools.project import functions
 
-__all__ = ["FUNCTIONS", "ROOT", "Checkout", "Result", "assert_refused", "make_checkout", "own_wheels"]
-
 ROOT = Path(__file__).parents[2]
 
 #: The package of each function.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["CALLS"]
-
 TABLE = "module.schedule_table.table.arn"
 KEYS_ONLY = [("ForAllValues:StringEquals", "dynamodb:Attributes", ["shard", "due"])]
 

@@ -7,8 +7,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Printed", "read_printed"]
-
 
 @dataclass(frozen=True)
 class Printed:

@@ -6,8 +6,6 @@ import tempfile
 
 from hypothesis import HealthCheck, configuration, settings
 
-__all__ = ["UNCHECKED", "use_profile"]
-
 #: The time to generate examples depends on the machine only, and no example needs a new fixture.
 UNCHECKED = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
 

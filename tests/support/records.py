@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tools.local.stack import Stack
 
-__all__ = ["count", "is_stored"]
-
 
 def count(stack: Stack) -> int:
     """Return the number of records in the table."""

@@ -25,8 +25,6 @@ from tools.operate.failures import show
 from tools.operate.redrive import redrive
 from tools.project import FAST_TRACK
 
-__all__ = ["Failed", "Frozen", "failed_environment", "frozen_clients"]
-
 _LOG_TAIL_BYTES = 4_096
 
 

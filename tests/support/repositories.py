@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from tests.support.package_checkouts import FUNCTIONS, ROOT, Checkout
 
-__all__ = ["Repository", "make_repository"]
-
 _PERSON = ("-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.hooksPath=/dev/null")
 
 

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from tests.support.clock import Clock
     from tests.support.stream_records import Record
 
-__all__ = ["StreamMapping"]
-
 
 class StreamMapping:
     """A mapping that reads one shard. `function` is called with an event, and returns a Lambda function's answer."""

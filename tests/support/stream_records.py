@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from delayer.schedules import Schedule
 
-__all__ = ["Record", "StreamReader", "StreamRecords", "sequence_numbers"]
-
 type Record = dict[str, Any]
 
 _STREAM_ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/schedules/stream/2026-01-01T00:00:00.000"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-__all__ = ["comes_true"]
-
 #: Many times what a busy machine needs. Below the time limit of a test, so that the test's own assertion fails first.
 _LIMIT_SECONDS = 300
 

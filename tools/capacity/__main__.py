@@ -11,8 +11,6 @@ from tools.capacity.model import CapacityError, workload
 from tools.capacity.report import markdown, tables
 from tools.terminal import end, open_console, parse
 
-__all__ = ["main", "parse_number"]
-
 _EXAMPLE = "make capacity RATE=1M PEAK=100k SIZE=300"
 _NUMBER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([kKmMgG]?)")
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}

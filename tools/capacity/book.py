@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["LIMITS", "LOOKED_UP", "PRICES", "REGION", "Limit", "Price"]
-
 
 @dataclass(frozen=True, slots=True)
 class Price:

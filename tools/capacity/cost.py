@@ -34,8 +34,6 @@ from tools.capacity.model import (
 )
 from tools.capacity.needs import PEAK_SECONDS, Plan
 
-__all__ = ["ALARM_METRICS", "METRICS", "Bill", "Line", "bill", "scheduler_bill", "scheduler_peak_seconds", "total"]
-
 #: A month as AWS's own calculator counts it.
 _HOURS = 730
 _SECONDS = _HOURS * 3_600

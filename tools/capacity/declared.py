@@ -6,20 +6,6 @@ import re
 
 from tools.project import CONFIGURATION
 
-__all__ = [
-    "API_RATE_LIMIT",
-    "BATCH_RECORDS",
-    "DELAYER_PERIOD_SECONDS",
-    "FAST_TRACK_MEMORY_MB",
-    "FAST_TRACK_TIMEOUT_SECONDS",
-    "HORIZON_DAYS",
-    "MAX_WORKERS",
-    "PARALLELIZATION_FACTOR",
-    "POST_MEMORY_MB",
-    "SWEEP_MEMORY_MB",
-    "SWEEP_TIMEOUT_SECONDS",
-]
-
 
 def _number(file: str, pattern: str) -> int:
     path = CONFIGURATION / "modules" / "delayer" / file

@@ -29,32 +29,6 @@ from tools.capacity.declared import (
 )
 from tools.project import CommandError
 
-__all__ = [
-    "BUDGET_SECONDS",
-    "CALL_SECONDS",
-    "ITEM_COMPUTING_SECONDS",
-    "ITEM_OVERHEAD_BYTES",
-    "MINUTE_SECONDS",
-    "PAGE_BYTES",
-    "POLL_SECONDS",
-    "POST_SECONDS",
-    "SEND_COMPUTING_SECONDS",
-    "SWEEP_SECONDS",
-    "CapacityError",
-    "Workload",
-    "handover_seconds",
-    "item_bytes",
-    "message_bytes",
-    "messages_per_call",
-    "post_seconds",
-    "processors",
-    "request_bytes",
-    "sweep_seconds",
-    "worker_rate",
-    "workload",
-    "write_units",
-]
-
 MINUTE_SECONDS = 60
 _DAY_SECONDS = 86_400
 _KB = 1_024

@@ -24,8 +24,6 @@ from tools.capacity.model import (
     write_units,
 )
 
-__all__ = ["PEAK_SECONDS", "Concurrency", "Plan", "Use", "concurrency", "plan", "uses"]
-
 #: The share of every capacity that a plan uses. The rest is for uneven shards, retries, schedules due beside the peak,
 #: and a sweep that failed.
 _PLANNED_SHARE = 0.5

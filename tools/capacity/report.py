@@ -13,8 +13,6 @@ from tools.capacity.cost import bill, scheduler_bill, scheduler_peak_seconds, to
 from tools.capacity.model import BUDGET_SECONDS, Workload, workload
 from tools.capacity.needs import Plan, Use, plan, uses
 
-__all__ = ["DOCUMENTED", "DOCUMENTED_BYTES", "MonthlyDollars", "dollars", "markdown", "monthly_dollars", "tables"]
-
 #: docs/scaling.md's workloads: schedules a day, and how many of them are due at one instant. The last is a million a
 #: second.
 DOCUMENTED = (

@@ -12,8 +12,6 @@ from tools.deploy.tfvars import check_environment
 from tools.project import PLANS
 from tools.terminal import end
 
-__all__ = ["drift_of", "write_drift"]
-
 
 def drift_of(planned: Mapping[str, Any]) -> list[str]:
     """Return a line of Markdown for each resource and output that a plan (`terraform show -json`) would change."""

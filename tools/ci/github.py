@@ -17,17 +17,6 @@ from tools.project import PLANS, CommandError, deployed_environments
 from tools.review.markdown import fit
 from tools.terminal import end
 
-__all__ = [
-    "Run",
-    "deployed_commit",
-    "download",
-    "drift_body",
-    "put_comment",
-    "put_drift_issue",
-    "review_body",
-    "reviewed_run",
-]
-
 _REVIEWED = PLANS / "reviewed"
 
 #: The first line of the workflows' comments and issues, by which the one of each kind is found again.

@@ -25,8 +25,6 @@ from tools.review.plan import PlanError, plan_from
 from tools.review.review import accepted_file, built_packages, judge_plan, print_page, review_environment
 from tools.terminal import end
 
-__all__ = ["FOLDER", "State", "apply", "current_state", "pack", "planned_state", "reason_to_plan_again"]
-
 #: The workflows' folders, one for each environment: the plan, its review, the packages and the commit.
 FOLDER = PLANS / "reviewed"
 

@@ -8,8 +8,6 @@ from tools.deploy.plan import check_packages, mark_path, open_environment, parse
 from tools.project import CommandError
 from tools.terminal import end
 
-__all__ = ["apply"]
-
 
 def apply(environment: str, *, is_offline: bool = False) -> None:
     """Apply exactly the plan that was written, with the packages planned then. Raises CommandError."""

@@ -14,8 +14,6 @@ from tools.project import CONFIGURATION, WORK, CommandError, check_environment, 
 from tools.terminal import end, parse
 from tools.terraform import NoStateBucketError, Workspace, process_variables, setting
 
-__all__ = ["Account", "account_of", "bootstrap"]
-
 _LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'
 
 #: No environment's state is there: theirs are delayer/<environment>.tfstate.

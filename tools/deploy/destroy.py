@@ -9,8 +9,6 @@ from tools.project import CommandError
 from tools.terminal import end
 from tools.terraform import resources
 
-__all__ = ["destroy"]
-
 
 def destroy(environment: str, *, is_offline: bool = False) -> None:
     """Destroy an environment, once Terraform has shown what and asked. Raises CommandError, also if it is protected.

@@ -25,8 +25,6 @@ from tools.processes import run
 from tools.project import CONFIGURATION, CommandError, deployed_environments
 from tools.terraform import plain_text, terraform_command
 
-__all__ = ["Cell", "compare", "markdown", "read_reasons", "read_values", "show"]
-
 #: Differs by definition.
 _NAME = "environment"
 

@@ -19,8 +19,6 @@ from typing import NamedTuple
 
 from tools.project import ROOT
 
-__all__ = ["check", "read_uses"]
-
 _META_ARGUMENTS = {"count", "depends_on", "for_each", "lifecycle", "provider"}
 
 _TOP_BLOCK = re.compile(

@@ -10,8 +10,6 @@ from pathlib import Path
 from tools.processes import git, run
 from tools.project import CACHE, ROOT, WORK, CommandError
 
-__all__ = ["build_packages", "find_commit"]
-
 #: All files that decide the zips' bytes.
 _INPUTS = ("src", "build", "tools", "pyproject.toml", "requirements.txt")
 

@@ -16,21 +16,6 @@ from tools.project import DIST, PLANS, ROOT, WORK, CommandError
 from tools.terminal import end, parse
 from tools.terraform import Workspace, open_workspace, planned_packages
 
-__all__ = [
-    "NO_CREDENTIALS",
-    "check_packages",
-    "digest_path",
-    "mark_path",
-    "open_environment",
-    "parse_environment",
-    "plan",
-    "plan_checkout",
-    "plan_path",
-    "read_plan",
-    "read_state",
-    "review_path",
-]
-
 #: An offline plan asks AWS nothing, but the provider needs credentials.
 NO_CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "offline",

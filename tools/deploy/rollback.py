@@ -20,8 +20,6 @@ from tools.processes import run
 from tools.project import DIST, CommandError, functions
 from tools.terminal import end, parse
 
-__all__ = ["check_function", "install_packages", "other_changes", "planned_functions", "rollback"]
-
 #: The most addresses of other changes that are named below the plan, which shows all.
 _MAX_SHOWN = 5
 

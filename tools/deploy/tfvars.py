@@ -20,8 +20,6 @@ from tools.processes import run
 from tools.project import CONFIGURATION, CommandError
 from tools.terraform import document_in, plain_text, terraform_command
 
-__all__ = ["check_environment", "check_files", "check_version", "declared_variables", "variable_files"]
-
 _DECLARATION = re.compile(r'^variable "(\w+)"', re.MULTILINE)
 
 

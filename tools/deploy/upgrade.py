@@ -12,8 +12,6 @@ from tools.project import CONFIGURATION, ROOT, WORK, CommandError
 from tools.terminal import end
 from tools.terraform import document_in, plain_text, terraform_command
 
-__all__ = ["PLATFORMS", "lock_provider", "lock_terraform", "locked_roots"]
-
 #: The platforms from which the delayer is planned and applied.
 PLATFORMS = ("darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm64", "windows_amd64")
 

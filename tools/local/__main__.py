@@ -15,8 +15,6 @@ from tools.local.stack import LOCAL_FOLDER, REGION, Stack, keep, running_stack, 
 from tools.project import CommandError
 from tools.terminal import run, shown_progress
 
-__all__ = ["describe", "parse_port"]
-
 _LARGEST_PORT = 65_535
 
 

@@ -16,8 +16,6 @@ from typing import Any
 from tools.local.stack import Stack
 from tools.project import FAST_TRACK, SWEEP, CommandError
 
-__all__ = ["Arrivals", "Posted", "arriving", "consuming", "post", "post_many", "read_paths"]
-
 _CONSUMERS = 4
 
 

@@ -24,14 +24,6 @@ from tools.local.stack import Answer, Stack, start, stop, warm_up
 from tools.project import WORK, CommandError
 from tools.terminal import Progress, parse, run, shown_progress
 
-__all__ = [
-    "AFTERMATH_SECONDS",
-    "PATIENCE_SECONDS",
-    "Verdict",
-    "conclude",
-    "summarize",
-]
-
 #: SQS delays by whole seconds, so a message may arrive up to a second after its pointInTime; the rest is for handing it
 #: on. Anything later is not on time.
 ON_TIME_MS = 1_500

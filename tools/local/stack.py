@@ -32,22 +32,6 @@ from tools.project import FAST_TRACK, LOCAL, ROOT, SWEEP, WORK, CommandError
 from tools.terminal import Progress
 from tools.terraform import Workspace, open_workspace
 
-__all__ = [
-    "ACCESS_KEY",
-    "LOCAL_FOLDER",
-    "REGION",
-    "Answer",
-    "Stack",
-    "free_port",
-    "keep",
-    "running_stack",
-    "stack_in",
-    "start",
-    "start_embedded_aws",
-    "stop",
-    "warm_up",
-]
-
 #: The folder of make local's stack.
 LOCAL_FOLDER = WORK / LOCAL
 REGION = "us-east-1"

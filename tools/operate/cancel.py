@@ -20,8 +20,6 @@ from tools.operate.environment import Environment, find_environment
 from tools.project import CommandError
 from tools.terminal import parse, run, shown_progress
 
-__all__ = ["cancel"]
-
 #: BatchWriteItem calls in flight, as many as a sweep has. A new on-demand table takes 4,000 deletes of small records a
 #: second (Amazon DynamoDB developer guide, "on-demand capacity mode"): a hundred thousand take half a minute.
 _CALLS_IN_FLIGHT = 8

@@ -11,8 +11,6 @@ from delayer.schedules import LAST_POINT_IN_TIME
 from tools.operate.environment import Environment
 from tools.project import SWEEP, CommandError
 
-__all__ = ["parse_range", "pending_in", "table_of"]
-
 #: A throttled call is repeated without end, because a command can be interrupted and run again.
 _TIME_LEFT_SECONDS = 60.0
 

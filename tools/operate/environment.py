@@ -14,8 +14,6 @@ from tools.local.stack import running_stack
 from tools.project import LOCAL, WORK, CommandError
 from tools.terraform import open_workspace
 
-__all__ = ["Environment", "find_environment"]
-
 #: Longer than the functions' 60 s, because a redrive waits for one.
 _READ_TIMEOUT_SECONDS = 75
 

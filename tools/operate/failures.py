@@ -17,8 +17,6 @@ from tools.operate.environment import Environment, find_environment
 from tools.operate.kept import Kept, Record, list_bucket, read_objects
 from tools.terminal import parse, run
 
-__all__ = ["bucket_table", "show"]
-
 #: The most rows that are shown of each place. The counts are of all.
 _MOST_ROWS = 200
 

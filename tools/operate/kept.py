@@ -12,8 +12,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-__all__ = ["Kept", "Listed", "Record", "list_bucket", "read_objects"]
-
 type Record = dict[str, Any]
 
 #: Objects read at once, and held in memory: the stream mapping's have up to 6 MB each.

@@ -13,8 +13,6 @@ from tools.operate.environment import Environment
 from tools.operate.pending import HOUR_SECONDS
 from tools.project import FAST_TRACK, LOCAL, SWEEP
 
-__all__ = ["LastHour", "read_last_hour"]
-
 #: Each figure's function, metric, and the statistic that makes one value of a minute.
 _METRICS = {
     "cut_short": (SWEEP, "SweepsCutShort", "Sum"),

@@ -16,8 +16,6 @@ from tools.operate.environment import find_environment
 from tools.project import CommandError
 from tools.terminal import run
 
-__all__ = ["main"]
-
 type Outputs = Mapping[str, Any]
 
 

@@ -15,8 +15,6 @@ from typing import Any
 from delayer.schedules import end_of_due, point_in_time_of
 from tools.operate.environment import Environment
 
-__all__ = ["HOUR_SECONDS", "Pending", "count_pending"]
-
 HOUR_SECONDS = 3_600
 
 #: The number of hours that are counted one by one.

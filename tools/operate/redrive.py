@@ -23,8 +23,6 @@ from tools.operate.kept import Kept, Listed, list_bucket, read_objects
 from tools.project import FAST_TRACK, CommandError
 from tools.terminal import parse, run, shown_progress
 
-__all__ = ["parse_since", "redrive"]
-
 #: As many as the stream mapping hands over at once, so the function has time for them.
 _MOST_RECORDS = 1000
 

@@ -26,8 +26,6 @@ from tools.operate.pending import Pending, count_pending
 from tools.project import FAST_TRACK, POST, SWEEP
 from tools.terminal import parse, run
 
-__all__ = ["Executions", "Status", "read_executions", "read_status", "show"]
-
 #: The failure bucket is counted up to here.
 MOST_FAILURES = 10_000
 

@@ -17,8 +17,6 @@ from tools.review.reading import read_document
 from tools.review.review import print_page, review_document, review_environment
 from tools.terminal import end
 
-__all__ = ["main"]
-
 
 class _Parser(argparse.ArgumentParser):
     """End with status 1 for wrong arguments: status 2 is for dangers."""

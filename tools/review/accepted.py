@@ -13,8 +13,6 @@ from tools.review.danger import MEANINGS, Danger
 from tools.review.plan import PlanError
 from tools.review.rows import matches
 
-__all__ = ["Accepted", "Judgement", "judge", "read_accepted"]
-
 #: Nobody remembers an older entry.
 _LONGEST = timedelta(days=90)
 

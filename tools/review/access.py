@@ -17,8 +17,6 @@ from tools.review.plan import UNKNOWN, Change, Plan, Sensitive, at, is_blank, pa
 from tools.review.statements import Statement, document_statements, gained, lost_denials, policy_statements, wildcards
 from tools.review.table import RULES, Judged, goes_with_whole, is_ours, ours
 
-__all__ = ["access_dangers", "caller_dangers"]
-
 _REPORTED = {("aws_s3_bucket", "policy"), ("aws_sqs_queue", "policy")}
 
 #: The attributes that narrow a Lambda permission, besides its principal and action.

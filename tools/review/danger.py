@@ -12,8 +12,6 @@ from typing import Any
 
 from tools.review.plan import UNKNOWN, Change, Sensitive, is_blank
 
-__all__ = ["MEANINGS", "SENTENCES", "WHOLE", "Danger", "Markdown", "danger", "name_of", "quoted", "sentence"]
-
 SENTENCES: dict[str, dict[str, str]] = tomllib.loads(
     Path(__file__).with_name("dangers.toml").read_text(encoding="utf-8")
 )

@@ -10,8 +10,6 @@ from typing import Any
 from tools.review.plan import is_blank
 from tools.review.statements import policy_statements
 
-__all__ = ["Difference", "differences"]
-
 #: The attributes by which the blocks of a set or list are matched, and the objects in a JSON array.
 _IDENTITIES = ("id", "sid", "Sid", "Id", "key", "name", "route_key", "region_name", "device_name", "attribute_name")
 

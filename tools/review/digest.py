@@ -14,8 +14,6 @@ from typing import Any
 
 from tools.review.plan import PlanError
 
-__all__ = ["digest"]
-
 
 def digest(document: Mapping[str, Any], source: str) -> str:
     """Return the digest of the parsed output of `terraform show -json`. Raises PlanError, which names `source`."""

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tools.review.plan import Change
 
-__all__ = ["POLICY_ATTRIBUTES", "documents"]
-
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 

@@ -12,8 +12,6 @@ from tools.review.danger import Danger, Markdown, danger
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, parsed
 from tools.review.table import Judged, is_ours, ours, package_of
 
-__all__ = ["function_dangers", "reader_dangers", "target_dangers"]
-
 _TYPE, _MAPPING = "aws_lambda_function", "aws_lambda_event_source_mapping"
 
 #: The functions' packages.

@@ -17,8 +17,6 @@ from tools.review.statements import Statement, document_statements, policy_state
 from tools.review.table import row_of
 from tools.review.values import shown_change
 
-__all__ = ["GITHUB_LIMIT", "fit", "render"]
-
 #: The longest comment that GitHub takes, in characters.
 GITHUB_LIMIT = 65_536
 

@@ -11,9 +11,8 @@ from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
+from tools.project import CommandError
 from tools.review.documents import documents
-
-__all__ = ["UNKNOWN", "Change", "Plan", "PlanError", "Sensitive", "at", "is_blank", "parsed", "plan_from"]
 
 #: The major versions of the format. Terraform raises it when readers of the earlier one would misunderstand it.
 _FORMATS = ("0", "1")
@@ -41,7 +40,7 @@ _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 _ASKING_DATA = ("external", "http")
 
 
-class PlanError(Exception):
+class PlanError(CommandError):
     """The input is no plan that can be reviewed. The message, one line, is for the person at the terminal."""
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from tools.review.plan import PlanError
 
-__all__ = ["read_document"]
-
 _MAKE_ONE = "run terraform show -json PLAN > plan.json, and review that"
 
 _LOG = f"is the log of terraform plan -json, which has no values: save the plan with -out, and {_MAKE_ONE}"

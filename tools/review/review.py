@@ -20,8 +20,6 @@ from tools.review.markdown import render
 from tools.review.plan import Plan, PlanError, plan_from
 from tools.review.rules import find_dangers
 
-__all__ = ["accepted_file", "built_packages", "judge_plan", "print_page", "review_document", "review_environment"]
-
 
 def accepted_file(environment: str) -> str:
     """Return the path of an environment's accepted dangers, below the checkout."""

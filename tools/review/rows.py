@@ -11,8 +11,6 @@ from typing import Any
 
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
 
-__all__ = ["HARMLESS", "Row", "counted", "function_arn", "is_plain", "key_of", "listed", "matches", "verdict"]
-
 type Row = str | Mapping[str, Any]
 
 #: Rows for which no change is a danger.

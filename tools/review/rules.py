@@ -15,8 +15,6 @@ from tools.review.functions import function_dangers, reader_dangers, target_dang
 from tools.review.plan import Plan
 from tools.review.table import Judged, table_dangers
 
-__all__ = ["find_dangers"]
-
 _JUDGES: tuple[Callable[[Plan, Judged], Iterator[Danger]], ...] = (
     reader_dangers,
     target_dangers,

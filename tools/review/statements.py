@@ -12,16 +12,6 @@ from typing import Any
 
 from tools.review.plan import UNKNOWN, Sensitive
 
-__all__ = [
-    "WITHOUT_RESOURCE",
-    "Statement",
-    "document_statements",
-    "gained",
-    "lost_denials",
-    "policy_statements",
-    "wildcards",
-]
-
 #: Actions that take no resource (Service Authorization Reference) and show only names.
 WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
 

@@ -16,8 +16,6 @@ from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
 from tools.review.rows import HARMLESS, Row, counted, is_plain, key_of, listed, matches, verdict
 
-__all__ = ["RULES", "Judged", "goes_with_whole", "is_ours", "ours", "package_of", "row_of", "table_dangers"]
-
 RULES: Mapping[str, Mapping[str, Any]] = tomllib.loads(
     Path(__file__).with_name("rules.toml").read_text(encoding="utf-8")
 )

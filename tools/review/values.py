@@ -10,8 +10,6 @@ from typing import Any
 
 from tools.review.danger import Markdown, quoted
 
-__all__ = ["shown_change"]
-
 #: How much of a value that stays is shown around what differs.
 _LINES_AROUND = 2
 _CHARACTERS_AROUND = 30

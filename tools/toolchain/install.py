@@ -18,8 +18,6 @@ from tools.processes import environment, pip_environment, start
 from tools.project import ROOT, CommandError
 from tools.terminal import end, printed_progress
 
-__all__ = ["install"]
-
 
 def install(lock: Path, venv: Path) -> None:
     """Make the environment `venv` hold just what `lock` pins, unless it does already. A lock is pip-compile's.

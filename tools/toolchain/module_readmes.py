@@ -13,8 +13,6 @@ from typing import NamedTuple
 from tools.project import ROOT
 from tools.terminal import end
 
-__all__ = ["Variable", "modules", "readme", "variables"]
-
 _HEADING = "## Inputs\n"
 _BLOCK = r'^{} "(\w+)" \{{\n(.*?)^\}}'
 

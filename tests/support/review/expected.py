@@ -44,8 +44,6 @@ from tests.support.review.addresses import (
     beside,
 )
 
-__all__ = ["DANGERS_OF", "FOUND", "HARMLESS"]
-
 #: By scenario: the id and the address of each danger, and words of its sentence.
 DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
     "destroyed": [

@@ -18,25 +18,6 @@ from tests.support.review.scenarios import SCENARIOS, Scenario
 from tools.review.documents import POLICY_ATTRIBUTES
 from tools.review.plan import Plan, plan_from
 
-__all__ = [
-    "APPLIED",
-    "BOOTSTRAP",
-    "FOUND_PLANS",
-    "PLANS",
-    "applied_state",
-    "changed",
-    "instance_address",
-    "kept_packed",
-    "kept_plan",
-    "kept_text",
-    "pack",
-    "packages_of",
-    "scenario",
-    "unpack",
-    "write_kept",
-    "write_lines",
-]
-
 PLANS = Path(__file__).parents[2] / "tools" / "review" / "plans"
 
 APPLIED = PLANS.parent / "applied"

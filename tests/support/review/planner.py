@@ -18,8 +18,6 @@ from tools.local import stack as local_stack
 from tools.project import CONFIGURATION, functions
 from tools.terraform import LOCAL_STATE, Workspace, open_workspace, process_variables
 
-__all__ = ["Planner", "lay_out", "plan_bootstrap", "write_states"]
-
 #: The embedded AWS's account, and prod's.
 _ACCOUNTS = ("000000000000", "777788889999")
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 
 from tests.support.review import addresses
 
-__all__ = ["SCENARIOS", "SECRET", "TOPIC", "Scenario"]
-
 #: A value that no review may show.
 SECRET = "the-secret-4f1d"
 

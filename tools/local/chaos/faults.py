@@ -28,8 +28,6 @@ from ministack.services import dynamodb, sqs
 from tools.local.embedded_aws import streams
 from tools.project import DELETE, POST, SWEEP
 
-__all__ = ["install"]
-
 # ministack has no interface for any of this.
 # ruff: noqa: SLF001
 

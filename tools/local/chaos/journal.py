@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["UNEXPLAINED", "Invocation", "Journal", "Taken", "read_journal"]
-
 UNEXPLAINED = "unexplained"
 
 _STORED_AGAIN = "stored again after its hand-over"

@@ -12,20 +12,6 @@ from rich.table import Table
 from tools.local.arrivals import Arrivals
 from tools.local.chaos.journal import UNEXPLAINED, Journal
 
-__all__ = [
-    "ARRAY",
-    "BURST",
-    "BURST_DUE",
-    "CANCELLED",
-    "LAST_DUE",
-    "MAPPING_OFF",
-    "RULE_OFF",
-    "SCHEDULES",
-    "Outcome",
-    "Posts",
-    "report",
-]
-
 #: The schedules of a run, BURST of which are due in one second and are posted ARRAY in a request; and how many more are
 #: cancelled.
 SCHEDULES = 2_000

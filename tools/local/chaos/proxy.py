@@ -14,8 +14,6 @@ from typing import Any
 from tools import processes
 from tools.project import CommandError
 
-__all__ = ["Proxy"]
-
 #: `abort_frac` lets the call take effect and cuts its answer off; a call that is held for 4.5 s takes effect after the
 #: function has given it up.
 _RULES: list[dict[str, Any]] = [

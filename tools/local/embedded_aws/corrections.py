@@ -13,8 +13,6 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, sqs
 
-__all__ = ["install"]
-
 #: Amazon SQS API reference, SendMessage, "DelaySeconds".
 _LONGEST_DELAY_SECONDS = 900
 

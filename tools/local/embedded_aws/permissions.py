@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["batch_attributes", "install"]
-
 
 def install() -> None:
     """Correct the judgement of callers. ministack judges at all because the stack starts it with AUTH=true."""

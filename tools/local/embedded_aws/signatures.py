@@ -13,8 +13,6 @@ from ministack import app
 from ministack.core import iam_evaluator, sigv4
 from ministack.services import apigateway
 
-__all__ = ["install"]
-
 #: Services that a request names in `x-amz-target` as well as in its signature.
 _NAMED_TWICE = frozenset({"dynamodb", "events", "logs", "sqs"})
 

@@ -19,8 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["MAXIMUM_RECORD_AGE_SECONDS", "WHOLE_BATCH", "ShardMapping", "checkpoint"]
-
 #: As in terraform/modules/delayer/stream_dynamodb_fasttrack_enqueuer.tf.
 MAXIMUM_RECORD_AGE_SECONDS = 82_800
 

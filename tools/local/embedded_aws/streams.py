@@ -16,8 +16,6 @@ from ministack.services import dynamodb, lambda_svc
 
 from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, ShardMapping, checkpoint
 
-__all__ = ["Observer", "install", "observers"]
-
 #: Between a failed invocation and its retry. AWS begins with less and goes up to a minute.
 _RETRY_SECONDS = 1.0
 
