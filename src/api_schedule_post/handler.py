@@ -81,8 +81,10 @@ class Handler:
         except CALL_ERRORS as error:
             raise unavailable(error, "body", _UNCONFIRMED) from error
         # A new schedule counts as repeated if botocore's first attempt stored it and only the answer was lost.
-        self._metrics.add_metric("SchedulesAccepted" if is_new else "SchedulesRepeated", MetricUnit.Count, 1)
-        self._logger.info("accepted" if is_new else "repeated", schedule_id=schedule.schedule_id)
+        if is_new:
+            self._report("accepted", "SchedulesAccepted", 1, schedule_id=schedule.schedule_id)
+        else:
+            self._report("repeated", "SchedulesRepeated", 1, schedule_id=schedule.schedule_id)
         return json_response(
             HTTPStatus.CREATED, json.dumps(_created(schedule)), location=f"/schedules/{schedule.schedule_id}"
         )
@@ -100,10 +102,16 @@ class Handler:
 
         accepted = [each.schedule_id for each in results if isinstance(each, Schedule)]
         if accepted:
-            self._metrics.add_metric("SchedulesAccepted", MetricUnit.Count, len(accepted))
-            self._logger.info("accepted", schedule_ids=accepted)
+            self._report("accepted", "SchedulesAccepted", len(accepted), schedule_ids=accepted)
         self._count_refused([each for each in results if isinstance(each, ProblemError)])
         return json_response(HTTPStatus.OK, json.dumps({"results": [_result(each) for each in results]}))
+
+    def _report(self, message: str, metric: str, count: int, **ids: object) -> None:
+        """Add a log line to the request's metrics: one document has both."""
+        self._metrics.add_metric(metric, MetricUnit.Count, count)
+        self._metrics.add_metadata("message", message)
+        for name, value in ids.items():
+            self._metrics.add_metadata(name, value)
 
     def _count_refused(self, problems: Iterable[ProblemError]) -> None:
         # Without the details: they may quote keys of payloads, and payloads are never logged.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
-
+from delayer.clients import make_client
 from delayer.retries import (
     CALL_ERRORS,
     MAX_ATTEMPTS,
@@ -14,7 +13,6 @@ from delayer.retries import (
     Pause,
     Remaining,
     call_with_retries,
-    client_config,
     error_code,
     wait_before_retry,
 )
@@ -35,16 +33,15 @@ MESSAGES_PER_CALL = 10
 #: whatever the queue's settings are.
 BYTES_PER_CALL = MAX_MESSAGE_BYTES
 
-#: Error codes of SQS, or of botocore's validation, that blame the message itself, so that no retry can help
-#: (SendMessageBatch, "Errors"). SQS also uses InvalidParameterValue for other parameters. The failure bucket then gets
-#: a record that is in order, with the error.
+#: Error codes of SQS that blame the message itself, so that no retry can help (SendMessageBatch, "Errors"). SQS also
+#: uses InvalidParameterValue for other parameters. The failure bucket then gets a record that is in order, with the
+#: error.
 _CONTENT_ERRORS = frozenset(
     {
         "BatchRequestTooLong",
         "InvalidAttributeValue",
         "InvalidMessageContents",
         "InvalidParameterValue",
-        "ParamValidationError",
     }
 )
 
@@ -62,7 +59,8 @@ class Unsent(NamedTuple):
 
 def queue_client() -> SQSClient:
     """Return a client for sending from one thread."""
-    return boto3.client("sqs", config=client_config(connections=1))
+    client: SQSClient = make_client("sqs", connections=1)
+    return client
 
 
 def batches[Item](items: Sequence[Item], message_of: Callable[[Item], Message]) -> Iterator[Sequence[Item]]:

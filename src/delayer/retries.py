@@ -7,17 +7,17 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.parsers import ResponseParserError
+
+from delayer.clients import CALL_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = [
     "CALL_ERRORS",
-    "CALL_TIMEOUT_SECONDS",
     "MAX_ATTEMPTS",
     "RESERVE_SECONDS",
     "OutOfTimeError",
@@ -25,7 +25,6 @@ __all__ = [
     "Remaining",
     "at_most",
     "call_with_retries",
-    "client_config",
     "error_code",
     "is_throttle",
     "is_transient",
@@ -42,15 +41,11 @@ Remaining = Callable[[], float]
 #: Everything that an AWS call raises: the service answers with an error, not at all, or not to the end.
 CALL_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
 
-#: No answer, or an incomplete one. Botocore's other errors (a wrong parameter, no credentials) are permanent.
+#: No answer, or an incomplete one. Botocore's other errors (no credentials, no region) are permanent.
 _TRANSIENT_ERRORS = (NoConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)
 
 #: Attempts of a call, throttled ones not counted: throttled calls are retried until time is up.
 MAX_ATTEMPTS = 5
-
-#: The longest that one call usually takes if nothing answers: 1 s to connect and 4 s to read (`client_config`). It can
-#: take longer, because both limits start again for each address of a host name and for each part of an answer.
-CALL_TIMEOUT_SECONDS = 5
 
 #: No call starts later than this before the function's own timeout: the last call may have just begun, can take longer
 #: than its timeout, and the metrics must still be written.
@@ -63,16 +58,6 @@ _LONGEST_WAIT_SECONDS = 2.0
 
 class OutOfTimeError(Exception):
     """The deadline came before the call succeeded."""
-
-
-def client_config(connections: int) -> Config:
-    """Return a configuration for clients that use `connections` threads: one attempt per call, in bounded time.
-
-    Botocore retries nothing, because only the caller knows its deadline and its remaining work.
-    """
-    return Config(
-        connect_timeout=1, read_timeout=4, retries={"total_max_attempts": 1}, max_pool_connections=connections
-    )
 
 
 def error_code(error: Exception) -> str:

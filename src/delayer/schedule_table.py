@@ -9,17 +9,15 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from delayer.clients import make_client
 from delayer.retries import (
     CALL_ERRORS,
     OutOfTimeError,
     Pause,
     Remaining,
     call_with_retries,
-    client_config,
     error_code,
     is_throttle,
     wait_before_retry,
@@ -77,18 +75,14 @@ def posting_client(connections: int) -> DynamoDBClient:
 
     Its retries of one put end well before the gateway's limit of 30 s.
     """
-    config = Config(
-        connect_timeout=1,
-        read_timeout=2,
-        retries={"mode": "standard", "total_max_attempts": 3},
-        max_pool_connections=connections,
-    )
-    return boto3.client("dynamodb", config=config)
+    client: DynamoDBClient = make_client("dynamodb", connections, read_timeout_seconds=2, attempts=3)
+    return client
 
 
 def table_client(connections: int) -> DynamoDBClient:
     """Return a client for everything but puts, from `connections` threads."""
-    return boto3.client("dynamodb", config=client_config(connections))
+    client: DynamoDBClient = make_client("dynamodb", connections)
+    return client
 
 
 def table_key(shard: int, due: str) -> Key:

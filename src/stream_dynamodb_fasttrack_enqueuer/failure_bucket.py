@@ -7,9 +7,8 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
-from delayer.retries import Pause, Remaining, call_with_retries, client_config
+from delayer.clients import make_client
+from delayer.retries import Pause, Remaining, call_with_retries
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,7 +25,8 @@ class FailureBucket:
 
     @cached_property
     def _client(self) -> S3Client:
-        return boto3.client("s3", config=client_config(connections=1))
+        client: S3Client = make_client("s3", connections=1)
+        return client
 
     def put(self, record: dict[str, Any], reason: str, remaining: Remaining) -> str:
         """Store a stream record with the reason, and return the object's key, which is the same for the same record.

@@ -73,7 +73,9 @@ class Handler:
         failed = self._send_or_keep(todo, remaining)
         self._hand_over(todo.handovers, remaining)
         self._report_cancelled(todo, failed)
-        self._metrics.flush_metrics()
+        # Most batches of insertions count nothing.
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()
         if failed is None:
             return {"batchItemFailures": []}
         return {"batchItemFailures": [{"itemIdentifier": failed.record["dynamodb"]["SequenceNumber"]}]}
@@ -152,4 +154,5 @@ class Handler:
         self._count("SchedulesCancelled", len(ids))
 
     def _count(self, name: str, count: int) -> None:
-        self._metrics.add_metric(name, MetricUnit.Count, count)
+        if count:
+            self._metrics.add_metric(name, MetricUnit.Count, count)

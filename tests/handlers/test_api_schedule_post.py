@@ -173,6 +173,20 @@ def test_metrics_have_namespace_and_function(delayer: Delayer, printed: ReadPrin
 
 
 @pytest.mark.parametrize(
+    ("body", "name"), [(body_text(IN_AN_HOUR), "schedule_id"), (f"[{body_text(IN_AN_HOUR)}]", "schedule_ids")]
+)
+def test_post_prints_one_document(delayer: Delayer, printed: ReadPrinted, body: str, name: str) -> None:
+    """It is both the metric and the log line, because each byte is paid for."""
+    delayer.post(body)
+    output = printed()
+    [document] = output.metrics
+    assert not output.logs
+    assert document["message"] == "accepted"
+    [stored] = delayer.stored_ids()
+    assert document[name] in (stored, [stored])
+
+
+@pytest.mark.parametrize(
     "body",
     [
         f'{{"pointInTime": "{IN_AN_HOUR}", "payload": {{"secret": 1}}}}',

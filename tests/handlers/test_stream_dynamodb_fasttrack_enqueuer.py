@@ -598,8 +598,14 @@ class TestMetrics:
         assert directive["Namespace"] == NAMESPACE
         assert directive["Dimensions"] == [["service"]]
         units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
-        assert units["SchedulesEnqueued"] == units["SchedulesEnqueuedLate"] == units["SchedulesCancelled"] == "Count"
+        assert units["SchedulesEnqueued"] == units["SchedulesEnqueuedLate"] == "Count"
         assert units["Lead"] == units["Lateness"] == "Seconds"
+
+    def test_batch_that_counts_nothing_prints_nothing(self, delayer: Delayer, printed: ReadPrinted) -> None:
+        """Zeros would be paid for: one document for most batches of insertions."""
+        delayer.store(delayer.schedule(3_600))
+        delayer.mapping().deliver(delayer.read_stream())
+        assert printed().text == ""
 
     def test_lead_and_lateness_are_separate_metrics(self, delayer: Delayer, printed: ReadPrinted) -> None:
         """CloudWatch has no percentiles for a metric with negative values. A lead of 0 is not late."""
