@@ -111,10 +111,10 @@ def test_stage_limits_rate_and_burst(plan: Any, environment: str) -> None:
 
 
 def test_every_request_is_logged_as_json(plan: Any) -> None:
-    """The access log has caller, time, status and error, in a declared log group. It has no payload."""
+    """The access log has caller, route, status and error, in a declared log group. It has no payload."""
     (settings,) = values(plan, STAGE)["access_log_settings"]
     logged = json.loads(settings["format"])
-    assert {"requestId", "requestTime", "status", "userArn", "errorMessage"} <= set(logged)
+    assert {"requestId", "route", "status", "caller", "error"} <= set(logged)
     (written,) = expressions(plan, STAGE)["access_log_settings"]
     assert "aws_cloudwatch_log_group.access.arn" in references(written["destination_arn"])
     assert values(plan, "module.http_api.aws_cloudwatch_log_group.access")["retention_in_days"] > 0

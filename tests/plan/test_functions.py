@@ -71,6 +71,7 @@ def test_logs_are_json_in_a_declared_group(plan: Any, environment: str, package:
     assert group["retention_in_days"] == kept
     (logging,) = function(plan, package)["logging_config"]
     assert logging["log_format"] == "JSON"
+    assert (logging["application_log_level"], logging["system_log_level"]) == (None, "WARN")
     assert logging["log_group"] == group["name"] == f"/aws/lambda/{function(plan, package)['function_name']}"
 
 

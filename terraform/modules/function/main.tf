@@ -21,6 +21,9 @@ resource "aws_lambda_function" "this" {
   logging_config {
     log_format = "JSON"
     log_group  = aws_cloudwatch_log_group.this.name
+    # Failures, timeouts and dropped lines, with their duration and memory. Lambda would also log two lines for each
+    # success, more than the function itself does.
+    system_log_level = "WARN"
   }
 
   # A function that can be called may do and log everything from its first execution.

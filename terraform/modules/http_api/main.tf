@@ -49,17 +49,16 @@ resource "aws_apigatewayv2_stage" "this" {
 
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
+    # Short, because each byte is paid for. CloudWatch adds the time.
     format = jsonencode({
-      errorMessage   = "$context.error.message"
-      integration    = "$context.integrationErrorMessage"
-      latencyMs      = "$context.responseLatency"
-      requestId      = "$context.requestId"
-      requestTime    = "$context.requestTime"
-      routeKey       = "$context.routeKey"
-      sourceIp       = "$context.identity.sourceIp"
-      status         = "$context.status"
-      userArn        = "$context.identity.userArn"
-      responseLength = "$context.responseLength"
+      caller      = "$context.identity.userArn"
+      error       = "$context.error.message"
+      integration = "$context.integrationErrorMessage"
+      ip          = "$context.identity.sourceIp"
+      ms          = "$context.responseLatency"
+      requestId   = "$context.requestId"
+      route       = "$context.routeKey"
+      status      = "$context.status"
     })
   }
 
