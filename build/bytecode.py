@@ -5,19 +5,14 @@ compared over all dependencies. Python 3.13.0 writes other bytes, because its co
 comprehensions.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import marshal
-import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from errors import BuildError
-
-from tools.processes import bare_environment, exchange
+from tools.processes import bare_environment, run
+from tools.project import CommandError
 
 #: The folder in which Lambda unpacks a function. The bytecode holds it and tracebacks show it, so it must not be the
 #: folder of the build.
@@ -28,40 +23,23 @@ _TASK_ROOT = "/var/task/"
 _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 
 
-def cached_name(name: str) -> str:
-    """Return the name under which Python 3.13 looks for the bytecode of the source file `name`."""
-    folder, slash, file = name.rpartition("/")
-    return f"{folder}{slash}__pycache__/{file.removesuffix('.py')}.cpython-313.pyc"
-
-
 def compile_sources(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the bytecode files' contents by `cached_name`. `sources` are contents by name in the zip.
+    """Return the bytecode of these sources. Keys are names in the zip; a bytecode's is where Python looks for it.
 
     Raises:
-        BuildError: a source does not compile.
+        CommandError: a source does not compile.
     """
-    names = list(sources)
-    # A process for a handful of files is not worth its start. The bytes do not depend on the process.
-    processes = max(1, min(os.cpu_count() or 1, len(names) // 8))
-    shares = [{name: sources[name] for name in names[start::processes]} for start in range(processes)]
-    compiled: dict[str, bytes] = {}
-    with ThreadPoolExecutor(processes) as pool:
-        for share in pool.map(_compile, shares):
-            compiled |= share
-    return compiled
-
-
-def _compile(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     # Keep this machine out: no site-packages, no user's or script's folder to import from, no variables.
     command = [sys.executable, "-S", "-s", "-P", "-W", "ignore", str(Path(__file__).with_name("compile_clean.py"))]
     request = marshal.dumps([(_TASK_ROOT + name, source) for name, source in sources.items()])
-    status, output, errors = exchange(command, request, variables=bare_environment({"PYTHONHASHSEED": "0"}))
-    if status:
-        raise BuildError(f"The compiler ended with status {status}: {' '.join(errors.split())[-500:]}")
+    done = run(command, variables=bare_environment({"PYTHONHASHSEED": "0"}), said=request.hex())
+    if done.status:
+        raise CommandError(f"the compiler ended with status {done.status}: {' '.join(done.errors.split())[-500:]}")
+    answers = marshal.loads(bytes.fromhex(done.output))  # noqa: S302 -- our own
     compiled = {}
-    for (name, source), answer in zip(sources.items(), marshal.loads(output), strict=True):  # noqa: S302 -- our own
+    for (name, source), answer in zip(sources.items(), answers, strict=True):
         if isinstance(answer, str):
-            raise BuildError(f"A source does not compile: {answer.removeprefix(_TASK_ROOT)}")
+            raise CommandError(f"a source does not compile: {answer.removeprefix(_TASK_ROOT)}")
         header = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH + importlib.util.source_hash(source)
-        compiled[cached_name(name)] = header + answer
+        compiled[importlib.util.cache_from_source(name, optimization="")] = header + answer
     return compiled

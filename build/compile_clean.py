@@ -5,7 +5,7 @@ typing_extensions differ where typing is loaded). So each file is compiled in a 
 nothing, has imported only this module's imports, and was started without a locale and with a fixed hash seed.
 
 Standard input is a marshalled list of (path, source); standard output the marshalled list of answers in the same
-order: a code object's bytes, or a str with the error if the source does not compile.
+order: a code object's bytes, or a str with the error if the source does not compile. Both are in hexadecimal.
 """
 
 import marshal
@@ -13,29 +13,24 @@ import os
 import sys
 
 
-def compile_one(path: str, source: bytes) -> bytes | str:
-    """Return the marshalled code object of one module, or the error as a str."""
-    try:
-        return marshal.dumps(compile(source, path, "exec", dont_inherit=True, optimize=0))
-    except (SyntaxError, ValueError) as error:
-        return f"{path}: {error}"
-
-
 def compile_forked(path: str, source: bytes) -> bytes | str:
-    """Run `compile_one` in a child process; return its answer."""
+    """Return the marshalled code object of one module, or the error as a str."""
     reader, writer = os.pipe()
-    child = os.fork()
-    if not child:
+    if not os.fork():
+        try:
+            answer: bytes | str = marshal.dumps(compile(source, path, "exec", dont_inherit=True, optimize=0))
+        except (SyntaxError, ValueError) as error:
+            answer = f"{path}: {error}"
         with open(writer, "wb") as pipe:  # noqa: PTH123 -- pathlib would be imported for it
-            marshal.dump(compile_one(path, source), pipe)
+            marshal.dump(answer, pipe)
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as pipe:  # noqa: PTH123 -- see above
-        answer: bytes | str = marshal.load(pipe)  # noqa: S302 -- written by the child above
-    os.waitpid(child, 0)
+        answer = marshal.load(pipe)  # noqa: S302 -- written by the child above
+    os.wait()
     return answer
 
 
 if __name__ == "__main__":
-    sources = marshal.load(sys.stdin.buffer)  # noqa: S302 -- written by bytecode.py
-    marshal.dump([compile_forked(path, source) for path, source in sources], sys.stdout.buffer)
+    sources = marshal.loads(bytes.fromhex(sys.stdin.read()))  # noqa: S302 -- written by bytecode.py
+    print(marshal.dumps([compile_forked(path, source) for path, source in sources]).hex())

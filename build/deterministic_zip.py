@@ -4,14 +4,14 @@ Order, dates, modes and the compressor are fixed. libdeflate comes with the lock
 uses the host's zlib, and different zlibs compress the same file to different bytes.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 import deflate
-from errors import BuildError
+
+from tools.project import CommandError
 
 #: libdeflate's levels go up to 12. 12 would save 2% and take seven times as long.
 _LEVEL = 9
@@ -55,27 +55,21 @@ def decompress(entry: Entry) -> bytes:
 
 
 def zip_bytes(entries: Iterable[Entry]) -> bytes:
-    """Return the zip of these entries.
-
-    Raises:
-        BuildError: two entries have one name.
-    """
-    body, directory = bytearray(), bytearray()
+    """Return the zip of these entries. Raises CommandError if two have one name."""
     ordered = sorted(entries)
-    previous = None
+    # Readers differ in which of two entries they take.
+    for entry, following in pairwise(ordered):
+        if entry.name == following.name:
+            raise CommandError(f"{entry.name} would be in the zip twice: rename ours, or drop one of the packages")
+    body, directory = bytearray(), bytearray()
     for entry in ordered:
-        if entry.name == previous:
-            # Readers differ in which of the two they take.
-            raise BuildError(f"{entry.name} would be in the zip twice: rename ours, or drop one of the packages")
-        previous = entry.name
         name = entry.name.encode()
         method = _STORED if len(entry.data) == entry.size_bytes else _DEFLATED
         common = (_VERSION_NEEDED, _NAME_IS_UTF8, method, _TIME, _DATE, entry.crc, len(entry.data), entry.size_bytes)
-        offset = len(body)
-        body += _LOCAL_HEADER.pack(b"PK\3\4", *common, len(name), 0) + name + entry.data
         directory += _CENTRAL_HEADER.pack(
-            b"PK\1\2", _MADE_BY_UNIX, *common, len(name), 0, 0, 0, 0, _EXTERNAL_ATTRIBUTES, offset
+            b"PK\1\2", _MADE_BY_UNIX, *common, len(name), 0, 0, 0, 0, _EXTERNAL_ATTRIBUTES, len(body)
         )
         directory += name
+        body += _LOCAL_HEADER.pack(b"PK\3\4", *common, len(name), 0) + name + entry.data
     end = _END_OF_CENTRAL_DIRECTORY.pack(b"PK\5\6", 0, 0, len(ordered), len(ordered), len(directory), len(body), 0)
     return bytes(body + directory + end)

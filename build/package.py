@@ -10,10 +10,8 @@ if __name__ == "__main__":
     _folder = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 -- see above
     # Last, so that no file here shadows a module of Python or of the toolchain.
     sys.path += [_folder, os.path.dirname(_folder)]  # noqa: PTH120
-    try:
-        from checkout import main
+    from tools import terminal  # isort: skip -- first, for interruptions
 
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("Interrupted. Every zip is complete: the old one or the new one.", file=sys.stderr)
-        sys.exit(130)
+    from checkout import package
+
+    terminal.main("make package", package, interrupted="interrupted; every zip is complete: the old one or the new one")

@@ -3,14 +3,12 @@
 import sys
 from types import TracebackType
 
-_show = sys.excepthook
 
-
-def _show_in_a_line(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         print("Interrupted.", file=sys.stderr)
     else:
-        _show(kind, error, traceback)
+        sys.__excepthook__(kind, error, traceback)
 
 
-sys.excepthook = _show_in_a_line
+sys.excepthook = _show

@@ -5,18 +5,17 @@ each the value that our programs expect, so that a command behaves the same in e
 library, because the packaging tool and the workflows' bare Python import it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import pwd
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
+
+from tools.project import CACHE
 
 PIPE = subprocess.PIPE
 
@@ -103,15 +102,12 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
         if (_KEPT.fullmatch(name) or not _CHANGES_BEHAVIOUR.fullmatch(name)) and not name.startswith(tuple(without))
     }
     # Python, curl and Go disagree on which spelling wins.
-    direct = ",".join(filter(None, (variables.get("no_proxy"), variables.get("NO_PROXY"))))
-    variables["no_proxy"] = variables["NO_PROXY"] = ",".join(
-        dict.fromkeys([*filter(None, direct.split(",")), *_LOOPBACK])
-    )
-    if not _has_home(variables):
+    hosts = ",".join(variables.get(name, "") for name in ("no_proxy", "NO_PROXY")).split(",")
+    variables["no_proxy"] = variables["NO_PROXY"] = ",".join(dict.fromkeys(filter(None, [*hosts, *_LOOPBACK])))
+    if not variables.get("HOME") and not _is_in_passwd():
         # pip would make a folder called ~ where it stands, and Terraform would end.
-        home = Path(__file__).resolve().parents[1] / "build" / "work" / "cache" / "home"
-        home.mkdir(parents=True, exist_ok=True)
-        variables["HOME"] = str(home)
+        variables["HOME"] = str(CACHE / "home")
+        (CACHE / "home").mkdir(parents=True, exist_ok=True)
     return variables | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(added or {})
 
 
@@ -129,21 +125,20 @@ def pip_environment(python: str | Path) -> dict[str, str]:
     read = run([python, "-I", "-c", _READ_PIP_SETTINGS])
     if read.status:
         raise OSError(f"pip's configuration can't be read: {' '.join(read.errors.split())[-500:]}")
-    variables = {}
-    settings = sorted(json.loads(read.output).items(), key=lambda setting: not setting[0].startswith("global."))
-    for setting, value in settings:
-        section, _, name = setting.partition(".")
-        variable = f"PIP_{name.upper().replace('-', '_')}"
-        # Like pip, take an empty setting for none, and a command's own for more than the one for all.
-        if section in ("global", "download", "install") and _KEPT.fullmatch(variable) and value:
-            variables[variable] = value
+    found = json.loads(read.output)
+    # Like pip, take an empty setting for none, and a command's own for more than the one for all.
+    settings = {
+        f"PIP_{name.upper().replace('-', '_')}": value
+        for section in ("global", "download", "install")
+        for setting, value in found.items()
+        if value and (name := setting.removeprefix(f"{section}.")) != setting
+    }
+    kept = {name: value for name, value in settings.items() if _KEPT.fullmatch(name)}
     own = {name: value for name, value in environment().items() if value or not _KEPT.fullmatch(name)}
-    return variables | own | {"PIP_CONFIG_FILE": os.devnull}
+    return kept | own | {"PIP_CONFIG_FILE": os.devnull}
 
 
-def _has_home(variables: Mapping[str, str]) -> bool:
-    if variables.get("HOME"):
-        return True
+def _is_in_passwd() -> bool:
     try:
         pwd.getpwuid(os.getuid())
     except KeyError:
@@ -161,15 +156,8 @@ def run(
 ) -> Done:
     """Run a command to its end, with whatever exit status.
 
-    Args:
-        command: the program and its arguments.
-        variables: its environment; `environment()` unless it is given.
-        folder: where it runs; here unless it is given.
-        said: its input; empty unless it is given.
-        is_shown: let it print to our own output and errors, which are then empty in the answer.
-
-    Raises:
-        OSError: the program is not there or can't be started.
+    `variables` are its environment in place of `environment()`, and `said` its input. `is_shown` lets it print to our
+    own output and errors, which are then empty in the answer. Raises OSError if it can't be started.
     """
     done = subprocess.run(
         [str(part) for part in command],
@@ -183,23 +171,6 @@ def run(
         input=said or "",
     )
     return Done(done.returncode, done.stdout or "", done.stderr or "")
-
-
-def exchange(
-    command: Sequence[str | Path], said: bytes, *, variables: Mapping[str, str] | None = None
-) -> tuple[int, bytes, str]:
-    """Run a command that reads and writes bytes; return its exit status, its output and its errors.
-
-    Raises OSError if it can't be started.
-    """
-    done = subprocess.run(
-        [str(part) for part in command],
-        check=False,
-        capture_output=True,
-        env=dict(environment() if variables is None else variables),
-        input=said,
-    )
-    return done.returncode, done.stdout, done.stderr.decode(errors="replace")
 
 
 def start(
@@ -244,7 +215,7 @@ def hear_interrupts() -> None:
 
     A shell without job control starts its background commands with SIGINT ignored, and so do some CI runners; Python
     and every child then ignore it too. Ctrl-C does not reach such a command, and a `kill -INT` is meant for it. nohup
-    ignores the closed terminal, and that stays so. Call this first in every command's main.
+    ignores the closed terminal, and that stays so.
     """
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -259,7 +230,3 @@ def hear_interrupts() -> None:
         is_ignored = handler == signal.SIG_IGN and number != signal.SIGHUP
         if is_ignored or handler in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
-
-
-if __name__ == "__main__":
-    sys.exit("This is a module: make uses it in every command.")

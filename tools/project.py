@@ -1,7 +1,5 @@
 """The project's folders, environments and functions: the one list of each."""
 
-from __future__ import annotations
-
 import functools
 import tomllib
 from pathlib import Path
@@ -40,34 +38,29 @@ class Function(NamedTuple):
     services: list[str]
 
 
-def read_functions(pyproject: str) -> list[Function]:
-    """Return the functions that the text of a pyproject.toml declares, sorted by name.
-
-    Raises:
-        CommandError: [tool.delayer.functions] is missing or malformed.
-    """
+@functools.cache
+def _declared() -> tuple[tuple[str, ...], dict[str, Function]]:
     try:
-        table = tomllib.loads(pyproject)["tool"]["delayer"]["functions"]
-        return [Function(name, table[name]["package"], sorted(table[name]["services"])) for name in sorted(table)]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["delayer"]
+        return tuple(table["environments"]), {
+            name: Function(name, function["package"], sorted(function["services"]))
+            for name, function in sorted(table["functions"].items())
+        }
+    except (tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError) as error:
         raise CommandError(
-            f"pyproject.toml: [tool.delayer.functions.<function>] must name a package and services ({error!r})"
+            "pyproject.toml: [tool.delayer] must list the environments, and [tool.delayer.functions.<function>] must "
+            f"name a package and services ({error!r})"
         ) from error
 
 
-@functools.cache
 def functions() -> dict[str, Function]:
-    """Return this checkout's functions by their plain names. Raises CommandError."""
-    return {function.name: function for function in read_functions(_pyproject())}
+    """Return the functions that pyproject.toml declares, by their plain names, sorted. Raises CommandError."""
+    return _declared()[1]
 
 
-@functools.cache
 def deployed_environments() -> tuple[str, ...]:
     """Return the environments that live in AWS, in the order of promotion. Raises CommandError."""
-    try:
-        return tuple(tomllib.loads(_pyproject())["tool"]["delayer"]["environments"])
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
-        raise CommandError(f"pyproject.toml: [tool.delayer] must list the environments ({error!r})") from error
+    return _declared()[0]
 
 
 def environments() -> tuple[str, ...]:
@@ -81,7 +74,3 @@ def check_environment(name: str, among: tuple[str, ...] | None = None) -> None:
     if name not in known:
         problem = f"there is no environment {name!r}" if name else "no environment is named"
         raise CommandError(f"{problem}: give ENV= one of {', '.join(known)}")
-
-
-def _pyproject() -> str:
-    return (ROOT / "pyproject.toml").read_text(encoding="utf-8")

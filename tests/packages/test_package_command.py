@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -124,7 +123,8 @@ class TestRefusals:
     def test_unlocked_compressor_is_refused(self, built: Checkout, checkout: Checkout) -> None:
         """A Python whose compressor is not the locked one, and would write other bytes, is refused."""
         checkout.zip_path("task-1minute-enqueuer").unlink()
-        before = "import importlib.metadata as metadata; metadata.version = lambda _: '0.0'"
+        other = "[types.SimpleNamespace(version='0.0')]"
+        before = f"import types, importlib.metadata as metadata; metadata.distributions = lambda **_: {other}"
         assert_refused(checkout.build(before=before), "deflate", "has 0.0", "make package")
         assert checkout.build().status == 0
         assert checkout.zips() == built.zips()
@@ -158,21 +158,20 @@ class TestInterruptions:
         assert process.returncode == 130
         assert len(errors.splitlines()) == 1
         assert checkout.zips() == built.zips()
-        assert list(checkout.root.rglob(".unfinished-*")) == []
+        assert list(checkout.root.rglob("*.unfinished")) == []
 
-    def test_unfinished_files_of_a_killed_build_are_removed(self, checkout: Checkout) -> None:
-        """The next build removes the unfinished files of a killed build, but not those of a running one."""
-        ended = subprocess.Popen([sys.executable, "-c", ""])
-        ended.wait()
-        zip_path = checkout.zip_path("api-schedule-post")
-        zip_path.with_name(f".unfinished-{ended.pid}-{zip_path.name}").write_bytes(b"half a zip")
-        (checkout.cache / f".unfinished-{ended.pid}-wheels").mkdir()
-        working = checkout.cache / f".unfinished-{os.getpid()}-wheels"
-        working.mkdir()
-        # In a container every build may have the same process id.
-        same_number = "import os; os.mkdir(f'build/work/cache/.unfinished-{os.getpid()}-wheels')"
-        assert checkout.build(before=same_number).status == 0
-        assert list(checkout.root.rglob(".unfinished-*")) == [working]
+    def test_unfinished_files_of_a_killed_build_are_removed(self, built: Checkout, checkout: Checkout) -> None:
+        """The next build removes half of a zip, half of a prepared wheel and half of the fetched wheels."""
+        offered = (checkout.cache / "wheels").resolve()
+        next(own_wheels(checkout).glob("six-*")).unlink()
+        prepared = next((checkout.cache / "prepared").glob("six-*"))
+        prepared.unlink()
+        for path in (checkout.zip_path("api-schedule-post"), prepared, checkout.cache / "fetching" / "six.whl"):
+            path.parent.mkdir(exist_ok=True)
+            path.with_name(f"{path.name}.unfinished").write_bytes(b"half")
+        assert checkout.build(_OFFLINE | {"PIP_FIND_LINKS": str(offered)}).status == 0
+        assert list(checkout.root.rglob("*.unfinished")) == []
+        assert checkout.zips() == built.zips()
 
     def test_two_builds_at_once_both_succeed(self, built: Checkout, checkout: Checkout) -> None:
         """Two first builds of one checkout at the same time both fetch, prepare and build."""

@@ -109,7 +109,7 @@ def make_checkout(root: Path) -> Checkout:
     (root / "tools").mkdir()
     toolchain = [path.relative_to(ROOT).as_posix() for path in (ROOT / "build").glob("*.py")]
     files = ("pyproject.toml", "requirements.txt", "build/requirements.txt", ".gitattributes", ".gitignore")
-    for name in (*toolchain, *files, "tools/processes.py", "tools/project.py"):
+    for name in (*toolchain, *files, "tools/processes.py", "tools/project.py", "tools/terminal.py"):
         shutil.copy2(ROOT / name, root / name)
     return checkout
 
