@@ -1,8 +1,7 @@
 """Run Terraform for one environment: find the program and the provider, lay out its folder, choose its state."""
 
-from __future__ import annotations
-
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -10,7 +9,7 @@ import shutil
 import signal
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -48,8 +47,8 @@ class Workspace:
     """A folder from which Terraform is run for one environment. The configuration in it is links to terraform/.
 
     Its own folder keeps one environment's state and providers from another's, and is as far from the packages as
-    terraform/ is, so that a plan made here names the same paths. `backend` are files or
-    settings for the S3 backend; without any, the state is a file in the folder.
+    terraform/ is, so that a plan made here names the same paths. `backend` are files or settings for the S3 backend;
+    without any, the state is a file in the folder.
     """
 
     environment: str
@@ -116,16 +115,14 @@ class Workspace:
     def init(self, *further: str) -> None:
         """Get the provider and the backend ready. Raises CommandError."""
         cache = Path(self.variables["TF_PLUGIN_CACHE_DIR"])
-        cache.mkdir(parents=True, exist_ok=True)
         with (cache / ".lock").open("w") as lock:
             # Two inits at once would spoil each other's installation into the cache (Terraform CLI, "Provider Plugin
             # Cache": concurrent use is not safe).
             fcntl.flock(lock, fcntl.LOCK_EX)
             mirror = _provider_mirror(cache)
-            plugins = [f"-plugin-dir={mirror}"] if mirror else []
-            backend = [f"-backend-config={each}" for each in self.backend]
-            arguments = ("-input=false", "-no-color", "-lockfile=readonly", *(further or ("-reconfigure",)))
-            self.read("init", *arguments, *plugins, *backend)
+            options = ["-input=false", "-no-color", "-lockfile=readonly", *(further or ["-reconfigure"])]
+            options += [f"-plugin-dir={mirror}"] if mirror else []
+            self.read("init", *options, *(f"-backend-config={each}" for each in self.backend))
 
     def outputs(self) -> dict[str, Any]:
         """Return the values of the root's outputs."""
@@ -155,19 +152,17 @@ def open_workspace(
             (configuration / path.name).symlink_to(path)
     if has_local_state:
         (configuration / "local_override.tf").write_text(LOCAL_STATE)
-    build = folder / "build"
-    build.mkdir(exist_ok=True)
-    (build / "dist").unlink(missing_ok=True)
-    (build / "dist").symlink_to(packages)
+    (folder / "build").mkdir(exist_ok=True)
+    (folder / "build" / "dist").unlink(missing_ok=True)
+    (folder / "build" / "dist").symlink_to(packages)
 
     backend: tuple[str, ...] = ()
     if not has_local_state:
         account_id = setting(f"environments/{environment}.tfvars", "account_id")
         # The provider checks the account as well, but only when the state has been read.
         backend = (f"environments/{environment}.s3.tfbackend", f'allowed_account_ids=["{account_id}"]')
-    workspace = Workspace(
-        environment, configuration, backend, process_variables(variables or {}, is_on_aws=not has_local_state)
-    )
+    process = process_variables(variables or {}, is_on_aws=not has_local_state)
+    workspace = Workspace(environment, configuration, backend, process)
     workspace.init()
     return workspace
 
@@ -178,10 +173,8 @@ def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[s
     `is_on_aws`: the caller's AWS settings are used. A profile that isn't there would end even a plan that asks nothing.
     """
     process = environment({"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}, without=() if is_on_aws else ("AWS_",))
-    if "TF_PLUGIN_CACHE_DIR" not in process:
-        cache = CACHE / "terraform-plugins"
-        cache.mkdir(parents=True, exist_ok=True)
-        process["TF_PLUGIN_CACHE_DIR"] = str(cache)
+    cache = process.setdefault("TF_PLUGIN_CACHE_DIR", str(CACHE / "terraform-plugins"))
+    Path(cache).mkdir(parents=True, exist_ok=True)
     return process | dict(added)
 
 
@@ -190,10 +183,8 @@ def document_in(printed: str) -> Any:
 
     Version managers put a program of their own in Terraform's place, and some print a line before.
     """
-    lines = printed.splitlines(keepends=True)
-    first = next((number for number, line in enumerate(lines) if line.startswith(("{", "["))), len(lines))
-    text = "".join(lines[first:])
-    return json.loads(text) if text else None
+    found = re.search(r"^[{[].*", printed, re.MULTILINE | re.DOTALL)
+    return json.loads(found[0]) if found else None
 
 
 def setting(file: str, name: str) -> str:
@@ -206,15 +197,11 @@ def setting(file: str, name: str) -> str:
 
 def resources(values: Mapping[str, Any], resource_type: str) -> list[Mapping[str, Any]]:
     """Return the values of every resource of a type, in all modules of a state or plan (`terraform show -json`)."""
-
-    def below(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-        for resource in module.get("resources", []):
-            if resource["type"] == resource_type:
-                yield resource["values"]
-        for child in module.get("child_modules", []):
-            yield from below(child)
-
-    return list(below(values.get("root_module", {})))
+    modules = [values.get("root_module", {})]
+    for module in modules:  # the list grows on the way
+        modules += module.get("child_modules", [])
+    found = (resource for module in modules for resource in module.get("resources", []))
+    return [resource["values"] for resource in found if resource["type"] == resource_type]
 
 
 def planned_packages(plan: Mapping[str, Any]) -> dict[str, str]:
@@ -253,12 +240,12 @@ def _provider_mirror(cache: Path) -> Path | None:
         with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3):
             return None
     except (OSError, HTTPException):
-        pass
-    version = _provider_version()
-    for root in (cache, *_mirror_roots()):
-        for provider in _below(root, depth=6):
+        lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
+        version = re.findall(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)[0]
+    for root, depth in itertools.product((cache, *_mirror_roots()), range(4)):
+        for provider in sorted(root.glob("*/" * depth + _PROVIDER)):
             # Unpacked, a version is a folder of that name; packed, it is in the archive's name.
-            if provider.as_posix().endswith(_PROVIDER) and any(provider.glob(f"*{version}*")):
+            if any(provider.glob(f"*{version}*")):
                 return provider.parents[2]
     raise CommandError(
         f"{_REGISTRY} can't be reached, and this machine has no mirror of the AWS provider {version}. On a machine "
@@ -267,35 +254,10 @@ def _provider_mirror(cache: Path) -> Path | None:
     )
 
 
-def _provider_version() -> str:
-    """Return the locked version of the AWS provider."""
-    lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
-    found = re.search(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)
-    assert found
-    return found[1]
-
-
-def _mirror_roots() -> Iterator[Path]:
-    """Yield the folders that usually hold a mirror: the user's plugin folders, shared data folders, add-on packages."""
+def _mirror_roots() -> list[Path]:
+    """Return the folders that may hold a mirror: the user's plugin folders, shared data folders, add-on packages."""
     # Without a home, this stays as it is, and is no folder.
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 -- pathlib's raises
-    data = os.environ.get("XDG_DATA_HOME", str(home / ".local" / "share"))
-    shared = os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
-    for root in (home / ".terraform.d", Path(data) / "terraform", *(Path(path) / "terraform" for path in shared)):
-        if root.is_dir():
-            yield root
-    yield from (path for path in _ADD_ON_PACKAGES if path.is_dir())
-
-
-def _below(root: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders below `root`, at most `depth` deep, nearest first."""
-    level = [root]
-    for _ in range(depth):
-        following: list[Path] = []
-        for folder in level:
-            try:
-                following += [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.is_symlink()]
-            except OSError:
-                continue
-        yield from following
-        level = following
+    home = os.path.expanduser("~")  # noqa: PTH111 -- pathlib's raises
+    data = [os.environ.get("XDG_DATA_HOME", f"{home}/.local/share")]
+    data += os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
+    return [Path(home, ".terraform.d"), *(Path(path, "terraform") for path in data), *_ADD_ON_PACKAGES]
