@@ -30,7 +30,6 @@ _MAX_ZIP_BYTES = 5_000_000
 #: The first bytes of every bytecode file of Python 3.13 (3571 in CPython's pycore_magic_number.h).
 _MAGIC_NUMBER = (3571).to_bytes(2, "little") + b"\r\n"
 
-_LOCK = ROOT / "requirements.txt"
 _PREPARED = CACHE / "prepared"
 
 
@@ -62,7 +61,7 @@ def package(*, is_check: bool) -> bool:
 
 def _check() -> bool:
     missing = [name for name in functions() if not _zip_path(name).is_file()]
-    stale = [function.name for function in functions().values() if not _is_current(function, sources_of(function))]
+    stale = [each.name for each in functions().values() if _current_zip(each, sources_of(each)) is None]
     if stale:
         problem = "There is no" if missing else "Built from other sources than there are now:"
         print(problem, ", ".join(f"build/dist/{name}.zip" for name in missing or stale), file=sys.stderr)
@@ -72,41 +71,35 @@ def _check() -> bool:
 def _build(function: Function) -> str:
     """Bring the function's zip up to date; return a line that reports it."""
     sources, path = sources_of(function), _zip_path(function.name)
-    start = time.monotonic()
-    if is_current := _is_current(function, sources):
-        content = path.read_bytes()
-    else:
+    content = _current_zip(function, sources)
+    done, took = "unchanged", ""
+    if content is None:
+        start = time.monotonic()
         content = _zip(function, sources)
         if len(content) > _MAX_ZIP_BYTES:
             raise CommandError(f"{path.name} has {len(content):,} bytes; the limit is {_MAX_ZIP_BYTES:,} bytes")
         _write(path, content)
-        _write(_record_path(function), _record(function, sources, content))
-    size_and_hash = f"{len(content):,} bytes, sha256 {_sha256(content)[:16]}"
-    if is_current:
-        return f"{path.name}: unchanged ({size_and_hash})"
-    return f"{path.name}: built ({size_and_hash}, {time.monotonic() - start:.1f} s)"
+        _write(CACHE / f"{function.name}.built", _record(function, sources, content))
+        done, took = "built", f", {time.monotonic() - start:.1f} s"
+    return f"{path.name}: {done} ({len(content):,} bytes, sha256 {_sha256(content)[:16]}{took})"
+
+
+def _current_zip(function: Function, sources: dict[str, bytes]) -> bytes | None:
+    """Return the zip, or None unless it was built from these inputs and has not changed since."""
+    try:
+        content, record = _zip_path(function.name).read_bytes(), (CACHE / f"{function.name}.built").read_bytes()
+    except FileNotFoundError:
+        return None
+    return content if record == _record(function, sources, content) else None
 
 
 def _zip_path(name: str) -> Path:
     return DIST / f"{name}.zip"
 
 
-def _record_path(function: Function) -> Path:
-    return CACHE / f"{function.name}.built"
-
-
 def _record(function: Function, sources: dict[str, bytes], content: bytes) -> bytes:
     """Return a digest of the zip and of everything that decides its bytes."""
-    return _digest(_toolchain(), function, sources, _LOCK.read_bytes(), _sha256(content)).encode()
-
-
-def _is_current(function: Function, sources: dict[str, bytes]) -> bool:
-    """Return whether the zip was built from these inputs and has not changed since."""
-    try:
-        content, record = _zip_path(function.name).read_bytes(), _record_path(function).read_bytes()
-    except FileNotFoundError:
-        return False
-    return record == _record(function, sources, content)
+    return _digest(_toolchain(), function, sources, (ROOT / "requirements.txt").read_bytes(), _sha256(content)).encode()
 
 
 @functools.cache
@@ -155,7 +148,7 @@ def _dependencies() -> list[Entry]:
 
     services = sorted({service for function in functions().values() for service in function.services})
     entries: list[Entry] = []
-    for name, content in fetch_wheels(_LOCK, CACHE / "wheels"):
+    for name, content in fetch_wheels():
         path = _PREPARED / f"{name}.entries"
         key = _digest(_toolchain(), services, _sha256(content)).encode()
         cached = path.read_bytes() if path.is_file() else b""

@@ -3,6 +3,7 @@
 git lists them by its index and ignore rules. `git status` would not do: flags in the index can hide changes from it.
 """
 
+import contextlib
 import functools
 import re
 
@@ -43,13 +44,11 @@ def unnamed() -> list[str]:
 @functools.cache
 def _listed() -> list[str]:
     """Return the paths below src/ that git tracks or would add; outside a repository, all paths."""
-    try:
+    with contextlib.suppress(OSError):
         listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "src")
-    except OSError:
-        listed = None
-    if listed and listed.status and "not a git repository" not in listed.errors:
-        raise CommandError(f"git can't list the files in src: {listed.errors.strip().splitlines()[-1]}")
-    if listed and listed.output:
-        return sorted(set(filter(None, listed.output.split("\0"))))
+        if listed.status and "not a git repository" not in listed.errors:
+            raise CommandError(f"git can't list the files in src: {listed.errors.strip().splitlines()[-1]}")
+        if listed.output:
+            return sorted(set(filter(None, listed.output.split("\0"))))
     # No git, no repository, or a copy in another project's repository that does not track it.
     return sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "src").rglob("*"))

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -16,7 +16,9 @@ from bytecode import compile_sources
 from deterministic_zip import Entry, compress, decompress
 
 from tools.processes import pip_environment, run
-from tools.project import CommandError
+from tools.project import CACHE, ROOT, CommandError
+
+_WHEELS = CACHE / "wheels"
 
 _ENDPOINTS = "botocore/data/endpoints.json"
 
@@ -44,62 +46,59 @@ _PIN = re.compile(r"([\w.-]+==[\w.!+-]+)(?:\s+--hash=sha256:[0-9a-f]{64})+")
 _PLATFORMS = ("manylinux_2_34_aarch64", "manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
 
 
-def fetch_wheels(lock: Path, folder: Path) -> list[tuple[str, bytes]]:
-    """Return the name and content of the lock's wheels, in its order, from `folder`. Fetch missing ones first.
+def fetch_wheels() -> list[tuple[str, bytes]]:
+    """Return the name and content of the lock's wheels, in its order. Fetch missing ones first.
 
     Raises:
         CommandError: a wheel can't be fetched, has a hash that the lock does not allow, or holds compiled code.
     """
-    pins = _read_lock(lock)
-    if missing := [pin for pin in pins if not _find(pin, folder)]:
+    pins = _read_lock()
+    if missing := {pin: hashes for pin, hashes in pins.items() if not _find(pin)}:
         print(f"Fetching the wheels of {', '.join(missing)}", flush=True)
-        _fetch({pin: pins[pin] for pin in missing}, lock, folder)
-    return [_checked(pin, hashes, _find(pin, folder), lock) for pin, hashes in pins.items()]
+        _fetch(missing)
+    return [_checked(pin, hashes) for pin, hashes in pins.items()]
 
 
-def _read_lock(path: Path) -> dict[str, list[str]]:
-    """Return the SHA-256 of the wheels that each pin of a lock, like six==1.17.0, allows. The lock is pip-compile's."""
-    text = re.sub(r"(?m)\\\n|(?:^|\s)#.*", " ", path.read_text(encoding="utf-8"))
+def _read_lock() -> dict[str, list[str]]:
+    """Return the SHA-256 of the wheels that each pin, like six==1.17.0, allows. pip-compile wrote the lock."""
+    text = re.sub(r"(?m)\\\n|(?:^| )#.*", " ", (ROOT / "requirements.txt").read_text(encoding="utf-8"))
     pins = {}
     for line in filter(None, map(str.strip, text.splitlines())):
-        match = _PIN.fullmatch(line)
-        if not match:
-            raise CommandError(f"{path.name}: '{line[:60]}' is not a pinned package with its hashes: run 'make lock'")
+        if not (match := _PIN.fullmatch(line)):
+            raise CommandError(
+                f"requirements.txt: '{line[:60]}' is not a pinned package with its hashes: run 'make lock'"
+            )
         pins[match[1]] = re.findall(r"sha256:(\w+)", line)
     return pins
 
 
-def _find(pin: str, folder: Path) -> Path | None:
-    """Return the path of the pin's wheel, whose name begins with the normalized package and the version."""
+def _find(pin: str) -> Path | None:
+    """Return the path of the pin's wheel, whose name has the package in any of its spellings."""
     package, _, version = pin.partition("==")
-    paths = sorted(folder.glob(f"*-{version}-*.whl"))
-    return next((path for path in paths if _normalized(path.name.partition("-")[0]) == _normalized(package)), None)
+    name = re.compile(re.sub(r"[-_.]+", "[-_.]+", package) + f"-{re.escape(version)}-.+[.]whl", re.IGNORECASE)
+    return next((path for path in sorted(_WHEELS.glob("*.whl")) if name.fullmatch(path.name)), None)
 
 
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "_", name).lower()
-
-
-def _checked(pin: str, hashes: list[str], path: Path | None, lock: Path) -> tuple[str, bytes]:
-    if path is None:
+def _checked(pin: str, hashes: list[str]) -> tuple[str, bytes]:
+    if not (path := _find(pin)):
         raise CommandError(f"{pin}: pip fetched a wheel of another name or version; run 'make lock'")
     if not path.name.endswith("-none-any.whl"):
         raise CommandError(
             f"{pin}: {path.name} holds code compiled for one kind of machine, but the zip that is tested must"
-            f" be the zip that runs on Lambda: choose a pure Python package in {lock.stem}.in"
+            f" be the zip that runs on Lambda: choose a pure Python package in requirements.in"
         )
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 not in hashes:
         raise CommandError(
-            f"{pin}: its wheel has the sha256 {sha256}, which {lock.name} does not allow. If {lock.name} was"
+            f"{pin}: its wheel has the sha256 {sha256}, which requirements.txt does not allow. If requirements.txt was"
             f" edited, restore it; otherwise the wheel is damaged: delete {path} and build again"
         )
     return path.name, content
 
 
-def _fetch(pins: dict[str, list[str]], lock: Path, folder: Path) -> None:
-    scratch = folder.with_name("fetching")
+def _fetch(pins: Mapping[str, list[str]]) -> None:
+    scratch = CACHE / "fetching"
     # A build that was killed has left it.
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
@@ -108,28 +107,28 @@ def _fetch(pins: dict[str, list[str]], lock: Path, folder: Path) -> None:
         lines = (" ".join([pin, *(f"--hash=sha256:{digest}" for digest in hashes)]) for pin, hashes in pins.items())
         wanted.write_text("\n".join(lines), encoding="utf-8")
         command = [sys.executable, "-I", "-m", "pip", "download", "--disable-pip-version-check", "--no-input"]
-        command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--python-version=3.13"]
-        command += ["--implementation=cp", *(f"--platform={platform}" for platform in _PLATFORMS)]
-        command += [f"--dest={scratch}", f"--requirement={wanted}"]
+        command += ["--no-deps", "--require-hashes", "--only-binary=:all:", f"--dest={scratch}"]
+        command += [f"--requirement={wanted}", *(f"--platform={platform}" for platform in _PLATFORMS)]
         # pip's temporary files are removed with the folder, even if pip is killed.
         done = run(command, variables=pip_environment(sys.executable) | {"TMPDIR": str(scratch)})
         if done.status:
-            raise CommandError(_why_not_fetched(done.errors, pins, lock))
-        folder.mkdir(parents=True, exist_ok=True)
+            raise CommandError(_why_not_fetched(done.errors, pins))
+        _WHEELS.mkdir(exist_ok=True)
         for path in scratch.glob("*.whl"):
-            path.replace(folder / path.name)
+            path.replace(_WHEELS / path.name)
     finally:
         shutil.rmtree(scratch)
 
 
-def _why_not_fetched(stderr: str, pins: Iterable[str], lock: Path) -> str:
+def _why_not_fetched(stderr: str, pins: Iterable[str]) -> str:
     """Return pip's error in one line."""
     _, mismatch, details = stderr.partition("DO NOT MATCH THE HASHES")
     if mismatch:
         named = [pin for pin in pins if re.search(rf"(?m)^\s+{re.escape(pin)}\s", details)]
         return (
-            f"{', '.join(named)}: the index offers a wheel with none of the hashes that {lock.name} allows; it was not"
-            f" used. If {lock.name} was edited, restore it or run 'make lock'; otherwise ask who changed the package"
+            f"{', '.join(named)}: the index offers a wheel with none of the hashes that requirements.txt allows; it was"
+            " not used. If requirements.txt was edited, restore it or run 'make lock'; otherwise ask who changed the"
+            " package"
         )
     errors = re.findall(r"(?m)^ERROR: (.+)$", stderr) or stderr.strip().splitlines()
     return (

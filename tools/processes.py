@@ -56,8 +56,6 @@ for name, value in configuration.items():
 print(json.dumps(found))
 """
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 #: Settings that win over those of the repository; the user's and the machine's files are not read. Trusting the folder
 #: adds nothing: whoever runs these commands in it runs its code anyway.
 _GIT_SETTINGS = {
@@ -103,11 +101,15 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
     }
     # Python, curl and Go disagree on which spelling wins.
     hosts = ",".join(variables.get(name, "") for name in ("no_proxy", "NO_PROXY")).split(",")
-    variables["no_proxy"] = variables["NO_PROXY"] = ",".join(dict.fromkeys(filter(None, [*hosts, *_LOOPBACK])))
-    if not variables.get("HOME") and not _is_in_passwd():
-        # pip would make a folder called ~ where it stands, and Terraform would end.
-        variables["HOME"] = str(CACHE / "home")
-        (CACHE / "home").mkdir(parents=True, exist_ok=True)
+    direct = dict.fromkeys([*filter(None, hosts), "127.0.0.1", "localhost", "::1"])
+    variables["no_proxy"] = variables["NO_PROXY"] = ",".join(direct)
+    if not variables.get("HOME"):
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError:
+            # pip would make a folder called ~ where it stands, and Terraform would end.
+            variables["HOME"] = str(CACHE / "home")
+            (CACHE / "home").mkdir(parents=True, exist_ok=True)
     return variables | {"PYTHONDONTWRITEBYTECODE": "1"} | dict(added or {})
 
 
@@ -133,17 +135,9 @@ def pip_environment(python: str | Path) -> dict[str, str]:
         for setting, value in found.items()
         if value and (name := setting.removeprefix(f"{section}.")) != setting
     }
-    kept = {name: value for name, value in settings.items() if _KEPT.fullmatch(name)}
     own = {name: value for name, value in environment().items() if value or not _KEPT.fullmatch(name)}
+    kept = {name: value for name, value in settings.items() if _KEPT.fullmatch(name)}
     return kept | own | {"PIP_CONFIG_FILE": os.devnull}
-
-
-def _is_in_passwd() -> bool:
-    try:
-        pwd.getpwuid(os.getuid())
-    except KeyError:
-        return False
-    return True
 
 
 def run(
@@ -201,13 +195,10 @@ def start(
     )
 
 
-def git(folder: Path, *arguments: str, added: Mapping[str, str] | None = None) -> Done:
-    """Run git in a folder with its own defaults instead of the user's settings, and with the variables `added`.
-
-    Raises OSError if there is no git.
-    """
+def git(folder: Path, *arguments: str) -> Done:
+    """Run git in a folder with its own defaults instead of the user's settings. Raises OSError if there is no git."""
     settings = [part for name, value in _GIT_SETTINGS.items() for part in ("-c", f"{name}={value}")]
-    return run(["git", "-C", folder, *settings, *arguments], variables=environment(_GIT_VARIABLES | dict(added or {})))
+    return run(["git", "-C", folder, *settings, *arguments], variables=environment(_GIT_VARIABLES))
 
 
 def hear_interrupts() -> None:

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 #: Shows progress: the step, how much of it is done, and of how much (0 if that is not counted).
 type Progress = Callable[[str, int, int], None]
 
-#: The width of output that goes to no terminal: lines are not broken.
-_FILE_WIDTH = 220
-
 #: The longest time between two lines of progress where no terminal shows a bar.
 _LINE_SECONDS = 4.0
 
@@ -130,7 +127,8 @@ def open_console() -> Console:
     from rich.console import Console  # noqa: PLC0415 -- a bare Python has no rich
 
     is_changeable = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    # Lines in a file are not broken.
+    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else 220)
 
 
 @contextlib.contextmanager
@@ -148,14 +146,11 @@ def shown_progress(console: Console) -> Iterator[Progress]:
     )  # fmt: skip
     with bars.Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None, counted="")
-        steps: list[str] = []
 
         def draw(step: str, done: int, total: int) -> None:
-            if [step] != steps:
-                steps[:] = [step]
+            if progress.tasks[0].description != step:
                 progress.reset(task, description=step)
-            counted = f"{done}/{total}" if total else ""
-            progress.update(task, completed=done, total=total or None, counted=counted)
+            progress.update(task, completed=done, total=total or None, counted=f"{done}/{total}" if total else "")
 
         yield draw
 
@@ -164,16 +159,16 @@ def shown_progress(console: Console) -> Iterator[Progress]:
 def printed_progress(show: Callable[[str], None]) -> Iterator[Progress]:
     """Show progress as lines: one for each new step, and then one every few seconds."""
     lock, is_over = threading.Lock(), threading.Event()
-    step, done, total = "", 0, 0
+    step = counted = ""
     began = printed = 0.0
 
-    def report(new_step: str, new_done: int, new_total: int) -> None:
-        nonlocal step, done, total, began, printed
+    def report(new_step: str, done: int, total: int) -> None:
+        nonlocal step, counted, began, printed
         with lock:
-            done, total = new_done, new_total
+            counted = f"{done} of {total}, " if total else ""
             if new_step != step:
-                step, began = new_step, time.monotonic()
-                printed = began
+                step = new_step
+                began = printed = time.monotonic()
                 show(step)
 
     def repeat() -> None:
@@ -183,7 +178,7 @@ def printed_progress(show: Callable[[str], None]) -> Iterator[Progress]:
                 now = time.monotonic()
                 if step and now >= printed + _LINE_SECONDS:
                     printed = now
-                    show(f"{step}: {f'{done} of {total}, ' if total else ''}{now - began:.0f} s")
+                    show(f"{step}: {counted}{now - began:.0f} s")
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()

@@ -20,7 +20,6 @@ from tools.processes import PIPE, environment, run, start
 from tools.project import CACHE, CONFIGURATION, DIST, ROOT, CommandError
 
 _REGISTRY = "registry.terraform.io"
-_PROVIDER = f"{_REGISTRY}/hashicorp/aws"
 _ADD_ON_PACKAGES = (Path("/opt"), Path("/srv"))
 
 #: No S3 backend, and no question asked of AWS: for plans without an account, and for the embedded AWS.
@@ -216,8 +215,7 @@ def terraform_command() -> list[str]:
     With TERRAFORM=locked, as in the workflows, it is always the locked one. Raises CommandError if there is none.
     """
     is_locked = os.environ.get("TERRAFORM") == "locked"
-    found = None if is_locked else shutil.which("terraform")
-    if found:
+    if not is_locked and (found := shutil.which("terraform")):
         return [found]
     python = ROOT / ".venv" / "terraform" / "bin" / "python"
     if python.exists():
@@ -243,7 +241,7 @@ def _provider_mirror(cache: Path) -> Path | None:
         lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
         version = re.findall(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)[0]
     for root, depth in itertools.product((cache, *_mirror_roots()), range(4)):
-        for provider in sorted(root.glob("*/" * depth + _PROVIDER)):
+        for provider in sorted(root.glob("*/" * depth + f"{_REGISTRY}/hashicorp/aws")):
             # Unpacked, a version is a folder of that name; packed, it is in the archive's name.
             if any(provider.glob(f"*{version}*")):
                 return provider.parents[2]
