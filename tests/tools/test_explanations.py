@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CASES = {
     "stale": (
         STALE,
-        ("the state of dev has changed since the plan was made: run make plan ENV=dev again, and read the plan"),
+        "the state of dev has changed since the plan was made: run make plan ENV=dev again, and read the plan",
     ),
     "locked": (
         LOCKED,
@@ -73,7 +73,7 @@ CASES = {
     ),
     "refused": (
         REFUSED,
-        ("AWS refuses these credentials (InvalidClientTokenId): sign in again, or use others"),
+        "AWS refuses these credentials (InvalidClientTokenId): sign in again, or use others",
     ),
     "too old Terraform": (
         TOO_OLD,

@@ -14,7 +14,7 @@ import pytest
 from tests.support.checkouts import ROOT, clean_environment
 from tools.processes import hear_interrupts
 
-#: The modules that make runs. `tools.local.chaos` needs an environment of its own; it ends in `tools.terminal.run`.
+#: The modules that make runs. `tools.local.chaos` needs an environment of its own; it ends in `tools.terminal.main`.
 _COMMANDS = sorted(
     set(re.findall(r"-m ((?:bench|tests|tools)[a-z_.]*)", (ROOT / "Makefile").read_text())) - {"tools.local.chaos"}
 )

@@ -75,15 +75,27 @@ class TestProgress:
         assert terminal.open_console().is_terminal == is_terminal
 
 
-class TestRun:
+class TestMain:
     """Every command ends in one of these ways."""
 
-    @pytest.mark.parametrize(("is_good", "status"), [(True, 0), (False, 1)])
-    def test_result_is_the_exit_status(self, *, is_good: bool, status: int) -> None:
-        """True is status 0, False is status 1."""
+    @pytest.mark.parametrize(("is_good", "status"), [(True, 0), (None, 0), (False, 1)])
+    def test_result_is_the_exit_status(self, *, is_good: bool | None, status: int) -> None:
+        """False is status 1, anything else status 0."""
         with pytest.raises(SystemExit) as caught:
-            terminal.run("make demo", lambda _console: is_good)
+            terminal.main("make demo", lambda: is_good, arguments=[])
         assert caught.value.code == status
+
+    def test_parameters_get_the_arguments(self) -> None:
+        """A missing argument is empty, as an empty variable of make is; a keyword-only parameter is a switch."""
+        given = []
+
+        def note(environment: str, since: str, *, is_offline: bool, dry_run: bool) -> None:
+            given.append((environment, since, is_offline, dry_run))
+
+        for arguments in (["dev"], ["dev", "2026-11-22", "--dry-run"], ["", "--offline"]):
+            with pytest.raises(SystemExit):
+                terminal.main("make redrive", note, arguments=arguments)
+        assert given == [("dev", "", False, False), ("dev", "2026-11-22", False, True), ("", "", True, False)]
 
     @pytest.mark.parametrize(
         ("error", "line"),
@@ -100,11 +112,11 @@ class TestRun:
     ) -> None:
         """The line names the command; there is no traceback."""
 
-        def fail(_console: Console) -> bool:
+        def fail() -> bool:
             raise error
 
         with pytest.raises(SystemExit) as caught:
-            terminal.run("make demo", fail)
+            terminal.main("make demo", fail, arguments=[])
         assert caught.value.code == 1
         assert capsys.readouterr().err == f"make demo: {line}\n"
 
@@ -117,7 +129,7 @@ class TestRun:
         signal.signal(signal.SIGINT, on_entry)
         is_cleaned_up = False
 
-        def wait(_console: Console) -> bool:
+        def wait() -> bool:
             nonlocal is_cleaned_up
             try:
                 os.kill(os.getpid(), number)
@@ -127,16 +139,16 @@ class TestRun:
             return True
 
         with pytest.raises(SystemExit) as caught:
-            terminal.run("make demo", wait)
+            terminal.main("make demo", wait, arguments=[])
         assert is_cleaned_up
         assert caught.value.code == 130
-        assert capsys.readouterr().err == "make demo: interrupted, and everything it started was ended\n"
+        assert capsys.readouterr().err == "make demo: interrupted\n"
 
     def test_second_signal_does_not_stop_the_clean_up(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A second signal of any kind is ignored, and prints no second line."""
         is_cleaned_up = False
 
-        def wait(_console: Console) -> bool:
+        def wait() -> bool:
             nonlocal is_cleaned_up
             try:
                 signal.raise_signal(signal.SIGINT)
@@ -147,19 +159,19 @@ class TestRun:
             return True
 
         with pytest.raises(SystemExit) as caught:
-            terminal.run("make demo", wait)
+            terminal.main("make demo", wait, arguments=[])
         assert is_cleaned_up
         assert caught.value.code == 130
-        assert capsys.readouterr().err == "make demo: interrupted, and everything it started was ended\n"
+        assert capsys.readouterr().err == "make demo: interrupted\n"
 
     def test_nohup_command_survives_a_closed_terminal(self) -> None:
         """SIGHUP is ignored then, and stays so."""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-        def wait(_console: Console) -> bool:
+        def wait() -> bool:
             signal.raise_signal(signal.SIGHUP)
             return True
 
         with pytest.raises(SystemExit) as caught:
-            terminal.run("make demo", wait)
+            terminal.main("make demo", wait, arguments=[])
         assert caught.value.code == 0
