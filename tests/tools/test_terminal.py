@@ -163,15 +163,3 @@ class TestMain:
         assert is_cleaned_up
         assert caught.value.code == 130
         assert capsys.readouterr().err == "make demo: interrupted\n"
-
-    def test_nohup_command_survives_a_closed_terminal(self) -> None:
-        """SIGHUP is ignored then, and stays so."""
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-        def wait() -> bool:
-            signal.raise_signal(signal.SIGHUP)
-            return True
-
-        with pytest.raises(SystemExit) as caught:
-            terminal.main("make demo", wait, arguments=[])
-        assert caught.value.code == 0
