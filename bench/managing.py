@@ -22,8 +22,8 @@ from bench.table import Figure, at_least, at_most
 from delayer.schedules import format_point_in_time
 from tools.capacity.model import CALL_SECONDS
 from tools.operate.cancel import cancel
-from tools.operate.due_range import parse_range
 from tools.operate.environment import Environment
+from tools.operate.list import parse_range
 from tools.project import SWEEP
 
 _SCHEDULES, _IN_ARRAY = 1_000, 100

@@ -1,14 +1,13 @@
 """Read the failure bucket: records that the fast track kept, and batches that the stream mapping gave up."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import batched
-from typing import Any
+from functools import partial
+from itertools import batched, groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -19,45 +18,41 @@ _READERS = 8
 _READ_AHEAD = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A key of the failure bucket, with its versions, the newest first."""
 
-    key: str
     since: datetime
+    key: str
     versions: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An object's content: the reason and the records; or the problem, if it can't be read."""
+class Kept(NamedTuple):
+    """An object's content: the records, and why they were kept; or none, and why the object can't be read."""
 
     listed: Listed
-    reason: str = ""
-    records: Sequence[Record] = field(default_factory=list)
-    problem: str | None = None
+    records: Sequence[Record]
+    reason: str
 
 
 def list_bucket(s3: Any, bucket: str, since: datetime | None = None) -> list[Listed]:
     """Return the objects in the failure bucket, the oldest first; with `since`, those that were kept from then on."""
-    versions: dict[str, list[dict[str, Any]]] = {}
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        # A key's versions come newest first. If the newest is a deletion, it is not among them.
-        for version in page.get("Versions", []):
-            versions.setdefault(version["Key"], []).append(version)
-    listed = [
-        Listed(key, of_key[0]["LastModified"], [version["VersionId"] for version in of_key])
-        for key, of_key in versions.items()
-        if of_key[0]["IsLatest"] and (since is None or of_key[0]["LastModified"] >= since)
-    ]
-    return sorted(listed, key=lambda found: (found.since, found.key))
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+    listed = []
+    # S3 sorts by key, and a key's versions come newest first. If the newest is a deletion, it is not among them.
+    found = (version for page in pages for version in page.get("Versions", []))
+    for key, versions in groupby(found, itemgetter("Key")):
+        newest, *older = versions
+        if newest["IsLatest"] and (since is None or newest["LastModified"] >= since):
+            identifiers = [version["VersionId"] for version in (newest, *older)]
+            listed.append(Listed(newest["LastModified"], key, identifiers))
+    return sorted(listed)
 
 
 def read_objects(s3: Any, bucket: str, listed: Sequence[Listed]) -> Iterator[Kept]:
     """Yield the content of objects, and leave out those that are gone by now. Raises ClientError, BotoCoreError."""
     with ThreadPoolExecutor(_READERS) as readers:
         for window in batched(listed, _READ_AHEAD, strict=False):
-            yield from filter(None, readers.map(lambda found: _read(s3, bucket, found), window))
+            yield from filter(None, readers.map(partial(_read, s3, bucket), window))
 
 
 def _read(s3: Any, bucket: str, listed: Listed) -> Kept | None:
@@ -70,9 +65,9 @@ def _read(s3: Any, bucket: str, listed: Listed) -> Kept | None:
     text = answer["Body"].read()
     try:
         document = json.loads(text)
-        return Kept(listed, _reason(document), _records(document))
+        return Kept(listed, _records(document), _reason(document))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return Kept(listed, problem=f"the object can't be read: {error!r}")
+        return Kept(listed, [], f"the object can't be read: {error!r}")
 
 
 def _records(document: Mapping[str, Any]) -> Sequence[Record]:

@@ -1,27 +1,62 @@
 """make list: print the pending schedules that are due in a range, in the order of pointInTime."""
 
-from __future__ import annotations
-
 import os
 import sys
+from collections.abc import Iterator
 
-from rich.console import Console
+from delayer.listing import Listed, Range, pending
+from delayer.point_in_time import parse_point_in_time
+from delayer.schedule_table import ScheduleTable
+from delayer.schedules import LAST_POINT_IN_TIME, format_point_in_time, point_in_time_of
+from tools.operate.environment import Environment, find_environment
+from tools.project import CommandError
+from tools.terminal import main
 
-from delayer.schedules import format_point_in_time, point_in_time_of
-from tools.operate.due_range import parse_range, pending_in
-from tools.operate.environment import find_environment
-from tools.terminal import parse, run
+#: A throttled call is repeated without end, because a command can be interrupted and run again.
+_TIME_LEFT_SECONDS = 60.0
+
+#: So many keys of each shard are read at once, up to the thousand of one query.
+_KEYS_PER_SHARD = 600
 
 
-def main(_console: Console) -> None:
-    """Print a line for each schedule as the command line says. Raises CommandError, ClientError, BotoCoreError."""
-    arguments = parse(sys.argv[1:], "environment", "start", "end")
-    wanted = parse_range(arguments.start, arguments.end)
+def parse_range(start: str, end: str) -> Range:
+    """Return the range from FROM to before TO, which are RFC 3339 with an offset. An empty one leaves the range open.
+
+    Raises:
+        CommandError: a time can't be read, or FROM is after TO.
+    """
+    found = Range(_parse("FROM", start, 0), _parse("TO", end, LAST_POINT_IN_TIME + 1))
+    if found.start > found.end:
+        raise CommandError(f"FROM={start} is after TO={end}: a range goes from the earlier time to the later one")
+    return found
+
+
+def _parse(name: str, text: str, default: int) -> int:
+    try:
+        return min(max(0, parse_point_in_time(text)), LAST_POINT_IN_TIME + 1) if text else default
+    except ValueError as error:
+        raise CommandError(f"{name}={text} {error}") from None
+
+
+def table_of(environment: Environment) -> ScheduleTable:
+    """Return the environment's schedule table."""
+    return ScheduleTable(environment.client("dynamodb"), environment.outputs["table_name"])
+
+
+def pending_in(environment: Environment, wanted: Range) -> Iterator[Listed]:
+    """Yield the pending schedules of a range in order, as the API lists them. Raises ClientError, BotoCoreError."""
+    shard_count = int(environment.sweep_settings()["SHARD_COUNT"])
+    expected = _KEYS_PER_SHARD * shard_count
+    yield from pending(table_of(environment), shard_count, wanted, expected, lambda: _TIME_LEFT_SECONDS)
+
+
+def show(environment: str, start: str, end: str) -> None:
+    """Print a line for each schedule of a range. Raises CommandError, ClientError, BotoCoreError."""
+    wanted = parse_range(start, end)
     count = 0
     try:
-        for listed in pending_in(find_environment(arguments.environment), wanted):
+        for count, listed in enumerate(pending_in(find_environment(environment), wanted), 1):  # noqa: B007
             print(format_point_in_time(point_in_time_of(listed.due)), listed.schedule_id)
-            count += 1
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, like head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -30,4 +65,4 @@ def main(_console: Console) -> None:
 
 
 if __name__ == "__main__":
-    run("make list", main)
+    main("make list", show)

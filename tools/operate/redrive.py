@@ -1,27 +1,22 @@
 """make redrive: give the failure bucket's stream records back to the fast track, the only function that sends."""
 
-from __future__ import annotations
-
-import argparse
 import base64
 import contextlib
 import json
 import re
-import sys
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import batched
-from typing import Any
+from functools import partial
+from itertools import batched, islice
 
 from rich.console import Console
 
 from tools.operate.environment import Environment, find_environment
 from tools.operate.failures import bucket_table
-from tools.operate.kept import Kept, Listed, list_bucket, read_objects
+from tools.operate.kept import Listed, Record, list_bucket, read_objects
 from tools.project import FAST_TRACK, CommandError
-from tools.terminal import parse, run, shown_progress
+from tools.terminal import Progress, main, open_console, shown_progress
 
 #: As many as the stream mapping hands over at once, so the function has time for them.
 _MOST_RECORDS = 1000
@@ -39,31 +34,8 @@ _WRITES_PER_CALL = 1000
 
 _MOST_LINES = 20
 
-_FUNCTION_ERROR = "the function failed: "
-
-
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A record that is waiting to be given back, as JSON, with its object's key."""
-
-    key: str
-    text: str
-    sequence_number: str
-    event_id: str
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """The progress of a redrive. Keys are those of objects."""
-
-    listed: Mapping[str, Listed]
-    #: The event IDs of the records that were answered as handled.
-    handled: list[str] = field(default_factory=list)
-    #: How many records of each object that was read are not yet handled.
-    waiting: Counter[str] = field(default_factory=Counter)
-    deleted: list[str] = field(default_factory=list)
-    #: Why an object stays.
-    left: dict[str, str] = field(default_factory=dict)
+#: A record that is to be given back, with its object's key.
+type _Given = tuple[str, Record]
 
 
 def parse_since(text: str) -> datetime | None:
@@ -83,7 +55,7 @@ def parse_since(text: str) -> datetime | None:
     )
 
 
-def redrive(environment: Environment, console: Console, *, since: datetime | None, is_dry_run: bool) -> bool:
+def redrive(environment: Environment, console: Console, since: datetime | None, *, is_dry_run: bool) -> bool:
     """Give back the records in the failure bucket; return whether none stays there.
 
     An object is deleted after the function has answered all its records as handled. A redrive that is interrupted or
@@ -94,117 +66,145 @@ def redrive(environment: Environment, console: Console, *, since: datetime | Non
         CommandError, botocore.exceptions.ClientError, BotoCoreError: it could not go on; its progress was printed.
     """
     bucket, s3 = environment.outputs["failure_bucket_name"], environment.client("s3")
+    say = partial(console.print, highlight=False, markup=False)
     listed = list_bucket(s3, bucket, since)
     if not listed:
-        console.print(
-            "The failure bucket is empty." if since is None else "Nothing in the failure bucket was kept since then."
-        )
+        say("The failure bucket is empty." if since is None else "Nothing in the failure bucket was kept since then.")
         return True
     if is_dry_run:
-        console.print(bucket_table(read_objects(s3, bucket, listed), f"Failure bucket {bucket}"))
-        console.print(f"{len(listed)} objects would be given back. Nothing was done (DRY_RUN=1).", highlight=False)
+        console.print(bucket_table(read_objects(s3, bucket, listed), bucket))
+        say(f"{len(listed)} objects would be given back. Nothing was done (DRY_RUN=1).")
         return True
     if any("null" in found.versions for found in listed):
         raise CommandError(
             "the failure bucket has no versioning, so records that are kept again could be lost: run make plan and "
             "make apply, which turn it on"
         )
-    outcome = _Outcome({found.key: found for found in listed})
+    redriven = _Redrive(environment, listed)
     try:
-        _give_back(environment, outcome, console)
+        with shown_progress(console) as progress:
+            redriven.give_back(progress)
     finally:
         # Also after an error or Ctrl-C.
-        console.print(
-            f"{len(outcome.handled)} records were handled, and {len(outcome.deleted)} of {len(listed)} objects "
-            "deleted; the others are still in the bucket.",
-            highlight=False,
+        say(
+            f"{len(redriven.handled)} records were handled, and {redriven.deleted} of {len(listed)} objects deleted; "
+            "the others are still in the bucket."
         )
-        _print_left(console, outcome.left)
-    kept_again = _kept_again(s3, bucket, outcome)
+        _print_left(say, redriven.left)
+    # The keys under which the function keeps records (stream_dynamodb_fasttrack_enqueuer.failure_bucket).
+    keys = {f"fasttrack/{event_id}.json" for event_id in redriven.handled}
+    found = [each for each in list_bucket(s3, bucket) if each.key in keys]
+    kept_again = {kept.listed.key: kept.reason for kept in read_objects(s3, bucket, found)}
     if kept_again:
-        console.print("The function can't send these, and kept them again:")
-        _print_left(console, kept_again)
-    gone = len(listed) - len(outcome.deleted) - len(outcome.left)
+        say("The function can't send these, and kept them again:")
+        _print_left(say, kept_again)
+    gone = len(listed) - redriven.deleted - len(redriven.left)
     if gone:
-        console.print(f"{gone} objects were gone before they were read: another redrive is running.")
-    return not outcome.left and not kept_again
+        say(f"{gone} objects were gone before they were read: another redrive is running.")
+    return not redriven.left and not kept_again
 
 
-def _give_back(environment: Environment, outcome: _Outcome, console: Console) -> None:
-    bucket, s3 = environment.outputs["failure_bucket_name"], environment.client("s3")
-    function, client = environment.outputs["function_names"][FAST_TRACK], environment.client("lambda")
-    incoming = _records(read_objects(s3, bucket, list(outcome.listed.values())), outcome)
-    waiting: deque[_Record] = deque()
-    most_records = _MOST_RECORDS
-    failures_in_a_row = 0
-    with shown_progress(console) as progress:
-        while chunk := _take(waiting, incoming, most_records):
-            done, reason = _invoke(client, function, chunk)
+class _Redrive:
+    """A redrive and its progress. Keys are those of objects."""
+
+    def __init__(self, environment: Environment, listed: Sequence[Listed]) -> None:
+        self._bucket = environment.outputs["failure_bucket_name"]
+        self._function = environment.outputs["function_names"][FAST_TRACK]
+        self._s3 = environment.client("s3")
+        self._lambda = environment.client("lambda")
+        self._listed = {found.key: found for found in listed}
+        #: How many records of each object that was read are not yet handled.
+        self._waiting: Counter[str] = Counter()
+        #: The event IDs of the records that were answered as handled.
+        self.handled: list[str] = []
+        #: The number of objects.
+        self.deleted = 0
+        #: Why an object stays.
+        self.left: dict[str, str] = {}
+
+    def give_back(self, progress: Progress) -> None:
+        """Give back all records. Raises CommandError, ClientError, BotoCoreError."""
+        calls = _in_calls(self._records())
+        again: list[Sequence[_Given]] = []
+        failures_in_a_row = 0
+        while call := again.pop() if again else next(calls, None):
+            done, reason = self._invoke(call)
             failures_in_a_row = 0 if done else failures_in_a_row + 1
             if failures_in_a_row == _MOST_FAILURES_IN_A_ROW:
                 raise CommandError(
                     f"{failures_in_a_row} calls in a row handled nothing, the last one because: {reason}"
                 )
-            if not done and len(chunk) > 1 and reason.startswith(_FUNCTION_ERROR):
+            if done is None and len(call) > 1:
                 # One bad record may have failed them all: find it.
-                most_records = len(chunk) // 2
+                middle = len(call) // 2
+                again += [call[middle:], call[:middle]]
                 continue
             if done:
-                most_records = _MOST_RECORDS
-                _count_handled(chunk[:done], outcome)
-                _delete(s3, bucket, chunk[:done], outcome)
+                self._count_handled(call[:done])
             else:
-                outcome.left[chunk[0].key] = reason
-            for _ in range(max(done, 1)):
-                waiting.popleft()
-            progress("Giving objects back", len(outcome.deleted) + len(outcome.left), len(outcome.listed))
+                self.left[call[0][0]] = reason
+            if rest := call[done or 1 :]:
+                again.append(rest)
+            progress("Giving objects back", self.deleted + len(self.left), len(self._listed))
+
+    def _records(self) -> Iterator[_Given]:
+        for kept in read_objects(self._s3, self._bucket, list(self._listed.values())):
+            key = kept.listed.key
+            if not kept.records:
+                self.left[key] = kept.reason
+            self._waiting[key] = len(kept.records)
+            yield from ((key, record) for record in kept.records)
+
+    def _invoke(self, call: Sequence[_Given]) -> tuple[int | None, str]:
+        """Call the function with records; return how many of them, from the first on, it handled, and why not the next.
+
+        The number is None if the reason is not that of one record.
+        """
+        event = json.dumps({"redriven": True, "Records": [record for _, record in call]})
+        answer = self._lambda.invoke(
+            FunctionName=self._function, InvocationType="RequestResponse", LogType="Tail", Payload=event.encode()
+        )
+        text = answer["Payload"].read()
+        shown = " ".join(text.decode(errors="replace").split())[:300]
+        if answer.get("FunctionError"):
+            return None, f"the function failed: {shown}"
+        try:
+            identifiers = {failure["itemIdentifier"] for failure in json.loads(text)["batchItemFailures"]}
+        except (KeyError, TypeError, ValueError):
+            return None, f"the function's answer can't be read: {shown}"
+        if not identifiers:
+            return len(call), ""
+        for position, (_, record) in enumerate(call):
+            if record["dynamodb"]["SequenceNumber"] in identifiers:
+                return position, _last_reason(answer.get("LogResult", ""))
+        return None, f"the function's answer names none of its records: {shown}"
+
+    def _count_handled(self, records: Sequence[_Given]) -> None:
+        """Count records, and delete the objects that are handled whole: all versions listed, and no later one."""
+        self.handled += [record["eventID"] for _, record in records]
+        self._waiting.subtract(key for key, _ in records)
+        keys = {key for key, _ in records if not self._waiting[key]}
+        identifiers = [{"Key": key, "VersionId": version} for key in keys for version in self._listed[key].versions]
+        for batch in batched(identifiers, _WRITES_PER_CALL, strict=False):
+            answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": list(batch), "Quiet": True})
+            for error in answer.get("Errors", []):
+                self.left[error["Key"]] = f"handled, but not deleted: {error['Code']}: {error.get('Message', '')}"
+        self.deleted += len(keys - self.left.keys())
 
 
-def _records(kept: Iterable[Kept], outcome: _Outcome) -> Iterator[_Record]:
-    for item in kept:
-        key = item.listed.key
-        if item.problem is not None:
-            outcome.left[key] = item.problem
-        outcome.waiting[key] = len(item.records)
-        for record in item.records:
-            yield _Record(key, json.dumps(record), record["dynamodb"]["SequenceNumber"], record["eventID"])
-
-
-def _take(waiting: deque[_Record], incoming: Iterator[_Record], most_records: int) -> list[_Record]:
-    """Return the records of the next call, which stay in `waiting` until they are done with."""
-    chunk: list[_Record] = []
+def _in_calls(records: Iterable[_Given]) -> Iterator[Sequence[_Given]]:
+    """Yield the records of each call: as many as _MOST_RECORDS and _MOST_BYTES allow."""
+    call: list[_Given] = []
     size = 0
-    while len(chunk) < most_records:
-        if len(chunk) == len(waiting):
-            following = next(incoming, None)
-            if following is None:
-                break
-            waiting.append(following)
-        record = waiting[len(chunk)]
-        size += len(record.text)
-        if chunk and size > _MOST_BYTES:
-            break
-        chunk.append(record)
-    return chunk
-
-
-def _invoke(client: Any, function: str, chunk: Sequence[_Record]) -> tuple[int, str]:
-    """Call the function with records; return how many of them, from the first on, it handled, and why not the next."""
-    event = '{"redriven": true, "Records": [%s]}' % ", ".join(item.text for item in chunk)  # noqa: UP031  (braces)
-    answer = client.invoke(
-        FunctionName=function, InvocationType="RequestResponse", LogType="Tail", Payload=event.encode()
-    )
-    text = answer["Payload"].read()
-    if answer.get("FunctionError"):
-        return 0, f"{_FUNCTION_ERROR}{_one_line(text)}"
-    try:
-        identifiers = {failure["itemIdentifier"] for failure in json.loads(text)["batchItemFailures"]}
-    except (KeyError, TypeError, ValueError):
-        return 0, f"the function's answer can't be read: {_one_line(text)}"
-    failed = [position for position, item in enumerate(chunk) if item.sequence_number in identifiers]
-    if identifiers and not failed:
-        return 0, f"the function's answer names none of its records: {_one_line(text)}"
-    return (failed[0], _last_reason(answer.get("LogResult", ""))) if failed else (len(chunk), "")
+    for given in records:
+        size_bytes = len(json.dumps(given))
+        if call and (len(call) == _MOST_RECORDS or size + size_bytes > _MOST_BYTES):
+            yield call
+            call, size = [], 0
+        call.append(given)
+        size += size_bytes
+    if call:
+        yield call
 
 
 def _last_reason(log_tail: str) -> str:
@@ -215,47 +215,17 @@ def _last_reason(log_tail: str) -> str:
     return "the function could not handle it; its log says why"
 
 
-def _one_line(text: bytes) -> str:
-    return " ".join(text.decode(errors="replace").split())[:300]
-
-
-def _count_handled(records: Sequence[_Record], outcome: _Outcome) -> None:
-    outcome.handled += [record.event_id for record in records]
-    outcome.waiting.subtract(record.key for record in records)
-
-
-def _delete(s3: Any, bucket: str, records: Sequence[_Record], outcome: _Outcome) -> None:
-    """Delete the objects of these records that are handled whole: all versions that were listed, and no later one."""
-    keys = [key for key in dict.fromkeys(record.key for record in records) if not outcome.waiting[key]]
-    identifiers = [{"Key": key, "VersionId": version} for key in keys for version in outcome.listed[key].versions]
-    for batch in batched(identifiers, _WRITES_PER_CALL, strict=False):
-        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": list(batch), "Quiet": True})
-        for error in answer.get("Errors", []):
-            outcome.left[error["Key"]] = f"handled, but not deleted: {error['Code']}: {error.get('Message', '')}"
-    outcome.deleted += [key for key in keys if key not in outcome.left]
-
-
-def _kept_again(s3: Any, bucket: str, outcome: _Outcome) -> dict[str, str]:
-    """Return why the function kept records that it was given, by the new object's key."""
-    # The keys under which the function keeps records (stream_dynamodb_fasttrack_enqueuer.failure_bucket).
-    keys = {f"fasttrack/{event_id}.json" for event_id in outcome.handled}
-    found = [listed for listed in list_bucket(s3, bucket) if listed.key in keys]
-    return {kept.listed.key: kept.problem or kept.reason for kept in read_objects(s3, bucket, found)}
-
-
-def _print_left(console: Console, left: Mapping[str, str]) -> None:
-    for key in list(left)[:_MOST_LINES]:
-        console.print(f"  left: {key}: {left[key]}", highlight=False, markup=False)
+def _print_left(say: Callable[[str], None], left: Mapping[str, str]) -> None:
+    for key, reason in islice(left.items(), _MOST_LINES):
+        say(f"  left: {key}: {reason}")
     if len(left) > _MOST_LINES:
-        console.print(f"  and {len(left) - _MOST_LINES} more: make failures lists them", highlight=False)
+        say(f"  and {len(left) - _MOST_LINES} more: make failures lists them")
 
 
-def main(console: Console, arguments: argparse.Namespace) -> bool:
-    """Redrive as the command line says. Errors are those of `redrive` and `parse_since`."""
-    since = parse_since(arguments.since)
-    return redrive(find_environment(arguments.environment), console, since=since, is_dry_run=arguments.dry_run)
+def _main(environment: str, since: str, *, dry_run: bool) -> bool:
+    start = parse_since(since)
+    return redrive(find_environment(environment), open_console(), start, is_dry_run=dry_run)
 
 
 if __name__ == "__main__":
-    arguments = parse(sys.argv[1:], "environment", "since", switches=["dry-run"])
-    run("make redrive", lambda console: main(console, arguments))
+    main("make redrive", _main)

@@ -20,8 +20,8 @@ from tests.support.failures import client_error
 from tests.support.moto_environment import HOUR, moto_environment, store
 from tools.operate import cancel as command
 from tools.operate.cancel import cancel
-from tools.operate.due_range import parse_range
 from tools.operate.environment import Environment
+from tools.operate.list import parse_range
 from tools.project import CommandError
 
 

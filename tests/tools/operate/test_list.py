@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from rich.console import Console
 
 from delayer.schedules import format_point_in_time
 from tests.support.moto_environment import HOUR, NOW, moto_environment, store
@@ -21,20 +20,19 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
         yield environment
 
 
-def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, str]:
+def printed(capsys: pytest.CaptureFixture[str], start: str = "", end: str = "") -> tuple[str, str]:
     """Run the command, and return what it printed: output and errors."""
-    monkeypatch.setattr("sys.argv", ["list", "dev", *arguments])
-    command.main(Console())
+    command.show("dev", start, end)
     captured = capsys.readouterr()
     return captured.out, captured.err
 
 
 @pytest.mark.usefixtures("environment")
-def test_lines_have_time_and_id_in_order(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_have_time_and_id_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     """The output is for scripts; the count goes to the errors."""
     store(0, NOW + 3, NOW + 1)
     store(2, NOW + 2)
-    output, errors = printed(monkeypatch, capsys)
+    output, errors = printed(capsys)
     assert [line.split()[0] for line in output.splitlines()] == [
         format_point_in_time(NOW + seconds) for seconds in (1, 2, 3)
     ]
@@ -43,14 +41,14 @@ def test_lines_have_time_and_id_in_order(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.mark.usefixtures("environment")
-def test_range_limits_the_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_range_limits_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     """FROM is in the range, and TO is not."""
     store(1, NOW, NOW + HOUR, NOW + 2 * HOUR)
-    output, _ = printed(monkeypatch, capsys, format_point_in_time(NOW + HOUR), format_point_in_time(NOW + 2 * HOUR))
+    output, _ = printed(capsys, format_point_in_time(NOW + HOUR), format_point_in_time(NOW + 2 * HOUR))
     assert output.split()[::2] == [format_point_in_time(NOW + HOUR)]
 
 
 @pytest.mark.usefixtures("environment")
-def test_empty_table_prints_no_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_empty_table_prints_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Only the count."""
-    assert printed(monkeypatch, capsys) == ("", "0 schedules\n")
+    assert printed(capsys) == ("", "0 schedules\n")

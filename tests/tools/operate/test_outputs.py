@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, make_checkout, write_program
 from tests.support.fake_terraform import FakeTerraform
+from tools import terminal
 from tools.local.stack import Stack
 from tools.operate import environment as environments
 from tools.operate import outputs
@@ -39,7 +40,7 @@ def dev(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """Return what the command prints when it succeeds."""
     with pytest.raises(SystemExit) as ended:
-        outputs.main(list(arguments))
+        terminal.main("make outputs", outputs.show, arguments=arguments)
     out, err = capsys.readouterr()
     assert (ended.value.code, err) == (0, "")
     return out
@@ -94,14 +95,14 @@ class TestRefusals:
     ) -> None:
         """The sentence lists what can be given."""
         with pytest.raises(SystemExit) as ended:
-            outputs.main(list(arguments))
+            terminal.main("make outputs", outputs.show, arguments=arguments)
         assert ended.value.code == 1
         assert capsys.readouterr() == ("", f"make outputs: {sentence}\n")
 
     def test_wrong_format_is_refused_before_terraform_starts(self, dev: FakeTerraform) -> None:
         """It costs no init."""
         with pytest.raises(SystemExit):
-            outputs.main(["dev", "yaml"])
+            terminal.main("make outputs", outputs.show, arguments=["dev", "yaml"])
         assert dev.calls("init") == []
 
 
