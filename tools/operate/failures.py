@@ -1,17 +1,21 @@
 """make failures: list the records and messages that could not be handled or consumed, and why. Nothing is changed."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from itertools import chain, islice
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from itertools import batched, groupby, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from delayer.retries import error_code
 from delayer.schedules import Schedule, format_point_in_time
 from tools.operate.environment import Environment, find_environment
-from tools.operate.kept import Kept, Record, list_bucket, read_objects
 from tools.terminal import main, open_console
 
 #: The most rows that are shown of each place. The counts are of all.
@@ -20,29 +24,124 @@ _MOST_ROWS = 200
 #: How long a message that is peeked at is hidden from others: long enough to list all of them, each once.
 PEEK_SECONDS = 30
 
+#: Objects read at once, and held in memory: the stream mapping's have up to 6 MB each.
+_READERS = 8
+_READ_AHEAD = 32
+
+#: The most objects that one DeleteObjects takes (Amazon S3 API reference, DeleteObjects).
+_DELETES_PER_CALL = 1000
+
+type Record = dict[str, Any]
+
+
+class Listed(NamedTuple):
+    """A key of the failure bucket, since when it is there, and its versions, the newest first."""
+
+    since: datetime
+    key: str
+    versions: tuple[str, ...]
+
+
+class FailureBucket:
+    """Records that the fast track kept, and batches that the stream mapping gave up.
+
+    Its methods raise ClientError and BotoCoreError.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._s3 = environment.client("s3")
+        self._name = environment.outputs["failure_bucket_name"]
+
+    def objects(self, since: datetime | None = None) -> list[Listed]:
+        """Return the objects, the oldest first; with `since`, those that were kept from then on."""
+        pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self._name)
+        # S3 sorts by key, and a key's versions come newest first. If the newest is a deletion, it is not among them.
+        versions = (version for page in pages for version in page.get("Versions", []))
+        by_key = [list(group) for _, group in groupby(versions, itemgetter("Key"))]
+        return sorted(
+            Listed(newest["LastModified"], newest["Key"], tuple(each["VersionId"] for each in (newest, *older)))
+            for newest, *older in by_key
+            if newest["IsLatest"] and (since is None or newest["LastModified"] >= since)
+        )
+
+    def read(self, objects: Iterable[Listed]) -> Iterator[tuple[Listed, Sequence[Record], str]]:
+        """Yield each object with its records and why they were kept; or with none, and why it can't be read.
+
+        Objects that are gone by now are left out.
+        """
+        with ThreadPoolExecutor(_READERS) as readers:
+            for window in batched(objects, _READ_AHEAD, strict=False):
+                yield from filter(None, readers.map(self._read, window))
+
+    def _read(self, listed: Listed) -> tuple[Listed, Sequence[Record], str] | None:
+        try:
+            answer = self._s3.get_object(Bucket=self._name, Key=listed.key, VersionId=listed.versions[0])
+        except ClientError as error:
+            if error_code(error) in ("NoSuchKey", "NoSuchVersion"):
+                return None
+            raise
+        text = answer["Body"].read()
+        try:
+            document = json.loads(text)
+            return listed, _records(document), _reason(document)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return listed, [], f"the object can't be read: {error!r}"
+
+    def delete(self, objects: Iterable[Listed]) -> dict[str, str]:
+        """Delete the versions that were listed, and no later one. Return why objects are not deleted, by key."""
+        versions = [{"Key": each.key, "VersionId": version} for each in objects for version in each.versions]
+        errors: dict[str, str] = {}
+        for batch in batched(versions, _DELETES_PER_CALL, strict=False):
+            answer = self._s3.delete_objects(Bucket=self._name, Delete={"Objects": list(batch), "Quiet": True})
+            errors |= {
+                error["Key"]: f"{error['Code']}: {error.get('Message', '')}" for error in answer.get("Errors", [])
+            }
+        return errors
+
+    def table(self, objects: Iterable[Listed]) -> Table:
+        """Return a table with a row for each record, up to a limit."""
+        rows = (
+            (*identity, format_point_in_time(int(listed.since.timestamp())), f"{reason}\n{listed.key}")
+            for listed, records, reason in self.read(objects)
+            for identity in (map(_identify, records) if records else [("(unknown)", "")])
+        )
+        table = _table(f"Failure bucket {self._name}", islice(rows, _MOST_ROWS))
+        if len(table.rows) == _MOST_ROWS:
+            table.caption = f"The first {_MOST_ROWS} records are shown."
+        return table
+
+
+def _records(document: Mapping[str, Any]) -> Sequence[Record]:
+    """Return the records of the event in an object. Raises KeyError, TypeError or ValueError if it is no event."""
+    records: Sequence[Record] = json.loads(document["payload"])["Records"]
+    if not records:
+        raise ValueError("it holds no record")
+    for record in records:
+        # The function needs these to name a failed record and to keep it.
+        _ = record["eventID"], record["eventName"], record["dynamodb"]["SequenceNumber"]
+    return records
+
+
+def _reason(document: Mapping[str, Any]) -> str:
+    """Return the function's reason, or the mapping's (AWS Lambda developer guide, "Retaining discarded records")."""
+    if "reason" in document:
+        return str(document["reason"])
+    context = document.get("requestContext") or {}
+    reason = f"the stream mapping gave it up: {context.get('condition', 'for no stated reason')}"
+    if "approximateInvokeCount" in context:
+        reason += f" after about {context['approximateInvokeCount']} calls"
+    function_error = (document.get("responseContext") or {}).get("functionError")
+    return f"{reason}; function error {function_error}" if function_error else reason
+
 
 def show(environment: Environment, console: Console) -> None:
-    """List the failure bucket and the dead-letter queue. Raises CommandError, ClientError, BotoCoreError."""
-    bucket = environment.outputs["failure_bucket_name"]
-    s3 = environment.client("s3")
-    listed = list_bucket(s3, bucket)
+    """List the failure bucket and the dead-letter queue. Raises ClientError, BotoCoreError."""
+    bucket = FailureBucket(environment)
+    listed = bucket.objects()
     if listed:
-        console.print(bucket_table(read_objects(s3, bucket, listed), bucket))
+        console.print(bucket.table(listed))
     _print_count(console, len(listed), "object", "in the failure bucket")
     _show_dead_letters(environment.client("sqs"), environment.outputs["delayer_dead_letter_queue_url"], console)
-
-
-def bucket_table(kept: Iterable[Kept], bucket: str) -> Table:
-    """Return a table with a row for each record, up to a limit."""
-    table = _table(f"Failure bucket {bucket}", islice(chain.from_iterable(map(_rows, kept)), _MOST_ROWS))
-    if len(table.rows) == _MOST_ROWS:
-        table.caption = f"The first {_MOST_ROWS} records are shown."
-    return table
-
-
-def _rows(kept: Kept) -> Iterator[tuple[str, ...]]:
-    for identity in map(_identify, kept.records) if kept.records else [("(unknown)", "")]:
-        yield *identity, _format(kept.listed.since), f"{kept.reason}\n{kept.listed.key}"
 
 
 def _identify(record: Record) -> tuple[str, str]:
@@ -91,7 +190,7 @@ def _dead_letter(message: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         attributes.get("scheduleId", f"(message {message['MessageId']})"),
         attributes.get("pointInTime", ""),
-        _format(datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC)),
+        format_point_in_time(int(message["Attributes"]["SentTimestamp"]) // 1000),
         "a consumer received it as often as the queue allows, and never deleted it",
     )
 
@@ -109,10 +208,6 @@ def _table(title: str, rows: Iterable[Iterable[str]]) -> Table:
 def _print_count(console: Console, count: int, noun: str, where: str) -> None:
     verb = f"{noun} is" if count == 1 else f"{noun}s are"
     console.print(f"{count or 'No'} {verb} {where}.", highlight=False)
-
-
-def _format(at: datetime) -> str:
-    return format_point_in_time(int(at.timestamp()))
 
 
 if __name__ == "__main__":

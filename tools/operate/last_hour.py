@@ -1,7 +1,7 @@
 """Read the last hour of an environment's sweeps and hand-overs, from the functions' own metrics."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -19,8 +19,6 @@ _METRICS = {
     "Lateness": (FAST_TRACK, "Maximum"),
     "Lead": (FAST_TRACK, "Minimum"),
 }
-
-_STATISTICS: Mapping[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
 
 
 class LastHour(NamedTuple):
@@ -64,5 +62,5 @@ def _read_logs(environment: Environment, now: float) -> Iterator[tuple[float, st
         texts = (event["message"] for page in pages for event in page["events"])
         for line in (json.loads(text) for text in texts if text.startswith('{"_aws"')):
             for metric in _METRICS.keys() & line.keys():
-                value = _STATISTICS[_METRICS[metric][1]](line[metric])
-                yield line["_aws"]["Timestamp"] / 1000, metric, value
+                for value in line[metric]:
+                    yield line["_aws"]["Timestamp"] / 1000, metric, value

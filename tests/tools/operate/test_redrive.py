@@ -21,7 +21,7 @@ from tests.support.failures import client_error
 from tests.support.redriving import Failed, Frozen, failed_environment, frozen_clients
 from tests.support.stream_records import Record, StreamRecords
 from tools.operate import redrive
-from tools.operate.kept import list_bucket
+from tools.operate.failures import FailureBucket
 from tools.operate.redrive import parse_since
 from tools.project import CommandError
 
@@ -346,15 +346,17 @@ class TestInterrupted:
         """It is left out, and counted as gone."""
         keys = [failed.give_up(made.remove(schedule, NOW)) for schedule in due(failed, 2)]
 
+        list_objects = FailureBucket.objects
+
         def list_and_lose(*arguments: Any) -> Any:
-            found = list_bucket(*arguments)
+            found = list_objects(*arguments)
             for version in failed.s3.list_object_versions(Bucket="failures").get("Versions", []):
                 if version["Key"] == keys[0]:
                     failed.s3.delete_object(Bucket="failures", Key=keys[0], VersionId=version["VersionId"])
             return found
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(redrive, "list_bucket", list_and_lose)
+            patch.setattr(FailureBucket, "objects", list_and_lose)
             is_all_done, printed = failed.redrive()
         assert is_all_done
         assert "1 objects were gone before they were read: another redrive is running." in printed
