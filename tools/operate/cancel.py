@@ -14,7 +14,7 @@ from delayer.parallel import in_parallel
 from delayer.schedule_table import WRITES_PER_CALL, Deletion, ScheduleTable, table_key
 from delayer.schedules import CANCELLABLE_SECONDS, format_point_in_time, is_cancelled, point_in_time_of
 from tools.operate.environment import Environment, find_environment
-from tools.operate.list import parse_range, pending_in, table_of
+from tools.operate.list import parse_range, pending_in
 from tools.project import CommandError
 from tools.terminal import main, open_console, shown_progress
 
@@ -55,11 +55,11 @@ def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_
     # Too late: not deleted, because they came too near, or deleted so late that it may count as a hand-over.
     counts = Counter(cancelled=0, left=0, too_late=0)
     problem = ""
-    delete = partial(_delete, table_of(environment), clock)
+    table = ScheduleTable(environment.client("dynamodb"), environment.outputs["table_name"])
     batches = batched(pending_in(environment, wanted), WRITES_PER_CALL, strict=False)
     try:
         with shown_progress(console) as progress:
-            for counted, error in in_parallel(delete, batches, _CALLS_IN_FLIGHT):
+            for counted, error in in_parallel(partial(_delete, table, clock), batches, _CALLS_IN_FLIGHT):
                 counts.update(counted)
                 problem = error or problem
                 progress("Cancelling schedules", counts.total(), count)

@@ -93,9 +93,8 @@ class FailureBucket:
         errors: dict[str, str] = {}
         for batch in batched(versions, _DELETES_PER_CALL, strict=False):
             answer = self._s3.delete_objects(Bucket=self._name, Delete={"Objects": list(batch), "Quiet": True})
-            errors |= {
-                error["Key"]: f"{error['Code']}: {error.get('Message', '')}" for error in answer.get("Errors", [])
-            }
+            for error in answer.get("Errors", []):
+                errors[error["Key"]] = f"{error['Code']}: {error.get('Message', '')}"
         return errors
 
     def table(self, objects: Iterable[Listed]) -> Table:
@@ -126,10 +125,9 @@ def _reason(document: Mapping[str, Any]) -> str:
     """Return the function's reason, or the mapping's (AWS Lambda developer guide, "Retaining discarded records")."""
     if "reason" in document:
         return str(document["reason"])
-    context = document.get("requestContext") or {}
-    reason = f"the stream mapping gave it up: {context.get('condition', 'for no stated reason')}"
-    if "approximateInvokeCount" in context:
-        reason += f" after about {context['approximateInvokeCount']} calls"
+    context = document.get("requestContext", {})
+    calls = context.get("approximateInvokeCount")
+    reason = f"the stream mapping gave it up: {context.get('condition')} after about {calls} calls"
     function_error = (document.get("responseContext") or {}).get("functionError")
     return f"{reason}; function error {function_error}" if function_error else reason
 

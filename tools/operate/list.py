@@ -38,16 +38,11 @@ def _parse(name: str, text: str, default: int) -> int:
         raise CommandError(f"{name}={text} {error}") from None
 
 
-def table_of(environment: Environment) -> ScheduleTable:
-    """Return the environment's schedule table."""
-    return ScheduleTable(environment.client("dynamodb"), environment.outputs["table_name"])
-
-
 def pending_in(environment: Environment, wanted: Range) -> Iterator[Listed]:
-    """Yield the pending schedules of a range in order, as the API lists them. Raises ClientError, BotoCoreError."""
+    """Return the pending schedules of a range in order, as the API lists them. Raises ClientError, BotoCoreError."""
+    table = ScheduleTable(environment.client("dynamodb"), environment.outputs["table_name"])
     shard_count = int(environment.sweep_settings()["SHARD_COUNT"])
-    expected = _KEYS_PER_SHARD * shard_count
-    yield from pending(table_of(environment), shard_count, wanted, expected, lambda: _TIME_LEFT_SECONDS)
+    return pending(table, shard_count, wanted, _KEYS_PER_SHARD * shard_count, lambda: _TIME_LEFT_SECONDS)
 
 
 def show(environment: str, start: str, end: str) -> None:

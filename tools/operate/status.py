@@ -1,12 +1,18 @@
 """make status: what is pending, queued, dead and late in one environment. Nothing is changed.
 
+The table is queried, never scanned: schedules due within a day by their keys, the rest by count. DynamoDB charges a
+query for the whole records that it reads, so counting costs as much as reading everything that is pending.
+
 It also compares the account's concurrent executions with those that the environment can take, which needs
 lambda:GetAccountSettings, lambda:GetFunctionConcurrency and dynamodb:DescribeStream; without them the rest is shown.
 """
 
+import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any, NamedTuple
@@ -16,13 +22,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from delayer.retries import error_code
+from delayer.schedules import point_in_time_of, start_of_due
 from tools.capacity.declared import API_RATE_LIMIT
 from tools.capacity.needs import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.operate.failures import queue_depths
-from tools.operate.last_hour import LastHour, read_last_hour
-from tools.operate.pending import LATER, OVERDUE, Pending, count_pending
-from tools.project import FAST_TRACK, POST, SWEEP
+from tools.project import FAST_TRACK, LOCAL, POST, SWEEP
 from tools.terminal import main, open_console
 
 #: The failure bucket is counted up to here.
@@ -35,9 +40,29 @@ _BYTES_PER_READ_UNIT = 2 * 4_096
 #: Two ticks, and a minute until metrics are visible: a last sweep before that is bad.
 _LATE_SWEEP_SECONDS = 180
 
+_QUERIES_IN_FLIGHT = 8
+
 _SHARDS_PER_ROW = 8
 
-_OTHER_HOURS = {OVERDUE: "overdue", LATER: "later"}
+_HOUR_SECONDS = 3_600
+
+#: In place of the beginning of an hour: before now, and after a day.
+OVERDUE, LATER = -math.inf, math.inf
+
+#: Each metric's function, and the statistic that makes one value of a minute.
+_METRICS = {
+    "SweepsCutShort": (SWEEP, "Sum"),
+    "SchedulesSwept": (SWEEP, "Sum"),
+    "SchedulesLeft": (SWEEP, "Sum"),
+    "SchedulesEnqueued": (FAST_TRACK, "Sum"),
+    "SchedulesEnqueuedLate": (FAST_TRACK, "Sum"),
+    "Lateness": (FAST_TRACK, "Maximum"),
+    "Lead": (FAST_TRACK, "Minimum"),
+}
+
+
+#: The values of each metric, the newest last.
+type _Values = Mapping[str, Sequence[float]]
 
 
 class Row(NamedTuple):
@@ -54,21 +79,18 @@ def show(environment: Environment, console: Console, now: float) -> None:
     settings = environment.sweep_settings()
     shard_count = int(settings["SHARD_COUNT"])
     _print_cost(environment, shard_count, console)
-    pending = count_pending(environment, shard_count, now)
+    by_shard, by_hour, read_units = count_pending(environment, shard_count, now)
     fast_track = environment.outputs["function_names"][FAST_TRACK]
     mappings = environment.client("lambda").list_event_source_mappings(FunctionName=fast_track)["EventSourceMappings"]
-    if mappings:
-        stream = Row("stream mapping", mappings[0]["State"], is_bad=mappings[0]["State"] != "Enabled")
-        executions, warning = check_executions(environment, mappings[0], shard_count)
-    else:
-        stream = Row("stream mapping", "missing", is_bad=True)
-        executions, warning = Row("executions", "not checked", "there is no stream mapping"), ""
-    hour = read_last_hour(environment, settings["METRICS_NAMESPACE"], now)
+    mapping = next(iter(mappings), {"State": "missing"})
+    stream = Row("stream mapping", mapping["State"], is_bad=mapping["State"] != "Enabled")
+    executions, warning = check_executions(environment, mapping, shard_count)
+    last_sweep, hour = read_last_hour(environment, settings["METRICS_NAMESPACE"], now)
+    sweep = _last_sweep(hour, None if last_sweep is None else max(0.0, now - last_sweep))
 
-    at = datetime.fromtimestamp(now, UTC)
-    title = f"{environment.name} at {at:%Y-%m-%d %H:%M:%S} UTC"
+    title = f"{environment.name} at {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
     table = Table("", Column(justify="right"), "", title=title, title_justify="left", show_header=False)
-    for rows in [*_counted(environment, pending), stream, executions, *_last_sweep(hour, now)], _enqueued(hour):
+    for rows in [*_counted(environment, by_hour), stream, executions, *sweep], _enqueued(hour):
         for row in rows:
             value = row.value if isinstance(row.value, str) else f"{row.value:,.0f}"
             table.add_row(row.name, value, row.note, style="bold red" if row.is_bad else None)
@@ -76,9 +98,9 @@ def show(environment: Environment, console: Console, now: float) -> None:
     console.print(table)
     if warning:
         console.print(warning, style="bold red")
-    console.print(_by_hour(pending))
-    console.print(_by_shard(pending))
-    console.print(f"Counting took {pending.read_units:,.1f} read units.", highlight=False)
+    console.print(_by_hour(by_hour))
+    console.print(_by_shard(by_shard))
+    console.print(f"Counting took {read_units:,.1f} read units.", highlight=False)
 
 
 def _print_cost(environment: Environment, shard_count: int, console: Console) -> None:
@@ -92,11 +114,48 @@ def _print_cost(environment: Environment, shard_count: int, console: Console) ->
     )
 
 
-def _counted(environment: Environment, pending: Pending) -> Iterator[Row]:
+def count_pending(environment: Environment, shard_count: int, now: float) -> tuple[list[int], Counter[float], float]:
+    """Count the schedules in the table. Raises ClientError, BotoCoreError.
+
+    Returns the counts by shard; those by the beginning of the hour in which they are due, in seconds since 1970, or
+    OVERDUE or LATER; and the read units that it took.
+    """
+    table, name = environment.client("dynamodb"), environment.outputs["table_name"]
+    tomorrow = start_of_due(int(now // _HOUR_SECONDS + 24) * _HOUR_SECONDS)
+
+    def hour_of(due: int) -> float:
+        return OVERDUE if due < now else due // _HOUR_SECONDS * _HOUR_SECONDS
+
+    def count_shard(shard: int) -> tuple[Counter[float], float]:
+        by_hour: Counter[float] = Counter()
+        read_units = 0.0
+        for comparison, selection in (("<", {"ProjectionExpression": "due"}), (">=", {"Select": "COUNT"})):
+            for page in table.get_paginator("query").paginate(
+                TableName=name,
+                # SHARD is one of DynamoDB's reserved words.
+                KeyConditionExpression=f"#shard = :shard AND due {comparison} :tomorrow",
+                ExpressionAttributeNames={"#shard": "shard"},
+                ExpressionAttributeValues={":shard": {"N": str(shard)}, ":tomorrow": {"S": tomorrow}},
+                ReturnConsumedCapacity="TOTAL",
+                **selection,
+            ):
+                read_units += page.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+                # A page that is only counted has no items.
+                hours = [hour_of(point_in_time_of(item["due"]["S"])) for item in page.get("Items", [])]
+                by_hour.update(hours or {LATER: page["Count"]})
+        return by_hour, read_units
+
+    with ThreadPoolExecutor(_QUERIES_IN_FLIGHT) as pool:
+        shards = list(pool.map(count_shard, range(shard_count)))
+    counts = [by_hour for by_hour, _ in shards]
+    return [each.total() for each in counts], sum(counts, Counter()), sum(read_units for _, read_units in shards)
+
+
+def _counted(environment: Environment, by_hour: Counter[float]) -> Iterator[Row]:
     outputs, sqs = environment.outputs, environment.client("sqs")
-    overdue = pending.by_hour[OVERDUE]
+    overdue = by_hour[OVERDUE]
     yield Row("overdue", overdue, "in the table after their pointInTime", is_bad=overdue > 0)
-    yield Row("pending", sum(pending.by_shard), "in the table, overdue ones included")
+    yield Row("pending", by_hour.total(), "in the table, overdue ones included")
     messages = queue_depths(sqs, outputs["delayer_queue_url"])
     yield Row("delayed", messages["Delayed"], "in the queue, waiting for their pointInTime")
     yield Row("visible", messages[""], "in the queue, waiting for a consumer")
@@ -117,6 +176,8 @@ def check_executions(environment: Environment, mapping: Mapping[str, Any], shard
     The posts are those that the API takes by default, whatever its throttling is set to. Returns a row, and a warning
     if there are too few, or "".
     """
+    if "EventSourceArn" not in mapping:
+        return Row("executions", "not checked", "there is no stream mapping"), ""
     functions, names = environment.client("lambda"), environment.outputs["function_names"]
     workers, lanes = environment.outputs["sweep_workers"], mapping["ParallelizationFactor"]
     try:
@@ -153,38 +214,74 @@ def _count_open_shards(streams: Any, stream_arn: str) -> int:
         position = {"ExclusiveStartShardId": described["LastEvaluatedShardId"]}
 
 
-def _last_sweep(hour: LastHour, now: float) -> Iterator[Row]:
-    if hour.last_sweep is None:
+def read_last_hour(environment: Environment, namespace: str, now: float) -> tuple[float | None, _Values]:
+    """Read the functions' metrics of the hour before `now`. Raises ClientError, BotoCoreError.
+
+    Returns the time of the last sweep, if there was one, and the metrics.
+    """
+    # The embedded AWS makes no metrics of what functions print.
+    is_local = environment.name == LOCAL
+    found = sorted(_read_logs(environment, now) if is_local else _read_metrics(environment, namespace, now))
+    # Every sweep counts, cut short or not.
+    last_sweep = max((at for at, metric, _ in found if metric == "SweepsCutShort"), default=None)
+    return last_sweep, {name: [value for _, metric, value in found if metric == name] for name in _METRICS}
+
+
+def _read_metrics(environment: Environment, namespace: str, now: float) -> Iterator[tuple[float, str, float]]:
+    cloudwatch = environment.client("cloudwatch")
+    for metric, (service, statistic) in _METRICS.items():
+        found = cloudwatch.get_metric_statistics(
+            Namespace=namespace, MetricName=metric, Dimensions=[{"Name": "service", "Value": service}],
+            StartTime=datetime.fromtimestamp(now - _HOUR_SECONDS, UTC), EndTime=datetime.fromtimestamp(now, UTC),
+            Period=60, Statistics=[statistic],
+        )  # fmt: skip
+        for point in found["Datapoints"]:
+            yield point["Timestamp"].timestamp(), metric, point[statistic]
+
+
+def _read_logs(environment: Environment, now: float) -> Iterator[tuple[float, str, float]]:
+    start = int((now - _HOUR_SECONDS) * 1000)
+    paginator = environment.client("logs").get_paginator("filter_log_events")
+    for service in (SWEEP, FAST_TRACK):
+        pages = paginator.paginate(logGroupName=environment.outputs["log_group_names"][service], startTime=start)
+        texts = (event["message"] for page in pages for event in page["events"])
+        for line in (json.loads(text) for text in texts if text.startswith('{"_aws"')):
+            for metric in _METRICS.keys() & line.keys():
+                for value in line[metric]:
+                    yield line["_aws"]["Timestamp"] / 1000, metric, value
+
+
+def _last_sweep(hour: _Values, age: float | None) -> Iterator[Row]:
+    if age is None:
         yield Row("last sweep", "none", "in the last hour", is_bad=True)
         return
-    age = max(0.0, now - hour.last_sweep)
-    swept, left = (sum(hour.values[metric][-1:]) for metric in ("SchedulesSwept", "SchedulesLeft"))
+    swept, left = (sum(hour[metric][-1:]) for metric in ("SchedulesSwept", "SchedulesLeft"))
     yield Row("last sweep", f"{age:.0f} s ago", f"swept {swept:,.0f}", is_bad=age > _LATE_SWEEP_SECONDS)
-    cut_short = sum(hour.values["SweepsCutShort"])
-    yield Row("left by it", left, f"{cut_short:,.0f} sweeps of the last hour were cut short")
+    yield Row("left by it", left, f"{sum(hour['SweepsCutShort']):,.0f} sweeps of the last hour were cut short")
 
 
-def _enqueued(hour: LastHour) -> Iterator[Row]:
-    yield Row("swept", sum(hour.values["SchedulesSwept"]), "in the last hour")
-    yield Row("enqueued", sum(hour.values["SchedulesEnqueued"]), "in the last hour")
-    late, lateness, lead = (hour.values[metric] for metric in ("SchedulesEnqueuedLate", "Lateness", "Lead"))
+def _enqueued(hour: _Values) -> Iterator[Row]:
+    yield Row("swept", sum(hour["SchedulesSwept"]), "in the last hour")
+    yield Row("enqueued", sum(hour["SchedulesEnqueued"]), "in the last hour")
+    late, lateness, lead = sum(hour["SchedulesEnqueuedLate"]), hour["Lateness"], hour["Lead"]
     worst = f", at worst by {max(lateness):.1f} s" if lateness else ""
-    yield Row("late", sum(late), f"of them{worst}", is_bad=sum(late) > 0)
+    yield Row("late", late, f"of them{worst}", is_bad=late > 0)
     if lead:
         yield Row("least lead", f"{min(lead):.1f} s", "between entering the queue in time and the pointInTime")
 
 
-def _by_hour(pending: Pending) -> Table:
+def _by_hour(by_hour: Counter[float]) -> Table:
     table = Table("due, UTC", Column("pending", justify="right"), title="Pending by hour due", title_justify="left")
-    for hour, count in sorted(pending.by_hour.items()):
-        name = _OTHER_HOURS.get(hour) or f"{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %H:00}"
+    others = {OVERDUE: "overdue", LATER: "later"}
+    for hour, count in sorted({LATER: 0, **by_hour}.items()):
+        name = others.get(hour) or f"{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %H:00}"
         table.add_row(name, f"{count:,}", style="bold red" if hour == OVERDUE else None)
     return table
 
 
-def _by_shard(pending: Pending) -> Table:
+def _by_shard(by_shard: Sequence[int]) -> Table:
     table = Table(title="Pending by shard", title_justify="left", show_header=False)
-    cells = (f"{shard}: {count:,}" for shard, count in enumerate(pending.by_shard))
+    cells = (f"{shard}: {count:,}" for shard, count in enumerate(by_shard))
     for row in batched(cells, _SHARDS_PER_ROW, strict=False):
         table.add_row(*row)
     return table

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
@@ -13,12 +15,10 @@ import pytest
 from botocore.client import BaseClient
 from rich.console import Console
 
-from tests.support.moto_environment import HOUR, NOW, THIS_HOUR, Functions, moto_environment, store
+from tests.support.moto_environment import HOUR, NAMESPACE, NOW, THIS_HOUR, Functions, moto_environment, store
 from tools.operate import status
 from tools.operate.environment import Environment
-from tools.operate.last_hour import LastHour
-from tools.operate.pending import LATER, OVERDUE, Pending
-from tools.operate.status import Row, check_executions, show
+from tools.operate.status import LATER, OVERDUE, Row, check_executions, count_pending, read_last_hour, show
 from tools.project import FAST_TRACK, POST, SWEEP
 
 RED = "\x1b[1;31m"
@@ -63,15 +63,26 @@ def printed(environment: Environment, **options: Any) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
+def count(metric: str, service: str, minutes_ago: int, *values: float) -> None:
+    """Give CloudWatch values of a metric."""
+    boto3.client("cloudwatch").put_metric_data(
+        Namespace=NAMESPACE,
+        MetricData=[
+            {
+                "MetricName": metric,
+                "Dimensions": [{"Name": "service", "Value": service}],
+                "Timestamp": datetime.fromtimestamp(NOW - 60 * minutes_ago, UTC),
+                "Value": value,
+            }
+            for value in values
+        ],
+    )
+
+
 def executions(available: int, needed: int, *, is_bad: bool = False) -> Row:
     """Return the row that compares these numbers."""
     note = f"at once are left by the account; this environment can take {needed}"
     return Row("executions", available, note, is_bad=is_bad)
-
-
-def last_hour(last_sweep: float, **values: float) -> LastHour:
-    """Return an hour with one value of these metrics, and none of the others."""
-    return LastHour(last_sweep, defaultdict(list, {metric: [value] for metric, value in values.items()}))
 
 
 def line(lines: list[str], start: str) -> str:
@@ -122,6 +133,84 @@ class TestRead:
         store(0, *[NOW + 60] * 30)
         cost = " ".join(" ".join(printed(environment)[:2]).split())
         assert re.match(r"Querying 3 shards\. .* 30 schedules in [0-9,]+ bytes: about [0-9,]+ read units\.", cost)
+
+
+class TestPending:
+    """The schedules in the table are counted by shard and by hour."""
+
+    def test_every_schedule_is_counted_in_its_shard_and_hour(self, environment: Environment) -> None:
+        """Each is in one shard, and is overdue, in an hour of the next day, or later."""
+        store(0, NOW - 86_400, NOW - 1, NOW, NOW + HOUR)
+        store(2, THIS_HOUR + 24 * HOUR - 1, THIS_HOUR + 24 * HOUR, NOW + 365 * 86_400)
+        by_shard, by_hour, _ = count_pending(environment, 3, NOW)
+        assert by_shard == [4, 0, 3]
+        assert by_hour == {OVERDUE: 2, THIS_HOUR: 1, THIS_HOUR + HOUR: 1, THIS_HOUR + 23 * HOUR: 1, LATER: 2}
+
+    def test_every_page_is_counted(self, environment: Environment) -> None:
+        """A page is 1 MB; the shard has more on both sides of the day."""
+        store(1, *[NOW + 60] * 400, *[NOW + 90 * HOUR] * 400)
+        _, by_hour, _ = count_pending(environment, 3, NOW)
+        assert by_hour == {THIS_HOUR: 400, LATER: 400}
+
+
+class TestLastHour:
+    """The last hour's figures come from CloudWatch's metrics, or from the logs of the embedded AWS."""
+
+    def test_metrics_of_cloudwatch_are_combined(self, environment: Environment) -> None:
+        """Each minute has a sum, its worst lateness or its least lead; older values don't count."""
+        count("SweepsCutShort", SWEEP, 50, 1, 0)
+        count("SweepsCutShort", SWEEP, 2, 0)
+        count("SchedulesSwept", SWEEP, 50, 7)
+        count("SchedulesSwept", SWEEP, 2, 5)
+        count("SchedulesLeft", SWEEP, 50, 9)
+        count("SchedulesLeft", SWEEP, 2, 3)
+        count("SchedulesEnqueued", FAST_TRACK, 2, 10, 2)
+        count("SchedulesEnqueuedLate", FAST_TRACK, 2, 2)
+        count("Lateness", FAST_TRACK, 2, 1.5, 80)
+        count("Lead", FAST_TRACK, 2, 700, 12.5)
+        count("Lateness", FAST_TRACK, 70, 9_999)
+        last_sweep, values = read_last_hour(environment, NAMESPACE, NOW)
+        assert last_sweep == NOW - 120
+        assert values == {
+            "SweepsCutShort": [1, 0],
+            "SchedulesSwept": [7, 5],
+            "SchedulesLeft": [9, 3],
+            "SchedulesEnqueued": [12],
+            "SchedulesEnqueuedLate": [2],
+            "Lateness": [80],
+            "Lead": [12.5],
+        }
+
+    def test_logs_of_the_embedded_aws_are_read(self, environment: Environment) -> None:
+        """The embedded AWS makes no metrics of them; other lines don't matter."""
+
+        def directive(*metrics: str) -> dict[str, Any]:
+            named = [{"Name": name, "Unit": "Count"} for name in metrics]
+            return {
+                "Timestamp": (NOW - 30) * 1000,
+                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": named}],
+            }
+
+        lines = {
+            SWEEP: {
+                "_aws": directive("SweepsCutShort", "SchedulesSwept"),
+                "SweepsCutShort": [0],
+                "SchedulesSwept": [4],
+            },
+            FAST_TRACK: {"_aws": directive("Lateness", "Lead"), "Lateness": [2.5, 1.0], "Lead": [8.0]},
+        }
+        logs = boto3.client("logs")
+        for group, document in lines.items():
+            logs.create_log_stream(logGroupName=group, logStreamName="one")
+            events = [
+                {"timestamp": (NOW - 30) * 1000, "message": text} for text in ("START", "[]", json.dumps(document))
+            ]
+            logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=events)
+        local = Environment("local", environment.outputs, environment.client)
+        last_sweep, values = read_last_hour(local, NAMESPACE, NOW)
+        assert last_sweep == NOW - 30
+        measured = {metric: each for metric, each in values.items() if each}
+        assert measured == {"SweepsCutShort": [0], "SchedulesSwept": [4], "Lateness": [1.0, 2.5], "Lead": [8.0]}
 
 
 class TestExecutions:
@@ -197,17 +286,25 @@ class TestExecutions:
 class TestShown:
     """The status has a line for each figure."""
 
-    def measure(self, monkeypatch: pytest.MonkeyPatch, pending: Pending, hour: LastHour) -> None:
-        """Give the environment these figures."""
-        monkeypatch.setattr(status, "count_pending", lambda *_: pending)
-        monkeypatch.setattr(status, "read_last_hour", lambda *_: hour)
+    def measure(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        by_shard: list[int],
+        by_hour: dict[float, int],
+        sweep: float,
+        **hour: float,
+    ) -> None:
+        """Give the environment these figures: counts, the time of the last sweep, and a value of some metrics."""
+        values = defaultdict(list, {metric: [value] for metric, value in hour.items()})
+        monkeypatch.setattr(status, "count_pending", lambda *_: (by_shard, Counter(by_hour), 12.5))
+        monkeypatch.setattr(status, "read_last_hour", lambda *_: (sweep, values))
 
     def test_healthy_environment_has_every_figure(
         self, environment: Environment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Thousands are separated, and the last line is the cost."""
-        pending = Pending([1_234_567, 2], Counter({LATER: 1_234_567, THIS_HOUR + HOUR: 2}), 12.5)
-        self.measure(monkeypatch, pending, last_hour(NOW - 42, SchedulesEnqueued=1_000, Lead=9.25))
+        by_hour = {LATER: 1_234_567, THIS_HOUR + HOUR: 2}
+        self.measure(monkeypatch, [1_234_567, 2], by_hour, NOW - 42, SchedulesEnqueued=1_000, Lead=9.25)
         lines = printed(environment)
         assert any(text.startswith("dev at 2026-11-22 09:30:00 UTC") for text in lines)
         assert "1,234,569" in line(lines, "pending  ")
@@ -231,8 +328,7 @@ class TestShown:
             QueueUrl=environment.outputs["delayer_dead_letter_queue_url"], MessageBody="{}"
         )
         boto3.client("s3").put_object(Bucket="failures", Key="fasttrack/1.json", Body=b"{}")
-        hour = last_hour(NOW - 600, SchedulesEnqueuedLate=4, Lateness=80.04)
-        self.measure(monkeypatch, Pending([1], Counter({OVERDUE: 1}), 0.5), hour)
+        self.measure(monkeypatch, [1], {OVERDUE: 1}, NOW - 600, SchedulesEnqueuedLate=4, Lateness=80.04)
         environment = with_functions(environment, Functions(12))
         red = [text for text in printed(environment, force_terminal=True, color_system="standard") if RED in text]
         for name in ("overdue", "dead letters", "failures", "stream mapping", "executions", "last sweep", "late"):
