@@ -24,13 +24,6 @@ _MOST_ROWS = 200
 #: How long a message that is peeked at is hidden from others: long enough to list all of them, each once.
 PEEK_SECONDS = 30
 
-#: Objects read at once, and held in memory: the stream mapping's have up to 6 MB each.
-_READERS = 8
-_READ_AHEAD = 32
-
-#: The most objects that one DeleteObjects takes (Amazon S3 API reference, DeleteObjects).
-_DELETES_PER_CALL = 1000
-
 type Record = dict[str, Any]
 
 
@@ -43,10 +36,7 @@ class Listed(NamedTuple):
 
 
 class FailureBucket:
-    """Records that the fast track kept, and batches that the stream mapping gave up.
-
-    Its methods raise ClientError and BotoCoreError.
-    """
+    """Stream records that could not be sent. Its methods raise ClientError, BotoCoreError."""
 
     def __init__(self, environment: Environment) -> None:
         self._s3 = environment.client("s3")
@@ -69,8 +59,9 @@ class FailureBucket:
 
         Objects that are gone by now are left out.
         """
-        with ThreadPoolExecutor(_READERS) as readers:
-            for window in batched(objects, _READ_AHEAD, strict=False):
+        with ThreadPoolExecutor(8) as readers:
+            # At most these are held in memory: the stream mapping's objects have up to 6 MB each.
+            for window in batched(objects, 32, strict=False):
                 yield from filter(None, readers.map(self._read, window))
 
     def _read(self, listed: Listed) -> tuple[Listed, Sequence[Record], str] | None:
@@ -91,7 +82,8 @@ class FailureBucket:
         """Delete the versions that were listed, and no later one. Return why objects are not deleted, by key."""
         versions = [{"Key": each.key, "VersionId": version} for each in objects for version in each.versions]
         errors: dict[str, str] = {}
-        for batch in batched(versions, _DELETES_PER_CALL, strict=False):
+        # One DeleteObjects takes so many (Amazon S3 API reference, DeleteObjects).
+        for batch in batched(versions, 1000, strict=False):
             answer = self._s3.delete_objects(Bucket=self._name, Delete={"Objects": list(batch), "Quiet": True})
             for error in answer.get("Errors", []):
                 errors[error["Key"]] = f"{error['Code']}: {error.get('Message', '')}"
@@ -125,9 +117,9 @@ def _reason(document: Mapping[str, Any]) -> str:
     """Return the function's reason, or the mapping's (AWS Lambda developer guide, "Retaining discarded records")."""
     if "reason" in document:
         return str(document["reason"])
-    context = document.get("requestContext", {})
-    calls = context.get("approximateInvokeCount")
-    reason = f"the stream mapping gave it up: {context.get('condition')} after about {calls} calls"
+    context = document.get("requestContext") or {}
+    condition, calls = context.get("condition", "for no stated reason"), context.get("approximateInvokeCount", "some")
+    reason = f"the stream mapping gave it up: {condition} after about {calls} calls"
     function_error = (document.get("responseContext") or {}).get("functionError")
     return f"{reason}; function error {function_error}" if function_error else reason
 
@@ -164,9 +156,9 @@ def _show_dead_letters(sqs: Any, url: str, console: Console) -> None:
         if not found.keys() - seen.keys():
             break
         seen |= found
-    total = max(len(seen), sum(queue_depths(sqs, url).values()))
     if seen:
         console.print(_table("Dead-letter queue of the delayer queue", map(_dead_letter, seen.values())))
+    total = max(len(seen), sum(queue_depths(sqs, url).values()))
     _print_count(console, total, "message", "in the dead-letter queue, by SQS's own estimate")
     if seen:
         console.print(

@@ -12,19 +12,12 @@ from tools.operate.environment import Environment, find_environment
 from tools.project import CommandError
 from tools.terminal import main
 
-#: A throttled call is repeated without end, because a command can be interrupted and run again.
-_TIME_LEFT_SECONDS = 60.0
-
 #: So many keys of each shard are read at once, up to the thousand of one query.
 _KEYS_PER_SHARD = 600
 
 
 def parse_range(start: str, end: str) -> Range:
-    """Return the range from FROM to before TO, which are RFC 3339 with an offset. An empty one leaves the range open.
-
-    Raises:
-        CommandError: a time can't be read, or FROM is after TO.
-    """
+    """Return the range from FROM to before TO. An empty one leaves the range open. Raises CommandError."""
     found = Range(_parse("FROM", start, 0), _parse("TO", end, LAST_POINT_IN_TIME + 1))
     if found.start > found.end:
         raise CommandError(f"FROM={start} is after TO={end}: a range goes from the earlier time to the later one")
@@ -42,7 +35,8 @@ def pending_in(environment: Environment, wanted: Range) -> Iterator[Listed]:
     """Return the pending schedules of a range in order, as the API lists them. Raises ClientError, BotoCoreError."""
     table = ScheduleTable(environment.client("dynamodb"), environment.outputs["table_name"])
     shard_count = int(environment.sweep_settings()["SHARD_COUNT"])
-    return pending(table, shard_count, wanted, _KEYS_PER_SHARD * shard_count, lambda: _TIME_LEFT_SECONDS)
+    # There is always time left to repeat a throttled call, because a command can be interrupted and run again.
+    return pending(table, shard_count, wanted, _KEYS_PER_SHARD * shard_count, lambda: 60.0)
 
 
 def show(environment: str, start: str, end: str) -> None:
@@ -50,8 +44,9 @@ def show(environment: str, start: str, end: str) -> None:
     wanted = parse_range(start, end)
     count = 0
     try:
-        for count, listed in enumerate(pending_in(find_environment(environment), wanted), 1):  # noqa: B007
+        for listed in pending_in(find_environment(environment), wanted):
             print(format_point_in_time(point_in_time_of(listed.due)), listed.schedule_id)
+            count += 1
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, like head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

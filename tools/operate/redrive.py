@@ -36,11 +36,7 @@ type _Given = tuple[Listed, Record]
 
 
 def parse_since(text: str) -> datetime | None:
-    """Return SINCE, which is RFC 3339 with an offset, or a date and so midnight in UTC; None if it is empty.
-
-    Raises:
-        CommandError: it is neither.
-    """
+    """Return SINCE, RFC 3339 with an offset or a date (midnight in UTC); None if it is empty. Raises CommandError."""
     if not text:
         return None
     with contextlib.suppress(ValueError):
@@ -84,7 +80,7 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
     say = partial(console.print, highlight=False, markup=False)
     # How many records of each object that was read are not yet handled.
     waiting: Counter[Listed] = Counter()
-    handled: list[str] = []
+    handled_ids: list[str] = []
     deleted = 0
     # Why an object stays, by its key.
     left: dict[str, str] = {}
@@ -102,7 +98,7 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
                 if problem:
                     left[given[0][0].key] = problem
                 else:
-                    handled += [record["eventID"] for _, record in given]
+                    handled_ids += [record["eventID"] for _, record in given]
                     waiting.subtract(found for found, _ in given)
                     whole = {found for found, _ in given if not waiting[found]}
                     errors = bucket.delete(whole)
@@ -112,12 +108,12 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
     finally:
         # Also after an error or Ctrl-C.
         say(
-            f"{len(handled)} records were handled, and {deleted} of {len(listed)} objects deleted; the others are "
+            f"{len(handled_ids)} records were handled, and {deleted} of {len(listed)} objects deleted; the others are "
             "still in the bucket."
         )
         _print_left(say, left)
     # The keys under which the function keeps records (stream_dynamodb_fasttrack_enqueuer.failure_bucket).
-    keys = {f"fasttrack/{event_id}.json" for event_id in handled}
+    keys = {f"fasttrack/{event_id}.json" for event_id in handled_ids}
     again = [found for found in bucket.objects() if found.key in keys]
     kept_again = {found.key: reason for found, _, reason in bucket.read(again)}
     if kept_again:
@@ -130,10 +126,7 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
 
 
 def _give_back(environment: Environment, records: Iterable[_Given]) -> Iterator[tuple[Sequence[_Given], str]]:
-    """Give records to the function; yield those that it has handled, with "", and each other one, with the reason.
-
-    Raises CommandError, ClientError, BotoCoreError.
-    """
+    """Give records to the function; yield those that it has handled, with "", and each other one, with the reason."""
     function, client = environment.outputs["function_names"][FAST_TRACK], environment.client("lambda")
     calls = _in_calls(records)
     again: list[Sequence[_Given]] = []

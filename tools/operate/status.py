@@ -10,7 +10,7 @@ lambda:GetAccountSettings, lambda:GetFunctionConcurrency and dynamodb:DescribeSt
 import json
 import math
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -40,26 +40,16 @@ _BYTES_PER_READ_UNIT = 2 * 4_096
 #: Two ticks, and a minute until metrics are visible: a last sweep before that is bad.
 _LATE_SWEEP_SECONDS = 180
 
-_QUERIES_IN_FLIGHT = 8
-
-_SHARDS_PER_ROW = 8
-
 _HOUR_SECONDS = 3_600
 
 #: In place of the beginning of an hour: before now, and after a day.
 OVERDUE, LATER = -math.inf, math.inf
 
-#: Each metric's function, and the statistic that makes one value of a minute.
+#: Each function's metrics, and the statistic that makes one value of a minute.
 _METRICS = {
-    "SweepsCutShort": (SWEEP, "Sum"),
-    "SchedulesSwept": (SWEEP, "Sum"),
-    "SchedulesLeft": (SWEEP, "Sum"),
-    "SchedulesEnqueued": (FAST_TRACK, "Sum"),
-    "SchedulesEnqueuedLate": (FAST_TRACK, "Sum"),
-    "Lateness": (FAST_TRACK, "Maximum"),
-    "Lead": (FAST_TRACK, "Minimum"),
+    SWEEP: {"SweepsCutShort": "Sum", "SchedulesSwept": "Sum", "SchedulesLeft": "Sum"},
+    FAST_TRACK: {"SchedulesEnqueued": "Sum", "SchedulesEnqueuedLate": "Sum", "Lateness": "Maximum", "Lead": "Minimum"},
 }
-
 
 #: The values of each metric, the newest last.
 type _Values = Mapping[str, Sequence[float]]
@@ -86,11 +76,11 @@ def show(environment: Environment, console: Console, now: float) -> None:
     stream = Row("stream mapping", mapping["State"], is_bad=mapping["State"] != "Enabled")
     executions, warning = check_executions(environment, mapping, shard_count)
     last_sweep, hour = read_last_hour(environment, settings["METRICS_NAMESPACE"], now)
-    sweep = _last_sweep(hour, None if last_sweep is None else max(0.0, now - last_sweep))
 
     title = f"{environment.name} at {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
     table = Table("", Column(justify="right"), "", title=title, title_justify="left", show_header=False)
-    for rows in [*_counted(environment, by_hour), stream, executions, *sweep], _enqueued(hour):
+    state = [*_counted(environment, by_hour), stream, executions, *_last_sweep(last_sweep, hour, now)]
+    for rows in state, _enqueued(hour):
         for row in rows:
             value = row.value if isinstance(row.value, str) else f"{row.value:,.0f}"
             table.add_row(row.name, value, row.note, style="bold red" if row.is_bad else None)
@@ -99,7 +89,10 @@ def show(environment: Environment, console: Console, now: float) -> None:
     if warning:
         console.print(warning, style="bold red")
     console.print(_by_hour(by_hour))
-    console.print(_by_shard(by_shard))
+    table = Table(title="Pending by shard", title_justify="left", show_header=False)
+    for cells in batched((f"{shard}: {count:,}" for shard, count in enumerate(by_shard)), 8, strict=False):
+        table.add_row(*cells)
+    console.print(table)
     console.print(f"Counting took {read_units:,.1f} read units.", highlight=False)
 
 
@@ -145,7 +138,7 @@ def count_pending(environment: Environment, shard_count: int, now: float) -> tup
                 by_hour.update(hours or {LATER: page["Count"]})
         return by_hour, read_units
 
-    with ThreadPoolExecutor(_QUERIES_IN_FLIGHT) as pool:
+    with ThreadPoolExecutor(8) as pool:
         shards = list(pool.map(count_shard, range(shard_count)))
     counts = [by_hour for by_hour, _ in shards]
     return [each.total() for each in counts], sum(counts, Counter()), sum(read_units for _, read_units in shards)
@@ -153,8 +146,7 @@ def count_pending(environment: Environment, shard_count: int, now: float) -> tup
 
 def _counted(environment: Environment, by_hour: Counter[float]) -> Iterator[Row]:
     outputs, sqs = environment.outputs, environment.client("sqs")
-    overdue = by_hour[OVERDUE]
-    yield Row("overdue", overdue, "in the table after their pointInTime", is_bad=overdue > 0)
+    yield Row("overdue", by_hour[OVERDUE], "in the table after their pointInTime", is_bad=by_hour[OVERDUE] > 0)
     yield Row("pending", by_hour.total(), "in the table, overdue ones included")
     messages = queue_depths(sqs, outputs["delayer_queue_url"])
     yield Row("delayed", messages["Delayed"], "in the queue, waiting for their pointInTime")
@@ -222,39 +214,43 @@ def read_last_hour(environment: Environment, namespace: str, now: float) -> tupl
     # The embedded AWS makes no metrics of what functions print.
     is_local = environment.name == LOCAL
     found = sorted(_read_logs(environment, now) if is_local else _read_metrics(environment, namespace, now))
+    values = defaultdict(list)
+    for _, metric, value in found:
+        values[metric].append(value)
     # Every sweep counts, cut short or not.
-    last_sweep = max((at for at, metric, _ in found if metric == "SweepsCutShort"), default=None)
-    return last_sweep, {name: [value for _, metric, value in found if metric == name] for name in _METRICS}
+    return max((at for at, metric, _ in found if metric == "SweepsCutShort"), default=None), values
 
 
 def _read_metrics(environment: Environment, namespace: str, now: float) -> Iterator[tuple[float, str, float]]:
     cloudwatch = environment.client("cloudwatch")
-    for metric, (service, statistic) in _METRICS.items():
-        found = cloudwatch.get_metric_statistics(
-            Namespace=namespace, MetricName=metric, Dimensions=[{"Name": "service", "Value": service}],
-            StartTime=datetime.fromtimestamp(now - _HOUR_SECONDS, UTC), EndTime=datetime.fromtimestamp(now, UTC),
-            Period=60, Statistics=[statistic],
-        )  # fmt: skip
-        for point in found["Datapoints"]:
-            yield point["Timestamp"].timestamp(), metric, point[statistic]
+    start, end = (datetime.fromtimestamp(at, UTC) for at in (now - _HOUR_SECONDS, now))
+    for service, metrics in _METRICS.items():
+        for metric, statistic in metrics.items():
+            found = cloudwatch.get_metric_statistics(
+                Namespace=namespace, MetricName=metric, Dimensions=[{"Name": "service", "Value": service}],
+                StartTime=start, EndTime=end, Period=60, Statistics=[statistic],
+            )  # fmt: skip
+            for point in found["Datapoints"]:
+                yield point["Timestamp"].timestamp(), metric, point[statistic]
 
 
 def _read_logs(environment: Environment, now: float) -> Iterator[tuple[float, str, float]]:
     start = int((now - _HOUR_SECONDS) * 1000)
     paginator = environment.client("logs").get_paginator("filter_log_events")
-    for service in (SWEEP, FAST_TRACK):
+    for service, metrics in _METRICS.items():
         pages = paginator.paginate(logGroupName=environment.outputs["log_group_names"][service], startTime=start)
         texts = (event["message"] for page in pages for event in page["events"])
         for line in (json.loads(text) for text in texts if text.startswith('{"_aws"')):
-            for metric in _METRICS.keys() & line.keys():
+            for metric in metrics.keys() & line.keys():
                 for value in line[metric]:
                     yield line["_aws"]["Timestamp"] / 1000, metric, value
 
 
-def _last_sweep(hour: _Values, age: float | None) -> Iterator[Row]:
-    if age is None:
+def _last_sweep(last_sweep: float | None, hour: _Values, now: float) -> Iterator[Row]:
+    if last_sweep is None:
         yield Row("last sweep", "none", "in the last hour", is_bad=True)
         return
+    age = max(0.0, now - last_sweep)
     swept, left = (sum(hour[metric][-1:]) for metric in ("SchedulesSwept", "SchedulesLeft"))
     yield Row("last sweep", f"{age:.0f} s ago", f"swept {swept:,.0f}", is_bad=age > _LATE_SWEEP_SECONDS)
     yield Row("left by it", left, f"{sum(hour['SweepsCutShort']):,.0f} sweeps of the last hour were cut short")
@@ -272,18 +268,9 @@ def _enqueued(hour: _Values) -> Iterator[Row]:
 
 def _by_hour(by_hour: Counter[float]) -> Table:
     table = Table("due, UTC", Column("pending", justify="right"), title="Pending by hour due", title_justify="left")
-    others = {OVERDUE: "overdue", LATER: "later"}
     for hour, count in sorted({LATER: 0, **by_hour}.items()):
-        name = others.get(hour) or f"{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %H:00}"
+        name = {OVERDUE: "overdue", LATER: "later"}.get(hour) or f"{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %H:00}"
         table.add_row(name, f"{count:,}", style="bold red" if hour == OVERDUE else None)
-    return table
-
-
-def _by_shard(by_shard: Sequence[int]) -> Table:
-    table = Table(title="Pending by shard", title_justify="left", show_header=False)
-    cells = (f"{shard}: {count:,}" for shard, count in enumerate(by_shard))
-    for row in batched(cells, _SHARDS_PER_ROW, strict=False):
-        table.add_row(*row)
     return table
 
 
