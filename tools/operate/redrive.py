@@ -95,7 +95,7 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
     try:
         with shown_progress(console) as progress:
             for given, problem in _give_back(environment, records()):
-                if problem:
+                if problem is not None:
                     left[given[0][0].key] = problem
                 else:
                     handled_ids += [record["eventID"] for _, record in given]
@@ -125,8 +125,8 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
     return not left and not kept_again
 
 
-def _give_back(environment: Environment, records: Iterable[_Given]) -> Iterator[tuple[Sequence[_Given], str]]:
-    """Give records to the function; yield those that it has handled, with "", and each other one, with the reason."""
+def _give_back(environment: Environment, records: Iterable[_Given]) -> Iterator[tuple[Sequence[_Given], str | None]]:
+    """Give records to the function; yield those that it has handled, with None, and each other one, with the reason."""
     function, client = environment.outputs["function_names"][FAST_TRACK], environment.client("lambda")
     calls = _in_calls(records)
     again: list[Sequence[_Given]] = []
@@ -141,7 +141,7 @@ def _give_back(environment: Environment, records: Iterable[_Given]) -> Iterator[
             middle = len(call) // 2
             again += [call[middle:], call[:middle]]
             continue
-        yield (call[:done], "") if done else (call[:1], reason)
+        yield (call[:done], None) if done else (call[:1], reason)
         if rest := call[done or 1 :]:
             again.append(rest)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import subprocess
@@ -253,6 +254,16 @@ class TestLeft:
         assert not is_all_done
         assert failed.object_keys() == [key]
         assert f"left: {key}: the function's answer" in printed
+
+    def test_record_that_fails_without_a_reason_stays(self, failed: Failed, made: StreamRecords) -> None:
+        """The function's log may hold an empty reason."""
+        record = made.remove(due(failed, 1)[0], NOW)
+        key = failed.give_up(record)
+        answer = {"batchItemFailures": [{"itemIdentifier": record["dynamodb"]["SequenceNumber"]}]}
+        log = base64.b64encode(b'{"reason": ""}').decode()
+        failed.function.before = lambda _: {"Payload": io.BytesIO(json.dumps(answer).encode()), "LogResult": log}
+        assert not failed.redrive()[0]
+        assert failed.object_keys() == [key]
 
     def test_function_that_handles_nothing_is_called_20_times(self, failed: Failed, made: StreamRecords) -> None:
         """The queue is down; everything stays in the bucket."""
