@@ -222,7 +222,7 @@ dangers: package .venv/tests/.installed .venv/tools/.installed .venv/ministack/.
 
 .PHONY: bench
 bench: package .venv/tools/.installed ## Measure the cost of a schedule, a start, a burst and a review, and check its bounds; ONLY=requests
-	@PYTHONPATH=src:. .venv/tools/bin/python -m bench $(ONLY)
+	@PYTHONPATH=src:. .venv/tools/bin/python -m bench "$(ONLY)"
 
 .PHONY: lint
 lint: .venv/tests/.installed ## Check format, lint and types

@@ -7,30 +7,25 @@ its calls. Sweep workers share no shard, and executions of the fast track no rec
 other, each by a clock that begins at the tick.
 """
 
-from __future__ import annotations
-
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.deployed import FAST_TRACK, SWEEP
-from bench.processes import CannedAws, FunctionProcess
-from bench.stream import Written, lane, stream_record
+from bench.canned_aws import Written
+from bench.processes import CannedAws
+from bench.requests import NOW as TICK
+from bench.requests import PARTITION_WRITES_PER_SECOND
+from bench.stream import lane, stream_record
 from bench.table import Figure, at_most
-from tools.capacity.declared import (
-    BATCH_RECORDS,
-    DELAYER_PERIOD_SECONDS,
-    FAST_TRACK_MEMORY_MB,
-    FAST_TRACK_TIMEOUT_SECONDS,
-    PARALLELIZATION_FACTOR,
-    SWEEP_MEMORY_MB,
-    SWEEP_TIMEOUT_SECONDS,
-)
-from tools.capacity.model import CALL_SECONDS, POLL_SECONDS, handover_seconds, processors
+from tools.capacity import declared
+from tools.capacity.model import CALL_SECONDS, MINUTE_SECONDS, POLL_SECONDS, handover_seconds, processors
+from tools.project import FAST_TRACK, SWEEP
 
 _SCHEDULES = 100_000
 _PAYLOAD_BYTES = 300
@@ -38,21 +33,18 @@ _SHARDS, _WORKERS = (4, 16, 64), (1, 5)
 #: The numbers of lanes that the case is played with in which each partition writes all it can until the sweep ends. The
 #: other cases have Terraform's default.
 _LANES, _LANES_CASE = (1, 2, 4, 10), (4, 1)
-
-#: 2026-11-22T09:00:00Z, a tick of the minute's rule.
-_TICK = 1_795_338_000
-#: The latest that a tick finds a burst: it entered the delayer period 59 s before.
-_DUE_AFTER_TICK = DELAYER_PERIOD_SECONDS - 59
-#: More ticks than there are before the burst is due.
-_MOST_TICKS = 14
-
-_SWEEP_PACE, _FAST_TRACK_PACE = 1 / processors(SWEEP_MEMORY_MB), 1 / processors(FAST_TRACK_MEMORY_MB)
-_MOST_MEMORY_MIB = 256
-#: Of one DynamoDB partition (Amazon DynamoDB developer guide, "partitions").
-_WRITES_PER_SECOND = 1_000
 #: Only the executions whose records come last are played, up to so many records: the others end sooner. In one case all
 #: are played, for minutes.
 _PLAYED, _ALL_PLAYED = 15_000, (16, 5)
+
+#: The latest that a tick finds a burst: it entered the delayer period 59 s before.
+_DUE_AFTER_TICK = declared.DELAYER_PERIOD_SECONDS - 59
+_SWEEP_PACE, _FAST_TRACK_PACE = (
+    1 / processors(memory_mb) for memory_mb in (declared.SWEEP_MEMORY_MB, declared.FAST_TRACK_MEMORY_MB)
+)
+_MOST_MEMORY_MIB = 256
+
+_TIME = itemgetter(-1)
 
 
 class Case(NamedTuple):
@@ -60,11 +52,10 @@ class Case(NamedTuple):
 
     shards: int
     workers: int
-    lanes: int = PARALLELIZATION_FACTOR
+    lanes: int = declared.PARALLELIZATION_FACTOR
 
     def __str__(self) -> str:
-        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
-        return f"{self.shards} shards, {workers}, {'1 lane' if self.lanes == 1 else f'{self.lanes} lanes'}"
+        return f"{self.shards} shards, {_plural(self.workers, 'worker')}, {_plural(self.lanes, 'lane')}"
 
 
 class Swept(NamedTuple):
@@ -87,58 +78,54 @@ class Sent(NamedTuple):
     memory_bytes: int
 
 
-def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
+def measure(folder: Path) -> Iterator[Figure]:
     """Play every case."""
     memory_bytes = {SWEEP: 0, FAST_TRACK: 0}
-    with CannedAws() as aws:
+    with CannedAws(folder) as aws:
         for shards, workers in product(_SHARDS, _WORKERS):
-            swept = _sweep(aws, folders[SWEEP], Case(shards, workers))
+            swept = _sweep(aws, Case(shards, workers))
             memory_bytes[SWEEP] = max(memory_bytes[SWEEP], swept.memory_bytes)
-            for lanes in _LANES if (shards, workers) == _LANES_CASE else (PARALLELIZATION_FACTOR,):
+            for lanes in _LANES if (shards, workers) == _LANES_CASE else (declared.PARALLELIZATION_FACTOR,):
                 case = Case(shards, workers, lanes)
-                sent = _send(aws, folders[FAST_TRACK], case, swept.deletes)
+                sent = _send(aws, case, swept.deletes)
                 memory_bytes[FAST_TRACK] = max(memory_bytes[FAST_TRACK], sent.memory_bytes)
                 yield from figures(case, swept, sent)
     for function, most in memory_bytes.items():
         yield at_most(f"{function}: memory, MiB", most / 2**20, _MOST_MEMORY_MIB)
 
 
-def _sweep(aws: CannedAws, folder: Path, case: Case) -> Swept:
-    """Sweep every minute until nothing is left."""
-    limits = {"latency": CALL_SECONDS, "writes_per_second": _WRITES_PER_SECOND}
-    aws.ask("reset", now=_TICK, pace=_SWEEP_PACE, **limits)
-    due = _TICK + _DUE_AFTER_TICK
-    aws.ask("load", count=_SCHEDULES, shards=case.shards, due=due, payload_bytes=_PAYLOAD_BYTES)
+def _sweep(aws: CannedAws, case: Case) -> Swept:
+    """Sweep every minute until nothing is left, or until the burst is due."""
+    limits = {"latency": CALL_SECONDS, "writes_per_second": PARTITION_WRITES_PER_SECOND}
+    aws.ask("reset", now=TICK, pace=_SWEEP_PACE, **limits)
+    aws.ask("load", count=_SCHEDULES, shards=case.shards, due=TICK + _DUE_AFTER_TICK, payload_bytes=_PAYLOAD_BYTES)
     # Workers with one shard wait for its partition most of the time, so all can be played at once.
     at_once = case.workers if case.shards <= case.workers else 1
     ticks = memory_bytes = 0
     with ExitStack() as stack, ThreadPoolExecutor(at_once) as pool:
-        processes = [
-            stack.enter_context(FunctionProcess(SWEEP, folder, aws.endpoint, shards=case.shards))
-            for _ in range(at_once)
-        ]
-        while aws.ask("counted")["left"] and ticks < _MOST_TICKS:
-            now = _TICK + 60 * ticks
+        processes = [stack.enter_context(aws.start(SWEEP, shards=case.shards)) for _ in range(at_once)]
+        while aws.ask("counted")["left"] and MINUTE_SECONDS * ticks < _DUE_AFTER_TICK:
+            clock = {"now": TICK + MINUTE_SECONDS * ticks, "pace": _SWEEP_PACE}
 
-            def sweep(worker: int, now: int = now) -> int:
+            def sweep(worker: int, clock: Mapping[str, float] = clock) -> int:
                 event = {"worker": worker, "workers": case.workers}
                 process = processes[worker % at_once]
-                answer = process.invoke(event, seconds=SWEEP_TIMEOUT_SECONDS, now=now, pace=_SWEEP_PACE)
+                answer = process.invoke(event, seconds=declared.SWEEP_TIMEOUT_SECONDS, **clock)
                 return int(answer["memory_bytes"])
 
             for first in range(0, case.workers, at_once):
-                aws.ask("set_time", now=now)
+                aws.ask("set_time", now=clock["now"])
                 memory_bytes = max(memory_bytes, *pool.map(sweep, range(first, first + at_once)))
             ticks += 1
     deletes = [tuple(written) for written in aws.ask("records")["records"]]
-    return Swept(sorted(deletes, key=lambda written: written[-1]), ticks, memory_bytes)
+    return Swept(sorted(deletes, key=_TIME), ticks, memory_bytes)
 
 
 def lanes_to_play(deletes: list[Written], case: Case, most: int) -> list[list[Written]]:
     """Return each execution's records, in order: first of those that get their last record last, up to `most`."""
     by_lane: dict[int, list[Written]] = defaultdict(list)
     for written in deletes:
-        by_lane[lane(written[1], written[2], case.shards, case.lanes)].append(written)
+        by_lane[lane(written, case.shards, case.lanes)].append(written)
     latest = sorted(by_lane.values(), key=lambda records: records[-1][-1], reverse=True)
     played: list[list[Written]] = []
     while latest and sum(map(len, played)) < most:
@@ -146,27 +133,27 @@ def lanes_to_play(deletes: list[Written], case: Case, most: int) -> list[list[Wr
     return played
 
 
-def _send(aws: CannedAws, folder: Path, case: Case, deletes: list[Written]) -> Sent:
+def _send(aws: CannedAws, case: Case, deletes: list[Written]) -> Sent:
     """Hand the deletes on to executions of the fast track, each by its own clock."""
     aws.ask("reset")
     clock = {"pace": _FAST_TRACK_PACE, "latency": CALL_SECONDS}
-    most = _SCHEDULES if (case.shards, case.workers) == _ALL_PLAYED else _PLAYED
-    lanes = lanes_to_play(deletes, case, most)
+    lanes = lanes_to_play(deletes, case, _SCHEDULES if (case.shards, case.workers) == _ALL_PLAYED else _PLAYED)
     executions = memory_bytes = 0
     ends = []
-    with FunctionProcess(FAST_TRACK, folder, aws.endpoint, source="process", shards=case.shards) as process:
+    with aws.start(FAST_TRACK, source="process", shards=case.shards) as process:
         for records in lanes:
             now, position = 0.0, 0
             while position < len(records):
                 now = max(now, records[position][-1] + POLL_SECONDS)
-                end = position
-                while end < len(records) and end < position + BATCH_RECORDS and records[end][-1] <= now:
-                    end += 1
+                most = min(len(records), position + declared.BATCH_RECORDS)
+                end = bisect_right(records, now, position, most, key=_TIME)
                 batch = [stream_record(number, records[number]) for number in range(position, end)]
-                answer = process.invoke({"Records": batch}, seconds=FAST_TRACK_TIMEOUT_SECONDS, now=now, **clock)
+                answer = process.invoke(
+                    {"Records": batch}, seconds=declared.FAST_TRACK_TIMEOUT_SECONDS, now=now, **clock
+                )
                 now, memory_bytes, position = answer["now"], answer["memory_bytes"], end
                 executions += 1
-            ends.append(now - _TICK)
+            ends.append(now - TICK)
     counted = aws.ask("counted")
     messages, calls = counted["entries"]["SendMessageBatch"], counted["requests"]["SendMessageBatch"]
     return Sent(sum(map(len, lanes)), executions, counted["sent"], messages, calls, max(ends), memory_bytes)
@@ -178,7 +165,7 @@ def figures(case: Case, swept: Swept, sent: Sent) -> Iterator[Figure]:
         _SCHEDULES, _PAYLOAD_BYTES, case.shards, case.workers, parallelization_factor=case.lanes
     )
     note = (
-        f"swept in {swept.deletes[-1][-1] - _TICK:,.1f} s ({swept.ticks} tick{'s' if swept.ticks > 1 else ''});"
+        f"swept in {swept.deletes[-1][-1] - TICK:,.1f} s ({_plural(swept.ticks, 'tick')});"
         f" {sent.messages / sent.calls:.1f} messages per send call, {sent.records / sent.executions:,.0f} records per"
         f" execution; make capacity predicts {predicted:,.1f} s, {predicted / sent.seconds:.2f} times as long"
     )
@@ -189,3 +176,7 @@ def figures(case: Case, swept: Swept, sent: Sent) -> Iterator[Figure]:
         "all",
         len(swept.deletes) == _SCHEDULES and sent.schedules == sent.messages == sent.records,
     )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

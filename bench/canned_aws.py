@@ -11,8 +11,6 @@ tests/support/memory_aws.py can't replace it: it stores messages for a consumer 
 process as the handler that is measured here, and has neither throttling nor latency.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -39,7 +37,11 @@ _MOST_WRITES, _MOST_MESSAGES, _MOST_MESSAGE_BYTES, _MOST_DELAY_SECONDS = 25, 10,
 type Document = dict[str, Any]
 #: Status and document.
 type Answer = tuple[int, Document]
+#: An entry in the stream: event name, shard, due, the old payload, time.
+type Written = tuple[str, str, str, str | None, float]
 
+_STREAM = {"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"}
+_DESCRIBED: Answer = (200, {"Table": {"StreamSpecification": _STREAM, "LatestStreamArn": STREAM_ARN}})
 _THROTTLED: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"})
 _REFUSED: Answer = (400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"})
 _UNKNOWN: Answer = (400, {"__type": "com.amazon.coral.service#UnknownOperationException"})
@@ -47,25 +49,13 @@ _INVALID: Answer = (400, {"__type": "com.amazon.coral.validate#ValidationExcepti
 
 
 class _Partition:
-    """The payloads of one partition key by their sort keys, and the write units that are left."""
+    """The payloads of one partition key by their sort keys, which are also kept in order, and its write units."""
 
     def __init__(self) -> None:
-        self.items: dict[str, str] = {}
-        self._order: list[str] = []
+        self.payloads: dict[str, str] = {}
+        self.order: list[str] = []
         self._units = 0.0
         self._units_at: float | None = None
-
-    def put(self, due: str, payload: str) -> None:
-        self.items[due] = payload
-        insort(self._order, due)
-
-    def delete(self, due: str) -> None:
-        del self.items[due]
-        del self._order[bisect_left(self._order, due)]
-
-    def between(self, after: str, end: str) -> list[str]:
-        """Return the sort keys after `after` and before `end`."""
-        return self._order[bisect_right(self._order, after) : bisect_left(self._order, end)]
 
     def take_units(self, units: int, per_second: float, now: float) -> bool:
         """Take so many units if there are as many. Those of one second are kept."""
@@ -84,10 +74,10 @@ class Account:
         self._clock = clock
         self._operations: dict[str, Callable[[Document], Answer]] = {
             "BatchWriteItem": self._batch_write_item,
-            "DeleteItem": self._delete_item,
-            "DescribeTable": self._describe_table,
+            "DeleteItem": lambda request: self._write(request["Key"]),
+            "DescribeTable": lambda _request: _DESCRIBED,
             "GetItem": self._get_item,
-            "PutItem": self._put_item,
+            "PutItem": lambda request: self._write(request["Item"]),
             "Query": self._query,
             "SendMessageBatch": self._send_message_batch,
         }
@@ -104,7 +94,7 @@ class Account:
         no limit) are in the clock's seconds.
         """
         self._partitions: dict[str, _Partition] = defaultdict(_Partition)
-        self._stream: list[tuple[str, str, str, str | None, float]] = []
+        self._stream: list[Written] = []
         self._requests: Counter[str] = Counter()
         self._entries: Counter[str] = Counter()
         self._sent: set[str] = set()
@@ -125,11 +115,14 @@ class Account:
         chance = random.Random(count)
         for _ in range(count):
             unique = f"{chance.getrandbits(132):033x}"[:22]
-            self._partitions[str(chance.randrange(shards))].put(f"{due:012d}#{unique}", payload)
+            partition = self._partitions[str(chance.randrange(shards))]
+            partition.payloads[f"{due:012d}#{unique}"] = payload
+        for partition in self._partitions.values():
+            partition.order = sorted(partition.payloads)
         return {}
 
     def records(self) -> Document:
-        """Return the stream since the last call: event name, shard, due, the old payload, and the time of each."""
+        """Return the stream since the last call."""
         records, self._stream = self._stream, []
         return {"records": records}
 
@@ -140,7 +133,7 @@ class Account:
             "entries": dict(self._entries),
             "sent": len(self._sent),
             "keys_read": self._keys_read,
-            "left": sum(len(partition.items) for partition in self._partitions.values()),
+            "left": sum(len(partition.payloads) for partition in self._partitions.values()),
         }
 
     # The handlers' calls.
@@ -149,36 +142,47 @@ class Account:
         """Count a request and answer it. An operation that the delayer must not call is refused."""
         self._requests[operation] += 1
         make = self._operations.get(operation)
-        return _UNKNOWN if make is None else make(request)
+        return make(request) if make else _UNKNOWN
 
-    def _put_item(self, request: Document) -> Answer:
-        item = request["Item"]
-        shard, due, payload = item["shard"]["N"], item["due"]["S"], item["payload"]["S"]
+    def _write(self, item: Document) -> Answer:
+        """Put a new item, or delete an existing one, if the key comes without a payload."""
+        shard, due = item["shard"]["N"], item["due"]["S"]
+        is_put = "payload" in item
         partition = self._partitions[shard]
-        if due in partition.items:
+        old = partition.payloads.get(due)
+        if self._writes_per_second is not None:
+            units = -(-_size(due, item["payload"]["S"] if is_put else old or "") // _UNIT_BYTES)
+            if not partition.take_units(units, self._writes_per_second, self._time()):
+                return _THROTTLED
+        if is_put == (old is not None):
             return _REFUSED
-        if not self._may_write(partition, due, payload):
-            return _THROTTLED
-        partition.put(due, payload)
-        self._stream.append(("INSERT", shard, due, None, self._time()))
+        if is_put:
+            partition.payloads[due] = item["payload"]["S"]
+            insort(partition.order, due)
+        else:
+            del partition.payloads[due]
+            del partition.order[bisect_left(partition.order, due)]
+        self._stream.append(("INSERT" if is_put else "REMOVE", shard, due, old, self._time()))
         return 200, {}
+
+    def _batch_write_item(self, request: Document) -> Answer:
+        [(table, requests)] = request["RequestItems"].items()
+        self._entries["BatchWriteItem"] += len(requests)
+        items = [
+            each["PutRequest"]["Item"] if "PutRequest" in each else each["DeleteRequest"]["Key"] for each in requests
+        ]
+        if len({(item["shard"]["N"], item["due"]["S"]) for item in items}) < len(items) or len(items) > _MOST_WRITES:
+            return _INVALID
+        # A put of an existing record and a delete of a missing one change nothing.
+        unprocessed = [each for each, item in zip(requests, items, strict=True) if self._write(item) is _THROTTLED]
+        if len(unprocessed) == len(requests):
+            return _THROTTLED
+        return 200, {"UnprocessedItems": {table: unprocessed} if unprocessed else {}}
 
     def _get_item(self, request: Document) -> Answer:
-        shard, due = request["Key"]["shard"]["N"], request["Key"]["due"]["S"]
-        payload = self._partitions[shard].items.get(due)
-        return 200, {} if payload is None else {"Item": request["Key"] | {"payload": {"S": payload}}}
-
-    def _delete_item(self, request: Document) -> Answer:
-        shard, due = request["Key"]["shard"]["N"], request["Key"]["due"]["S"]
-        partition = self._partitions[shard]
-        payload = partition.items.get(due)
-        if payload is None:
-            return _REFUSED
-        if not self._may_write(partition, due, payload):
-            return _THROTTLED
-        partition.delete(due)
-        self._stream.append(("REMOVE", shard, due, payload, self._time()))
-        return 200, {}
+        key = request["Key"]
+        payload = self._partitions[key["shard"]["N"]].payloads.get(key["due"]["S"])
+        return 200, {} if payload is None else {"Item": key | {"payload": {"S": payload}}}
 
     def _query(self, request: Document) -> Answer:
         # With a filter or without an end it would read the pending schedules, too.
@@ -189,48 +193,19 @@ class Account:
         partition = self._partitions[shard]
         after = request.get("ExclusiveStartKey", {}).get("due", {}).get("S", "")
         first = values.get(":first", {}).get("S", "")
-        most = request.get("Limit")
+        begin = bisect_right(partition.order, max(after, first))
+        end = bisect_left(partition.order, values[":end"]["S"])
         keys: list[Document] = []
         answer: Document = {"Items": keys}
         size = 0
-        for due in partition.between(max(after, first), values[":end"]["S"]):
-            if size >= _PAGE_BYTES or len(keys) == most:
+        for due in partition.order[begin:end]:
+            if size >= _PAGE_BYTES or len(keys) == request.get("Limit"):
                 answer["LastEvaluatedKey"] = keys[-1]
                 break
-            size += _size(due, partition.items[due])
+            size += _size(due, partition.payloads[due])
             keys.append({"shard": {"N": shard}, "due": {"S": due}})
         self._keys_read += len(keys)
         return 200, answer | {"Count": len(keys), "ScannedCount": len(keys)}
-
-    def _batch_write_item(self, request: Document) -> Answer:
-        [(table, requests)] = request["RequestItems"].items()
-        self._entries["BatchWriteItem"] += len(requests)
-        puts = [each["PutRequest"]["Item"] if "PutRequest" in each else None for each in requests]
-        written = [put or each["DeleteRequest"]["Key"] for put, each in zip(puts, requests, strict=True)]
-        keys = [(item["shard"]["N"], item["due"]["S"]) for item in written]
-        if len(set(keys)) < len(keys) or len(keys) > _MOST_WRITES:
-            return _INVALID
-        now = self._time()
-        unprocessed = []
-        for each, put, (shard, due) in zip(requests, puts, keys, strict=True):
-            partition = self._partitions[shard]
-            payload = put["payload"]["S"] if put else partition.items.get(due)
-            if not self._may_write(partition, due, payload or ""):
-                unprocessed.append(each)
-            elif put:
-                if due not in partition.items:
-                    partition.put(due, put["payload"]["S"])
-                    self._stream.append(("INSERT", shard, due, None, now))
-            elif payload is not None:
-                partition.delete(due)
-                self._stream.append(("REMOVE", shard, due, payload, now))
-        if len(unprocessed) == len(requests):
-            return _THROTTLED
-        return 200, {"UnprocessedItems": {table: unprocessed} if unprocessed else {}}
-
-    def _describe_table(self, _request: Document) -> Answer:
-        stream = {"StreamEnabled": True, "StreamViewType": "OLD_IMAGE"}
-        return 200, {"Table": {"TableName": TABLE, "StreamSpecification": stream, "LatestStreamArn": STREAM_ARN}}
 
     def _send_message_batch(self, request: Document) -> Answer:
         entries = request["Entries"]
@@ -244,12 +219,6 @@ class Account:
             return _INVALID
         self._sent |= {entry["MessageAttributes"]["scheduleId"]["StringValue"] for entry in entries}
         return 200, {"Successful": [{"Id": entry["Id"], "MessageId": entry["Id"]} for entry in entries]}
-
-    def _may_write(self, partition: _Partition, due: str, payload: str) -> bool:
-        if self._writes_per_second is None:
-            return True
-        units = -(-_size(due, payload) // _UNIT_BYTES)
-        return partition.take_units(units, self._writes_per_second, self._time())
 
     def _time(self) -> float:
         return self._now + (self._clock() - self._begun) * self._pace
@@ -265,18 +234,14 @@ async def _answer_connection(account: Account, reader: asyncio.StreamReader, wri
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            target = re.search(r"(?i)^x-amz-target: *\w+\.(\w+)", head, re.MULTILINE)
-            length = re.search(r"(?i)^content-length: *(\d+)", head, re.MULTILINE)
-            assert target
-            assert length
-            request = json.loads(await reader.readexactly(int(length[1])))
-            status, document = account.answer(target[1], request)
+            [operation] = re.findall(r"(?im)^x-amz-target: *\w+\.(\w+)", head)
+            [length] = re.findall(r"(?im)^content-length: *(\d+)", head)
+            status, document = account.answer(operation, json.loads(await reader.readexactly(int(length))))
             if account.wait_seconds:
                 await asyncio.sleep(account.wait_seconds)
             body = json.dumps(document).encode()
-            kind = b"application/x-amz-json-1.0"
-            head_of_answer = b"HTTP/1.1 %d .\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
-            writer.write(head_of_answer % (status, kind, len(body)) + body)
+            head_of_answer = b"HTTP/1.1 %d .\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n"
+            writer.write(head_of_answer % (status, len(body)) + body)
 
 
 async def _serve() -> None:

@@ -1,21 +1,53 @@
-"""The processes that are measured, and the canned AWS that they call."""
-
-from __future__ import annotations
+"""The canned AWS, and the functions as Lambda has them: from their zips, with the variables that Terraform sets."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+from zipfile import ZipFile
 
-from bench.deployed import PYTHON, environment
+from bench.canned_aws import STREAM_ARN, TABLE, Document
+from tools.capacity.declared import DELAYER_PERIOD_SECONDS, HORIZON_DAYS
 from tools.processes import PIPE, bare_environment, start
-from tools.project import ROOT, CommandError, functions
+from tools.project import DIST, ROOT, CommandError, functions
 
-type Document = dict[str, Any]
+#: Python alone, outside of any virtual environment, as on Lambda.
+PYTHON = str(Path(sys.executable).resolve())
+
+#: Prints the most memory that the process took, in KB. Not ru_maxrss: it may be the parent's.
+PRINT_MEMORY = "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')])"
 
 
-class BenchError(CommandError):
-    """Something that was to be measured failed. The message names it."""
+def package_path(function: str) -> Path:
+    """Return the function's zip, which `make package` builds."""
+    return DIST / f"{function}.zip"
+
+
+def unpack(folder: Path) -> None:
+    """Unpack every function's zip into the folder of its name below `folder`."""
+    for function in functions():
+        with ZipFile(package_path(function)) as archive:
+            archive.extractall(folder / function)
+
+
+def environment(endpoint: str = "http://127.0.0.1:9", shards: int = 16) -> Mapping[str, str]:
+    """Return every variable that Terraform sets for any function, and those of an account at `endpoint`."""
+    variables = {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "DELAYER_PERIOD_SECONDS": str(DELAYER_PERIOD_SECONDS),
+        "FAILURE_BUCKET_NAME": "failures",
+        "HORIZON_SECONDS": str(HORIZON_DAYS * 86_400),
+        "METRICS_NAMESPACE": "delayer",
+        "QUEUE_URL": f"{endpoint}/123456789012/delayer",
+        "SHARD_COUNT": str(shards),
+        "STREAM_ARN": STREAM_ARN,
+        "TABLE_NAME": TABLE,
+    }
+    return bare_environment(variables)
 
 
 class _Process:
@@ -24,52 +56,55 @@ class _Process:
     def __init__(self, *arguments: str, variables: Mapping[str, str]) -> None:
         command = [PYTHON, "-S", "-B", *arguments]
         self._process = start(command, variables=variables, folder=ROOT, stdin=PIPE, stderr=None)
+        assert self._process.stdin
+        assert self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
+        self._stdin.close()
         self._process.wait()
-        self._process.stdout.close()
+        self._stdout.close()
 
     def ask(self, do: str, **arguments: Any) -> Document:
-        """Return the answer to a command. Raises BenchError if it failed or the process has ended."""
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps({"do": do} | arguments) + "\n")
-        self._process.stdin.flush()
+        """Return the answer to a command. Raises CommandError if it failed or the process has ended."""
+        self._stdin.write(json.dumps({"do": do} | arguments) + "\n")
+        self._stdin.flush()
         return self._read()
 
     def _read(self) -> Document:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
+        line = self._stdout.readline()
         answer: Document = json.loads(line) if line else {"error": "the process has ended"}
-        if answer.get("error"):
-            raise BenchError(f"{self._process.args!r}: {answer['error']}")
+        if "error" in answer:
+            raise CommandError(f"{self._process.args!r}: {answer['error']}")
         return answer
 
 
-class CannedAws(_Process):
-    """`bench.canned_aws`. Its commands are the methods of `bench.canned_aws.Account`."""
-
-    def __init__(self) -> None:
-        super().__init__("-m", "bench.canned_aws", variables=bare_environment({}))
-        self.endpoint: str = self._read()["endpoint"]
-
-
 class FunctionProcess(_Process):
-    """A function from its unpacked zip in `folder`, calling an AWS at `endpoint`.
-
-    `bench.runtime` describes its commands, and the sources of its clock.
-    """
-
-    def __init__(self, function: str, folder: Path, endpoint: str, *, source: str = "wall", shards: int = 16) -> None:
-        module = f"{functions()[function].package}.main"
-        program = f"import sys; sys.path[:0] = [{str(folder)!r}, {str(ROOT)!r}]; import bench.runtime as r; r.main"
-        super().__init__("-I", "-c", f"{program}({module!r}, {source!r})", variables=environment(endpoint, shards))
+    """A function. `bench.runtime` describes its commands."""
 
     def invoke(self, *events: Document, seconds: float = 60, **clock: float) -> Document:
-        """Invoke the function with each event in turn, with so many seconds left. Raises BenchError if one failed."""
+        """Invoke the function with each event in turn, with so many seconds left. Raises CommandError if one failed."""
         return self.ask("invoke", events=events, seconds=seconds, **clock)
+
+
+class CannedAws(_Process):
+    """`bench.canned_aws`, and the functions that call it. Its commands are the methods of `bench.canned_aws.Account`.
+
+    `folder`: has the unpacked zips.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("-m", "bench.canned_aws", variables=bare_environment({}))
+        self._folder = folder
+        self.endpoint: str = self._read()["endpoint"]
+
+    def start(self, function: str, *, source: str = "wall", shards: int = 16) -> FunctionProcess:
+        """Start a function. `bench.runtime` describes the sources of its clock."""
+        paths, module = [str(self._folder / function), str(ROOT)], f"{functions()[function].package}.main"
+        program = (
+            f"import sys; sys.path[:0] = {paths}; import bench.runtime; bench.runtime.main({module!r}, {source!r})"
+        )
+        return FunctionProcess("-I", "-c", program, variables=environment(self.endpoint, shards))

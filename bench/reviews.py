@@ -1,15 +1,13 @@
 """How long a review of a large plan takes, and how much memory: both grow with the number of resources."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.processes import PRINT_MEMORY
 from bench.table import Figure, at_most, unbounded
 from tools.processes import run
 from tools.project import ROOT, CommandError
@@ -18,12 +16,11 @@ _COUNTS = (5_000, 10_000, 20_000)
 _RUNS = 3
 _MOST_MB = 300
 
-#: The status of a review that finds dangers, and a review that ends with the most memory it took, in KB.
+#: The status of a review that finds dangers, and a review that ends with the most memory it took.
 _WITH_DANGERS = 2
-_REVIEW = """
-import atexit, runpy, sys
-lines = open("/proc/self/status")  # Not ru_maxrss: it may be the parent's.
-atexit.register(lambda: print(*[line.split()[1] for line in lines if line.startswith("VmHWM:")], file=sys.stderr))
+_REVIEW = f"""
+import atexit, runpy
+atexit.register(exec, {PRINT_MEMORY!r}, {{}})
 runpy.run_module("tools.review", run_name="__main__", alter_sys=True)
 """
 
@@ -32,25 +29,20 @@ _TYPES = ("aws_iam_role_policy", "aws_lambda_function", "aws_lambda_permission",
 _ACTIONS = (["update"], ["create"], ["no-op"])
 
 
-def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
+def measure(folder: Path) -> Iterator[Figure]:
     """Review plans of several sizes, each in a process of its own."""
-    del folders
-    with TemporaryDirectory(prefix="bench-") as folder:
-        path = Path(folder) / "plan.json"
-        for count in _COUNTS:
-            path.write_text(json.dumps(plan_of(count)), encoding="utf-8")
-            seconds, megabytes = zip(*(_reviewed(path) for _ in range(_RUNS)), strict=True)
-            note = f"{path.stat().st_size / 1e6:.0f} MB of JSON"
-            yield unbounded(f"{count:,} resources, s", seconds, form=".1f", goal=f"{count / 2_000:.1f}", note=note)
-        yield at_most(f"{_COUNTS[-1]:,} resources, MB of memory", max(megabytes), _MOST_MB)
-
-
-def plan_of(count: int) -> dict[str, Any]:
-    """Return a plan of so many resources, as `terraform show -json` prints it."""
-    return {"format_version": "1.2", "resource_changes": [_resource(number) for number in range(count)]}
+    path = folder / "plan.json"
+    for count in _COUNTS:
+        plan = {"format_version": "1.2", "resource_changes": [_resource(number) for number in range(count)]}
+        path.write_text(json.dumps(plan), encoding="utf-8")
+        seconds, megabytes = zip(*(_reviewed(path) for _ in range(_RUNS)), strict=True)
+        note = f"{path.stat().st_size / 1e6:.0f} MB of JSON"
+        yield unbounded(f"{count:,} resources, s", seconds, form=".1f", goal=f"{count / 2_000:.1f}", note=note)
+    yield at_most(f"{_COUNTS[-1]:,} resources, MB of memory", max(megabytes), _MOST_MB)
 
 
 def _resource(number: int) -> dict[str, Any]:
+    """Return a changed resource as `terraform show -json` prints it."""
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::bucket-{number}/*"}
     before = {
         "arn": f"arn:aws:x:::{number}",
@@ -62,9 +54,14 @@ def _resource(number: int) -> dict[str, Any]:
     kind, actions = _TYPES[number % len(_TYPES)], _ACTIONS[number % len(_ACTIONS)]
     after = before if actions == ["no-op"] else before | {"user_data": before["user_data"] + f"echo {number}\n"}
     module = f"module.m[{number // 100}]"
-    change = {"actions": actions, "before": None if actions == ["create"] else before, "after": after}
-    named = {"address": f"{module}.{kind}.r{number}", "module_address": module, "type": kind, "name": f"r{number}"}
-    return {**named, "mode": "managed", "change": change}
+    return {
+        "address": f"{module}.{kind}.r{number}",
+        "module_address": module,
+        "type": kind,
+        "name": f"r{number}",
+        "mode": "managed",
+        "change": {"actions": actions, "before": None if actions == ["create"] else before, "after": after},
+    }
 
 
 def _reviewed(path: Path) -> tuple[float, float]:
@@ -74,4 +71,4 @@ def _reviewed(path: Path) -> tuple[float, float]:
     seconds = time.monotonic() - begun
     if done.status != _WITH_DANGERS:
         raise CommandError(f"the review of a large plan failed: {done.errors.strip()}")
-    return seconds, int(done.errors) / 1024
+    return seconds, int(done.output.split()[-1]) / 1024

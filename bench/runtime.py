@@ -10,8 +10,6 @@ line of standard input is a JSON command, answered by a JSON line. The function'
 `now`, `pace` and `latency` set the clock first. Answers hold `cpu_seconds`, and `now` and `memory_bytes` at the end.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os
@@ -19,9 +17,8 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
-
-type Document = dict[str, Any]
 
 _monotonic, _process_time, _sleep = time.monotonic, time.process_time, time.sleep
 
@@ -36,9 +33,9 @@ class _Clock:
     def __init__(self, source: str) -> None:
         self._is_of_process = source == "process"
         self._source = _process_time if self._is_of_process else _monotonic
-        self.set(0.0, 0.0, 0.0)
+        self.set()
 
-    def set(self, now: float, pace: float, latency: float) -> None:
+    def set(self, now: float = 0.0, pace: float = 0.0, latency: float = 0.0) -> None:
         """Set the time. `latency` is the length of a call, where the source is the processor's time."""
         self._now, self._pace, self._latency, self._begun = now, pace, latency, self._source()
 
@@ -63,15 +60,14 @@ class _Calls:
     """The function's boto3 calls: they advance the clock, and can be kept to be made again without the function."""
 
     def __init__(self, clock: _Clock) -> None:
-        from botocore import xform_name  # noqa: PLC0415 -- the function's own
-        from botocore.client import BaseClient  # noqa: PLC0415
+        from botocore import client, xform_name  # noqa: PLC0415 -- the function's own
 
         self.are_kept = False
-        self._kept: list[tuple[str, Callable[..., Any], Document]] = []
-        client_class: Any = BaseClient
+        self._kept: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
+        client_class: Any = client.BaseClient
         make_call = client_class._make_api_call  # noqa: SLF001
 
-        def call(client: Any, operation: str, parameters: Document) -> Any:
+        def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             if self.are_kept:
                 self._kept.append((operation, getattr(client, xform_name(operation)), parameters))
             answer = make_call(client, operation, parameters)
@@ -93,12 +89,9 @@ class _Calls:
                 each.result()
 
 
-class _Context:
-    def __init__(self, seconds: float) -> None:
-        self._deadline = time.time() + seconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return round((self._deadline - time.time()) * 1000)
+def _context(seconds: float) -> SimpleNamespace:
+    deadline = time.time() + seconds
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: round((deadline - time.time()) * 1000))
 
 
 def _peak_memory_bytes() -> int:
@@ -118,18 +111,17 @@ def main(module: str, source: str) -> None:
     calls = _Calls(clock)
     for line in sys.stdin:
         command = json.loads(line)
-        clock.set(command.get("now", 0.0), command.get("pace", 0.0), command.get("latency", 0.0))
+        clock.set(**{name: command[name] for name in ("now", "pace", "latency") if name in command})
         calls.are_kept = command["do"] == "record"
-        error = None
+        answer: dict[str, Any] = {}
         begun = _process_time()
         try:
             if command["do"] == "replay":
                 calls.replay(command["threads"])
             else:
                 for event in command["events"]:
-                    handler(event, _Context(command["seconds"]))
+                    handler(event, _context(command["seconds"]))
         except Exception as raised:  # noqa: BLE001 -- whatever a function raises, Lambda goes on
-            error = repr(raised)
-        answer = {"cpu_seconds": _process_time() - begun, "error": error}
-        answer |= {"now": time.time(), "memory_bytes": _peak_memory_bytes()}
+            answer["error"] = repr(raised)
+        answer |= {"cpu_seconds": _process_time() - begun, "now": time.time(), "memory_bytes": _peak_memory_bytes()}
         print(json.dumps(answer), file=answers, flush=True)

@@ -1,7 +1,5 @@
 """The size of a package, and its start: from a fresh, isolated interpreter to the imported handler, clients ready."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import time
@@ -11,17 +9,16 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench.deployed import FAST_TRACK, FUNCTIONS, POST, PYTHON, environment, package_path
-from bench.processes import BenchError
+from bench.processes import PRINT_MEMORY, PYTHON, environment, package_path
 from bench.table import Figure, at_most, unbounded
 from tools.processes import Done, run
-from tools.project import ROOT, functions
+from tools.project import FAST_TRACK, POST, ROOT, CommandError, functions
 
 _STARTS = 9
 
-#: Instructions of a start. The fast track has a second client.
-_MOST = {FAST_TRACK: 1_050e6}
-_MOST_OF_ONE_CLIENT = 1_000e6
+#: Million instructions of a start. The fast track has a second client.
+_MOST = {FAST_TRACK: 1_050}
+_MOST_OF_ONE_CLIENT = 1_000
 #: Of the instructions of a plain package.
 _LARGEST_PART = 0.27
 #: The limit of the packaging tool, for a short cold start.
@@ -36,19 +33,19 @@ class Start(NamedTuple):
     memory_bytes: int
 
 
-def measure(folders: Mapping[str, Path]) -> Iterator[Figure]:
+def measure(folder: Path) -> Iterator[Figure]:
     """Weigh each function's zip, and start it unpacked, and two from a plain package: with one client and with two."""
-    yield from size_figures({function: package_path(function).stat().st_size for function in FUNCTIONS})
-    plain = folders[POST].parent / "plain"
+    yield from size_figures({function: package_path(function).stat().st_size for function in functions()})
+    plain = folder / "plain"
     _make_plain_package(plain)
     # The longest first, so that both processors are busy to the end.
-    jobs = [(POST, plain), (FAST_TRACK, plain)] + [(function, folders[function]) for function in FUNCTIONS]
+    jobs = [(POST, plain), (FAST_TRACK, plain), *((function, folder / function) for function in functions())]
     with ThreadPoolExecutor(2) as pool:  # the load of the machine does not change instructions
-        counts = list(pool.map(lambda job: _instructions(*job), jobs))
-    starts = {job: Start(count, *_times_and_memory(*job)) for job, count in zip(jobs, counts, strict=True)}
-    for function in FUNCTIONS:
+        counts = list(pool.map(_instructions, *zip(*jobs, strict=True)))
+    starts = {job: _timed(*job, count) for job, count in zip(jobs, counts, strict=True)}
+    for function in functions():
         like = FAST_TRACK if function == FAST_TRACK else POST
-        yield from figures(function, starts[function, folders[function]], starts[like, plain])
+        yield from figures(function, starts[function, folder / function], starts[like, plain])
 
 
 def size_figures(sizes: Mapping[str, int]) -> Iterator[Figure]:
@@ -63,7 +60,7 @@ def _make_plain_package(folder: Path) -> None:
     command += ["--only-binary=:all:", "--require-hashes", "--requirement", "requirements.txt", "--target", str(folder)]
     done = run(command, folder=ROOT)
     if done.status:
-        raise BenchError(f"pip install --target failed: {done.errors[-500:]}")
+        raise CommandError(f"pip install --target failed: {done.errors[-500:]}")
     shutil.copytree(ROOT / "src", folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
 
 
@@ -74,7 +71,7 @@ def figures(function: str, start: Start, plain: Start) -> Iterator[Figure]:
         yield Figure(f"{function}: million instructions", text, "a figure", is_good=False)
     else:
         most = _MOST.get(function, _MOST_OF_ONE_CLIENT)
-        yield at_most(f"{function}: million instructions", start.instructions / 1e6, most / 1e6)
+        yield at_most(f"{function}: million instructions", start.instructions / 1e6, most)
         part = start.instructions / plain.instructions
         note = f"plain package: {plain.instructions / 1e6:,.0f} million"
         yield at_most(f"{function}: part of a plain package's", part, _LARGEST_PART, form=".3f", note=note)
@@ -88,34 +85,32 @@ def figures(function: str, start: Start, plain: Start) -> Iterator[Figure]:
 def _instructions(function: str, folder: Path) -> int | None:
     if shutil.which("valgrind") is None:
         return None
-    done = _start(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"], function, folder)
-    return instructions_in(done.errors)
+    return instructions_in(
+        _start(function, folder, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null").errors
+    )
 
 
 def instructions_in(text: str) -> int:
-    """Parse callgrind's count. Raises BenchError if there is none."""
+    """Parse callgrind's count. Raises CommandError if there is none."""
     match = re.search(r"Collected *: *(\d+)", text)
     if match is None:
-        raise BenchError(f"callgrind printed no count: {text[-500:]}")
+        raise CommandError(f"callgrind printed no count: {text[-500:]}")
     return int(match[1])
 
 
-def _times_and_memory(function: str, folder: Path) -> tuple[list[float], int]:
+def _timed(function: str, folder: Path, instructions: int | None) -> Start:
     seconds = []
     for _ in range(_STARTS):
         begun = time.perf_counter()
-        done = _start([], function, folder)
+        done = _start(function, folder)
         seconds.append(time.perf_counter() - begun)
-    return seconds, int(done.output) * 1024
+    return Start(instructions, seconds, int(done.output) * 1024)
 
 
-def _start(before: Sequence[str], function: str, folder: Path) -> Done:
-    program = (
-        f"import sys; sys.path.insert(0, {str(folder)!r}); from {functions()[function].package}.main import handler;"
-        # Not ru_maxrss: it may be the parent's.
-        " print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')])"
-    )
-    done = run([*before, PYTHON, "-I", "-S", "-B", "-c", program], variables=environment())
+def _start(function: str, folder: Path, *under: str) -> Done:
+    package = functions()[function].package
+    program = f"import sys; sys.path.insert(0, {str(folder)!r}); from {package}.main import handler; {PRINT_MEMORY}"
+    done = run([*under, PYTHON, "-I", "-S", "-B", "-c", program], variables=environment())
     if done.status:
-        raise BenchError(f"{function} does not start from {folder}: {done.errors[-500:]}")
+        raise CommandError(f"{function} does not start from {folder}: {done.errors[-500:]}")
     return done

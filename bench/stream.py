@@ -1,21 +1,14 @@
 """The table's stream as its mapping hands it on: records, batches and lanes. Pure."""
 
-from __future__ import annotations
-
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from bench.canned_aws import STREAM_ARN
+from bench.canned_aws import STREAM_ARN, Document, Written
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
 
 #: Lambda hands at most this much to an invocation (AWS Lambda developer guide, "quotas": 6 MB).
 _BATCH_BYTES = 6_000_000
-
-type Document = dict[str, Any]
-#: The canned AWS's entry in the stream: event name, shard, due, payload, time.
-type Written = tuple[str, str, str, str | None, float]
 
 
 def stream_record(number: int, written: Written) -> Document:
@@ -57,10 +50,11 @@ def batches(records: Sequence[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def lane(shard: str, due: str, stream_shards: int, parallelization_factor: int = PARALLELIZATION_FACTOR) -> int:
+def lane(written: Written, stream_shards: int, parallelization_factor: int = PARALLELIZATION_FACTOR) -> int:
     """Return which of the concurrent executions gets a record. All records of one key go to the same one.
 
     Each stream shard holds every `stream_shards`th shard of the table, and `parallelization_factor` executions read it.
     """
+    _, shard, due, *_ = written
     of_stream_shard = zlib.crc32(due.encode()) % parallelization_factor
     return (int(shard) % stream_shards) * parallelization_factor + of_stream_shard

@@ -1,16 +1,14 @@
 """The figures, their bounds, and the table that shows them. Pure."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from rich.console import Console
 from rich.table import Table
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(NamedTuple):
     """One row. A figure with a bound decides the exit status; times and their ratios have at most a goal."""
 
     name: str
@@ -36,24 +34,22 @@ def unbounded(name: str, values: Sequence[float], *, form: str, goal: str = "", 
     return Figure(name, f"{middle} ({low} to {high})", f"goal: {goal}" if goal else "", note=note)
 
 
-def table_of(figures: Mapping[str, Sequence[Figure]]) -> Table:
-    """Return a table of all figures, by their items' names. Those out of bounds are marked."""
+def show(figures: Mapping[str, Sequence[Figure]], console: Console) -> bool:
+    """Print the figures by their items' names, those out of bounds marked, and return whether there are none."""
     table = Table(title="What the delayer costs")
     for column in ("figure", "value", "bound", "note"):
         table.add_column(column, overflow="fold")
+    bad = []
     for item, of_item in figures.items():
         table.add_section()
         table.add_row(item, style="bold")
-        for figure in of_item:
-            style = None if figure.is_good else "bold red"
-            bound = figure.bound if figure.is_good else f"OUT OF BOUNDS: {figure.bound}"
-            table.add_row(figure.name, figure.value, bound, figure.note, style=style)
-    return table
-
-
-def verdict(figures: Mapping[str, Sequence[Figure]]) -> tuple[bool, str]:
-    """Return whether every figure is within its bounds, and the sentence that says so or names the others."""
-    bad = [f"{item}: {figure.name}" for item, of_item in figures.items() for figure in of_item if not figure.is_good]
-    if bad:
-        return False, f"Out of bounds: {'; '.join(bad)}"
-    return True, "All bounds hold. Times and their ratios have no bounds: judge them yourself."
+        for name, value, bound, is_good, note in of_item:
+            if is_good:
+                table.add_row(name, value, bound, note)
+            else:
+                table.add_row(name, value, f"OUT OF BOUNDS: {bound}", note, style="bold red")
+                bad.append(f"{item}: {name}")
+    console.print(table)
+    good = "All bounds hold. Times and their ratios have no bounds: judge them yourself."
+    console.print(f"Out of bounds: {'; '.join(bad)}" if bad else good)
+    return not bad

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,12 @@ from rich.console import Console
 from bench import __main__ as command
 from bench import bursts, cpu, managing, requests, startup
 from bench.bursts import Case, Sent, Swept
-from bench.deployed import FAST_TRACK, POST, SWEEP
-from bench.processes import BenchError
+from bench.canned_aws import Written
 from bench.startup import Start
-from bench.stream import Written, batches, lane
-from bench.table import Figure, at_least, at_most, table_of, unbounded, verdict
+from bench.stream import batches, lane
+from bench.table import Figure, at_least, at_most, show, unbounded
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
+from tools.project import FAST_TRACK, POST, SWEEP, CommandError
 
 
 def bad_names(figures: Iterable[Figure]) -> list[str]:
@@ -41,22 +41,22 @@ class TestTable:
     def test_one_bad_figure_fails_the_run_and_is_named(self) -> None:
         """The table marks it, too."""
         good, bad = at_most("small", 1, 2), at_most("large", 3, 2)
-        assert verdict({"sizes": [good]})[0]
-        assert verdict({"sizes": [good, bad]}) == (False, "Out of bounds: sizes: large")
         console = Console(width=160)
         with console.capture() as capture:
-            console.print(table_of({"sizes": [good, bad]}))
+            assert show({"sizes": [good]}, console)
+            assert not show({"sizes": [good, bad]}, console)
         assert capture.get().count("OUT OF BOUNDS: at most 2") == 1
+        assert capture.get().endswith("\nOut of bounds: sizes: large\n")
 
     def test_failed_item_keeps_the_figures_before_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The error is a figure that is out of bounds."""
 
-        def broken(_folders: Mapping[str, Path]) -> Iterator[Figure]:
+        def broken(_folder: Path) -> Iterator[Figure]:
             yield Figure("size", "1")
-            raise BenchError("the sweep has failed")
+            raise CommandError("the sweep has failed")
 
         monkeypatch.setitem(command._ITEMS, "bursts", broken)  # noqa: SLF001 -- there is no other way to an item
-        first, last = command._measured("bursts", {})  # noqa: SLF001
+        first, last = command._measured("bursts", Path())  # noqa: SLF001
         assert (first.name, last.value, last.is_good) == ("size", "the sweep has failed", False)
 
 
@@ -73,7 +73,7 @@ class TestStream:
     @pytest.mark.parametrize("factor", [1, PARALLELIZATION_FACTOR, 10])
     def test_records_spread_over_the_lanes_of_their_stream_shard(self, factor: int) -> None:
         """And over no others."""
-        lanes = {lane("5", f"{number}", 4, factor) for number in range(1_000)}
+        lanes = {lane(("REMOVE", "5", f"{number}", "{}", 0.0), 4, factor) for number in range(1_000)}
         assert lanes == set(range(factor, 2 * factor))
 
 
@@ -130,7 +130,7 @@ class TestRequests:
 
 def test_cpu_ratio_is_the_median_of_the_rounds() -> None:
     """The note has the microseconds of both."""
-    case = cpu.Case(SWEEP, "a sweep", 1_000, [], dict, goal=1.2)
+    case = cpu.Case(SWEEP, "a sweep", 1_000, [], goal=1.2)
     figure = cpu.ratio_figure(case, [(3.0, 1.0), (1.0, 1.0), (2.0, 1.0)])
     assert (figure.value, figure.bound) == ("2.00 (1.00 to 3.00)", "goal: 1.2")
     assert figure.note == "2,000 µs per schedule, bare calls 1,000 µs"
@@ -163,7 +163,7 @@ class TestStartup:
     def test_callgrinds_count_is_parsed(self) -> None:
         """A missing count is an error."""
         assert startup.instructions_in("==7== Collected : 953120464\n==7==\n") == 953_120_464
-        with pytest.raises(BenchError, match="callgrind printed no count: no such tool"):
+        with pytest.raises(CommandError, match="callgrind printed no count: no such tool"):
             startup.instructions_in("no such tool")
 
 

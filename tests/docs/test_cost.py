@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 
+from delayer.schedule_table import WRITES_PER_CALL
 from tests.support.documents import ROOT
-from tools.capacity.report import dollars, monthly_dollars
+from tools.capacity.cost import bill, scheduler_bill, total
+from tools.capacity.model import Workload
+from tools.capacity.needs import plan
+from tools.capacity.report import dollars
 
 
 def test_costs_of_the_readme_are_those_of_make_capacity() -> None:
-    """Both services' dollars a month, for a thousand and for a million schedules a day."""
+    """Both services' dollars a month, for a thousand and for a million schedules a day, a tenth of them due at once.
+
+    The third column posts as many in a request as one BatchWriteItem stores.
+    """
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([\d,]+) \| (\S+) \| (\S+) \| (\S+) \|$", readme, re.MULTILINE)
-    expected = [(f"{rate:,}", *map(dollars, monthly_dollars(rate))) for rate in (1_000, 1_000_000)]
+    expected = []
+    for rate in (1_000, 1_000_000):
+        single, batched = (Workload(rate, rate / 10, 300, batch=batch) for batch in (1, WRITES_PER_CALL))
+        bills = [bill(load, plan(load)) for load in (single, batched)]
+        amounts = [*(total(each.common, each.on_demand) for each in bills), total(scheduler_bill(single))]
+        expected.append((f"{rate:,}", *map(dollars, amounts)))
     assert rows == expected

@@ -1,16 +1,12 @@
 """The prices and limits of prices.toml and limits.toml, each with its source."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """What a unit costs in a month."""
 
     unit: str
@@ -30,8 +26,7 @@ class Price:
         return dollars
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """What AWS allows. `adjustable`: AWS raises it on request."""
 
     value: int

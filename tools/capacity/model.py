@@ -4,8 +4,6 @@ Times are seconds, sizes bytes, rates per second. The model calculates with aver
 docs/scaling.md lists what it leaves out.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -16,35 +14,23 @@ from delayer.retries import RESERVE_SECONDS
 from delayer.schedule_table import WRITES_PER_CALL
 from delayer.schedules import MAX_MESSAGE_BYTES, MAX_SHARDS, Schedule, due_key
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT, SHARDS_AT_ONCE
+from tools.capacity import declared
 from tools.capacity.book import LIMITS
-from tools.capacity.declared import (
-    BATCH_RECORDS,
-    DELAYER_PERIOD_SECONDS,
-    FAST_TRACK_MEMORY_MB,
-    HORIZON_DAYS,
-    PARALLELIZATION_FACTOR,
-    POST_MEMORY_MB,
-    SWEEP_MEMORY_MB,
-    SWEEP_TIMEOUT_SECONDS,
-)
+from tools.capacity.declared import PARALLELIZATION_FACTOR
 from tools.project import CommandError
 
 MINUTE_SECONDS = 60
-_DAY_SECONDS = 86_400
-_KB = 1_024
+KB = 1_024
 
 #: How long one sweep deletes before it leaves the rest to the next.
-SWEEP_SECONDS = SWEEP_TIMEOUT_SECONDS - RESERVE_SECONDS
+SWEEP_SECONDS = declared.SWEEP_TIMEOUT_SECONDS - RESERVE_SECONDS
 
 #: One page of a Query reads 1 MB of records (Amazon DynamoDB API reference, Query).
-PAGE_BYTES = 1_024 * _KB
+PAGE_BYTES = 1_024 * KB
 
 #: The time a burst has to reach the queue. Two ticks of the minute's rule can be almost two minutes apart, so a sweep
 #: may find the burst that much later than the delayer period before its pointInTime.
-BUDGET_SECONDS = DELAYER_PERIOD_SECONDS - 2 * MINUTE_SECONDS
-
-#: Storage is charged for each item beyond its own bytes (Amazon DynamoDB developer guide, "Item sizes and formats").
-ITEM_OVERHEAD_BYTES = 100
+BUDGET_SECONDS = declared.DELAYER_PERIOD_SECONDS - 2 * MINUTE_SECONDS
 
 #: This much memory buys a whole processor, and less memory that part of one (AWS Lambda developer guide, "Configure
 #: Lambda function memory").
@@ -69,13 +55,9 @@ _NUMBER_BYTES = 3  # of a number up to 999: one byte, and one for every two digi
 _EMPTY_SCHEDULE = Schedule(MAX_SHARDS - 1, due_key(0, "u" * 22), "")
 
 
-class CapacityError(CommandError):
-    """The workload can't be calculated. The message is one sentence for the user."""
-
-
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """The schedules to carry. `workload` makes and checks it."""
+    """The schedules to carry. Raises CommandError if a figure is out of range."""
 
     schedules_per_day: float
     #: How many are due at one instant.
@@ -83,51 +65,48 @@ class Workload:
     #: The payload alone, in UTF-8.
     size_bytes: int
     #: How far ahead a pointInTime lies on average. Only the number of pending schedules depends on it.
-    days_ahead: float
+    days_ahead: float = 7
     #: How many schedules a request posts.
     batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.schedules_per_day < 1:
+            raise CommandError("RATE must be at least 1 schedule a day")
+        if not 1 <= self.peak <= self.schedules_per_day:
+            raise CommandError("PEAK must be at least 1 and at most the schedules of a day (RATE)")
+        most = MAX_MESSAGE_BYTES - message_bytes(0)
+        if not 1 <= self.size_bytes <= most:
+            shared = f"the payload and the rest of its message share {MAX_MESSAGE_BYTES:,}"
+            raise CommandError(f"SIZE must be 1 to {most:,} bytes: {shared}")
+        if not 0 < self.days_ahead <= declared.HORIZON_DAYS:
+            raise CommandError(f"AHEAD must be more than 0 and at most {declared.HORIZON_DAYS:,} days, the horizon")
+        most = min(MAX_SCHEDULES, MAX_ARRAY_BYTES // (self.size_bytes + _REQUEST_ITEM_BYTES))
+        if not 1 <= self.batch <= most:
+            raise CommandError(f"BATCH must be 1 to {most:,} schedules of that size in one request")
 
     @property
     def rate(self) -> float:
         """Return the schedules per second, spread evenly over the day."""
-        return self.schedules_per_day / _DAY_SECONDS
+        return self.schedules_per_day / 86_400
 
     @property
     def pending(self) -> float:
         """Return how many schedules wait in the table."""
         return self.schedules_per_day * self.days_ahead
 
+    @property
+    def request_bytes(self) -> int:
+        """Return the size of a request's body."""
+        return self.batch * (self.size_bytes + _REQUEST_ITEM_BYTES)
 
-def workload(schedules_per_day: float, peak: float, size_bytes: int, days_ahead: float = 7, batch: int = 1) -> Workload:
-    """Return the workload of these figures. Raises CapacityError if a figure is out of range."""
-    if schedules_per_day < 1:
-        raise CapacityError("RATE must be at least 1 schedule a day")
-    if not 1 <= peak <= schedules_per_day:
-        raise CapacityError("PEAK must be at least 1 and at most the schedules of a day (RATE)")
-    largest = MAX_MESSAGE_BYTES - message_bytes(0)
-    if not 1 <= size_bytes <= largest:
-        raise CapacityError(
-            f"SIZE must be 1 to {largest:,} bytes: the payload and the rest of its message share {MAX_MESSAGE_BYTES:,}"
-        )
-    if not 0 < days_ahead <= HORIZON_DAYS:
-        raise CapacityError(f"AHEAD must be more than 0 and at most {HORIZON_DAYS:,} days, the horizon")
-    most = min(MAX_SCHEDULES, MAX_ARRAY_BYTES // (size_bytes + _REQUEST_ITEM_BYTES))
-    if not 1 <= batch <= most:
-        raise CapacityError(f"BATCH must be 1 to {most:,} schedules of that size in one request")
-    return Workload(schedules_per_day, peak, size_bytes, days_ahead, batch)
-
-
-def request_bytes(load: Workload) -> int:
-    """Return the size of a request's body."""
-    return load.batch * (load.size_bytes + _REQUEST_ITEM_BYTES)
-
-
-def post_seconds(load: Workload) -> float:
-    """Return how long the post function works on a request."""
-    if load.batch == 1:
-        return POST_SECONDS
-    calls = math.ceil(load.batch / WRITES_PER_CALL / POST_CALLS_IN_FLIGHT)
-    return POST_SECONDS + calls * CALL_SECONDS + load.batch * ITEM_COMPUTING_SECONDS / processors(POST_MEMORY_MB)
+    @property
+    def post_seconds(self) -> float:
+        """Return how long the post function works on a request."""
+        if self.batch == 1:
+            return POST_SECONDS
+        calls = math.ceil(self.batch / WRITES_PER_CALL / POST_CALLS_IN_FLIGHT)
+        computing = self.batch * ITEM_COMPUTING_SECONDS / processors(declared.POST_MEMORY_MB)
+        return POST_SECONDS + calls * CALL_SECONDS + computing
 
 
 def item_bytes(size_bytes: int) -> int:
@@ -142,7 +121,7 @@ def message_bytes(size_bytes: int) -> int:
 
 def write_units(size_bytes: int) -> int:
     """Return the write units of one put, and of one delete: one for each started KB of the record."""
-    return math.ceil(item_bytes(size_bytes) / _KB)
+    return math.ceil(item_bytes(size_bytes) / KB)
 
 
 def messages_per_call(size_bytes: int) -> int:
@@ -157,9 +136,11 @@ def processors(memory_mb: int) -> float:
 
 def worker_rate(size_bytes: int, shards: int) -> float:
     """Return the records per second that one worker deletes from its shards."""
-    by_calls = CALLS_IN_FLIGHT * WRITES_PER_CALL / CALL_SECONDS
-    by_computing = processors(SWEEP_MEMORY_MB) / SWEEP_COMPUTING_SECONDS
-    return min(by_calls, by_computing, _partitions_rate(size_bytes, min(shards, SHARDS_AT_ONCE)))
+    return min(
+        CALLS_IN_FLIGHT * WRITES_PER_CALL / CALL_SECONDS,
+        processors(declared.SWEEP_MEMORY_MB) / SWEEP_COMPUTING_SECONDS,
+        _partitions_rate(size_bytes, min(shards, SHARDS_AT_ONCE)),
+    )
 
 
 def _partitions_rate(size_bytes: int, partitions: int) -> float:
@@ -171,14 +152,13 @@ def sweep_seconds(due: float, size_bytes: int, shards: int, workers: int, *, par
 
     `partitions`: how many of DynamoDB's partitions hold the shards; one each unless it is given.
     """
-    partitions = min(shards, partitions or shards)
     shards_of_busiest = math.ceil(shards / workers)
     # One DescribeTable; then one Query after the other, while the records found are deleted.
     pages = max(1, math.ceil(due / shards * item_bytes(size_bytes) / PAGE_BYTES))
     reading = shards_of_busiest * pages * CALL_SECONDS
     deleting = max(
         due * shards_of_busiest / shards / worker_rate(size_bytes, shards_of_busiest),
-        due / _partitions_rate(size_bytes, partitions),
+        due / _partitions_rate(size_bytes, min(shards, partitions or shards)),
     )
     return CALL_SECONDS + max(reading, CALL_SECONDS + deleting)
 
@@ -194,10 +174,11 @@ def handover_seconds(
 ) -> float:
     """Return when the last record of a burst enters the queue, counted from the start of the sweep that finds it.
 
-    Cold starts, TLS, and partitions left idle by the backoff after a throttle are not included.
+    The burst is spread evenly over the shards. Cold starts, TLS, and partitions left idle by the backoff after a
+    throttle are not included.
 
     Args:
-        peak: how many records are due at one instant, spread evenly over the shards.
+        peak: how many records are due at one instant.
         size_bytes: of each payload.
         shards: of the table, each a partition key.
         workers: concurrent sweeps. Workers without a shard don't count.
@@ -205,18 +186,17 @@ def handover_seconds(
             stream shard. One for each shard unless it is given; a new on-demand table has 4.
         parallelization_factor: lanes of each stream shard.
     """
-    workers = min(workers, shards)
     partitions = min(shards, partitions or shards)
-    working = sweep_seconds(peak, size_bytes, shards, workers, partitions=partitions)
+    working = sweep_seconds(peak, size_bytes, shards, min(workers, shards), partitions=partitions)
     # A sweep that is cut short goes on at the next tick.
     times_cut_short = math.ceil(working / SWEEP_SECONDS) - 1
     deleted = working + times_cut_short * (MINUTE_SECONDS - SWEEP_SECONDS)
     # The fast track sends while the sweep deletes. Each lane makes one call after the other.
     lanes = partitions * parallelization_factor
-    computing = SEND_COMPUTING_SECONDS / processors(FAST_TRACK_MEMORY_MB)
+    computing = SEND_COMPUTING_SECONDS / processors(declared.FAST_TRACK_MEMORY_MB)
     sent = peak / lanes * (CALL_SECONDS / messages_per_call(size_bytes) + computing)
     # The last records wait for the next poll, at the end of their lane's batch.
     found_by_poll = _partitions_rate(size_bytes, 1) * POLL_SECONDS / parallelization_factor
-    batch = min(BATCH_RECORDS, math.ceil(peak / lanes), math.ceil(found_by_poll))
+    batch = min(declared.BATCH_RECORDS, math.ceil(peak / lanes), math.ceil(found_by_poll))
     calls = math.ceil(batch / messages_per_call(size_bytes))
     return max(deleted, sent) + POLL_SECONDS + calls * CALL_SECONDS + batch * computing

@@ -1,82 +1,23 @@
 """The shards, workers and executions that a workload needs, and how much of each limit it uses. Pure."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from delayer.schedules import MAX_SHARDS
+from tools.capacity import model
 from tools.capacity.book import LIMITS
 from tools.capacity.declared import API_RATE_LIMIT, MAX_WORKERS, PARALLELIZATION_FACTOR
-from tools.capacity.model import (
-    BUDGET_SECONDS,
-    MINUTE_SECONDS,
-    POST_SECONDS,
-    SWEEP_SECONDS,
-    Workload,
-    handover_seconds,
-    item_bytes,
-    post_seconds,
-    sweep_seconds,
-    worker_rate,
-    write_units,
-)
+from tools.capacity.model import BUDGET_SECONDS, MINUTE_SECONDS, SWEEP_SECONDS, Workload
+from tools.project import FAST_TRACK, POST, SWEEP
 
 #: The share of every capacity that a plan uses. The rest is for uneven shards, retries, schedules due beside the peak,
 #: and a sweep that failed.
 _PLANNED_SHARE = 0.5
 PEAK_SECONDS = _PLANNED_SHARE * BUDGET_SECONDS
 
-#: On-demand tables take twice their earlier peak (Amazon DynamoDB developer guide, "on-demand capacity mode").
-_ON_DEMAND_FACTOR = 2
 
-#: More environments than the largest accepted workload needs.
-_MOST_ENVIRONMENTS = 10**9
-
-
-class Concurrency(NamedTuple):
-    """The most concurrent executions of each function."""
-
-    post: int
-    sweep: int
-    fast_track: int
-
-    @property
-    def total(self) -> int:
-        """Return the sum of the three functions."""
-        return self.post + self.sweep + self.fast_track
-
-
-def concurrency(
-    posts_per_second: float,
-    shards: int,
-    workers: int,
-    stream_shards: int,
-    parallelization_factor: int = PARALLELIZATION_FACTOR,
-    *,
-    seconds_per_post: float = POST_SECONDS,
-) -> Concurrency:
-    """Return the most concurrent executions of an environment.
-
-    Args:
-        posts_per_second: requests, evenly spread.
-        shards: of the table. A stream shard without any of them has nothing to send.
-        workers: concurrent sweeps.
-        stream_shards: open shards of the table's stream.
-        parallelization_factor: lanes of each stream shard.
-        seconds_per_post: how long the post function works on a request.
-    """
-    return Concurrency(
-        post=math.ceil(posts_per_second * seconds_per_post),
-        sweep=workers,
-        fast_track=min(stream_shards, shards) * parallelization_factor,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a workload needs. With several environments, each has these figures and an equal part of the workload."""
 
     environments: int
@@ -90,7 +31,8 @@ class Plan:
     needed_write_units: float
     #: ... and those that a sweep reaches if the table takes them.
     peak_write_units: float
-    concurrency: Concurrency
+    #: The most concurrent executions, by function.
+    concurrency: dict[str, int]
     #: How long the sweep of an ordinary minute takes.
     minute_seconds: float
     #: How long the peak takes from the start of the sweep to the queue, also on a new on-demand table.
@@ -98,17 +40,39 @@ class Plan:
     new_table_handover_seconds: float
 
 
+def concurrency(
+    posts_per_second: float,
+    shards: int,
+    workers: int,
+    stream_shards: int,
+    parallelization_factor: int = PARALLELIZATION_FACTOR,
+    *,
+    seconds_per_post: float = model.POST_SECONDS,
+) -> dict[str, int]:
+    """Return the most concurrent executions of an environment, by function.
+
+    Posts are requests, evenly spread. An open shard of the table's stream (`stream_shards`) that holds none of the
+    table's `shards` has nothing to send; each other one has `parallelization_factor` lanes.
+    """
+    return {
+        POST: math.ceil(posts_per_second * seconds_per_post),
+        SWEEP: workers,
+        FAST_TRACK: min(stream_shards, shards) * parallelization_factor,
+    }
+
+
 def plan(load: Workload) -> Plan:
     """Return the smallest plan that carries a workload with half of every capacity."""
-    is_enough = bisect_left(range(_MOST_ENVIRONMENTS), x=True, lo=1, key=lambda count: _plan(load, count) is not None)
-    result = _plan(load, is_enough)
+    # More environments than the largest accepted workload needs.
+    counts = range(10**9)
+    result = _plan(load, bisect_left(counts, x=True, lo=1, key=lambda count: _plan(load, count) is not None))
     assert result is not None  # bisect_left looked for it
     return result
 
 
 def _plan(load: Workload, environments: int) -> Plan | None:
     """Return the plan for so many environments, or None if they are too few."""
-    units = write_units(load.size_bytes)
+    size_bytes, units = load.size_bytes, model.write_units(load.size_bytes)
     rate, peak, pending = (total / environments for total in (load.rate, load.peak, load.pending))
     due_in_minute = MINUTE_SECONDS * rate
     even = 2 * rate * units  # a put and a delete
@@ -117,18 +81,22 @@ def _plan(load: Workload, environments: int) -> Plan | None:
     for workers in range(1, MAX_WORKERS + 1):
         # The worker with the most shards decides, so all get as many.
         shards = workers * math.ceil(by_writes / workers)
-        minute = sweep_seconds(due_in_minute, load.size_bytes, shards, workers)
-        handover = handover_seconds(peak, load.size_bytes, shards, workers)
+        minute = model.sweep_seconds(due_in_minute, size_bytes, shards, workers)
+        handover = model.handover_seconds(peak, size_bytes, shards, workers)
         if minute <= _PLANNED_SHARE * SWEEP_SECONDS and handover <= PEAK_SECONDS and shards <= MAX_SHARDS:
             break
     else:
         return None
-    deletes = min(workers * worker_rate(load.size_bytes, shards // workers), max(due_in_minute, peak))
-    peak_units = (rate + deletes) * units
+    deletes = min(workers * model.worker_rate(size_bytes, shards // workers), max(due_in_minute, peak))
     needed_deletes = max(due_in_minute / (_PLANNED_SHARE * SWEEP_SECONDS), peak / PEAK_SECONDS)
+    peak_units = (rate + deletes) * units
     new_partitions = LIMITS["new_table_write_units"].value // partition_units
-    by_storage = math.ceil(pending * item_bytes(load.size_bytes) / LIMITS["partition_bytes"].value)
-    partitions = max(new_partitions, math.ceil(_ON_DEMAND_FACTOR * peak_units / partition_units), by_storage)
+    partitions = max(
+        new_partitions,
+        # On-demand tables take twice their earlier peak (Amazon DynamoDB developer guide, "on-demand capacity mode").
+        math.ceil(2 * peak_units / partition_units),
+        math.ceil(pending * model.item_bytes(size_bytes) / LIMITS["partition_bytes"].value),
+    )
     return Plan(
         environments=environments,
         shards=shards,
@@ -137,15 +105,14 @@ def _plan(load: Workload, environments: int) -> Plan | None:
         even_write_units=even,
         needed_write_units=(rate + needed_deletes) * units,
         peak_write_units=peak_units,
-        concurrency=concurrency(rate / load.batch, shards, workers, partitions, seconds_per_post=post_seconds(load)),
+        concurrency=concurrency(rate / load.batch, shards, workers, partitions, seconds_per_post=load.post_seconds),
         minute_seconds=minute,
         handover_seconds=handover,
-        new_table_handover_seconds=handover_seconds(peak, load.size_bytes, shards, workers, partitions=new_partitions),
+        new_table_handover_seconds=model.handover_seconds(peak, size_bytes, shards, workers, partitions=new_partitions),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """How much of a limit a workload uses."""
 
     what: str
@@ -163,24 +130,28 @@ class Use:
 
 def uses(load: Workload, planned: Plan) -> list[Use]:
     """Return the use of every limit: AWS's first, then those aside, each group with the highest share first."""
-
-    def of_aws(name: str, needed: float) -> Use:
-        limit = LIMITS[name]
-        return Use(limit.what, needed, limit.value, "ask AWS to raise it" if limit.adjustable else "none")
-
-    def aside(what: str, needed: float, limit: float, remedy: str) -> Use:
-        return Use(what, needed, limit, remedy, is_aside=True)
-
-    in_flight, more = LIMITS["in_flight"], "more environments"
-    requests = load.rate / load.batch
-    all_uses = [
-        of_aws("api_requests", requests),
-        of_aws("concurrency", planned.concurrency.total * planned.environments),
-        of_aws("table_write_units", planned.needed_write_units),
-        of_aws("new_table_write_units", planned.needed_write_units),
-        aside("delayer: default API throttling", requests / planned.environments, API_RATE_LIMIT, "set throttling"),
-        aside(in_flight.what, load.peak / planned.environments, in_flight.value, "delete messages sooner"),
-        aside("delayer: shards of a table", planned.shards, MAX_SHARDS, more),
-        aside("delayer: sweep workers", planned.workers, MAX_WORKERS, more),
-    ]
-    return sorted(all_uses, key=lambda use: (use.is_aside, -use.share))
+    environments, in_flight, requests = planned.environments, LIMITS["in_flight"], load.rate / load.batch
+    of_aws = {
+        "api_requests": requests,
+        "concurrency": sum(planned.concurrency.values()) * environments,
+        "table_write_units": planned.needed_write_units,
+        "new_table_write_units": planned.needed_write_units,
+    }
+    remedies = {True: "ask AWS to raise it", False: "none"}
+    limits = [(LIMITS[name], needed) for name, needed in of_aws.items()]
+    return sorted(
+        [
+            *(Use(limit.what, needed, limit.value, remedies[limit.adjustable]) for limit, needed in limits),
+            Use(
+                "delayer: default API throttling",
+                requests / environments,
+                API_RATE_LIMIT,
+                "set throttling",
+                is_aside=True,
+            ),
+            Use(in_flight.what, load.peak / environments, in_flight.value, "delete messages sooner", is_aside=True),
+            Use("delayer: shards of a table", planned.shards, MAX_SHARDS, "more environments", is_aside=True),
+            Use("delayer: sweep workers", planned.workers, MAX_WORKERS, "more environments", is_aside=True),
+        ],
+        key=lambda use: (use.is_aside, -use.share),
+    )

@@ -1,17 +1,14 @@
 """The calculator's output: one workload's tables for the terminal, and docs/scaling.md's table of many workloads."""
 
-from __future__ import annotations
-
 import itertools
-from typing import NamedTuple
 
 from rich.table import Table
 
-from delayer.schedule_table import WRITES_PER_CALL
 from tools.capacity.book import LIMITS, LOOKED_UP, REGION
 from tools.capacity.cost import bill, scheduler_bill, scheduler_peak_seconds, total
-from tools.capacity.model import BUDGET_SECONDS, Workload, workload
+from tools.capacity.model import BUDGET_SECONDS, Workload
 from tools.capacity.needs import Plan, Use, plan, uses
+from tools.project import FAST_TRACK, POST, SWEEP
 
 #: docs/scaling.md's workloads: schedules a day, and how many of them are due at one instant. The last is a million a
 #: second.
@@ -26,30 +23,6 @@ DOCUMENTED = (
     (86.4e9, 10e6),
 )
 DOCUMENTED_BYTES = 300
-#: As many as one BatchWriteItem stores.
-DOCUMENTED_BATCH = WRITES_PER_CALL
-
-
-class MonthlyDollars(NamedTuple):
-    """The dollars that the same schedules cost in a month, on either service."""
-
-    delayer: float
-    delayer_in_batches: float
-    scheduler: float
-
-
-def monthly_dollars(schedules_per_day: int) -> MonthlyDollars:
-    """Return the month's dollars of the delayer (on demand) and of EventBridge Scheduler, consumers included.
-
-    All carry the same load, docs/scaling.md's: payloads of 300 bytes, a tenth of the day's schedules due at once. In
-    batches, DOCUMENTED_BATCH schedules are posted in a request.
-    """
-    single, batched = (
-        workload(schedules_per_day, max(1, schedules_per_day / 10), DOCUMENTED_BYTES, batch=batch)
-        for batch in (1, DOCUMENTED_BATCH)
-    )
-    delayer, in_batches = (bill(load, plan(load)).on_demand_dollars for load in (single, batched))
-    return MonthlyDollars(delayer, in_batches, total(scheduler_bill(single)))
 
 
 def dollars(amount: float) -> str:
@@ -69,8 +42,8 @@ def _share(use: Use) -> str:
 
 def markdown() -> str:
     """Return docs/scaling.md's table."""
-    rows = [_row(workload(a_day, peak, DOCUMENTED_BYTES)) for a_day, peak in DOCUMENTED]
-    lines = [tuple(rows[0]), tuple("---:" for _ in rows[0]), *(tuple(row.values()) for row in rows)]
+    rows = [_row(Workload(a_day, peak, DOCUMENTED_BYTES)) for a_day, peak in DOCUMENTED]
+    lines = [rows[0].keys(), ["---:"] * len(rows[0]), *(row.values() for row in rows)]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
@@ -86,11 +59,11 @@ def _row(load: Workload) -> dict[str, str]:
         "shards": f"{planned.shards}",
         "workers": f"{planned.workers}",
         "stream shards": f"{planned.partitions:,}",
-        "executions": f"{planned.concurrency.total:,}",
+        "executions": f"{sum(planned.concurrency.values()):,}",
         "first AWS limit (used)": f"{first.what} ({_share(first)})",
         f"peak handed over in, s (of {BUDGET_SECONDS})": _number(planned.handover_seconds),
-        "on demand, $": dollars(cost.on_demand_dollars),
-        "provisioned, $": dollars(cost.provisioned_dollars),
+        "on demand, $": dollars(total(cost.common, cost.on_demand)),
+        "provisioned, $": dollars(total(cost.common, cost.provisioned)),
         "Scheduler, $": dollars(total(scheduler_bill(load))),
         "Scheduler's peak takes, s": _number(scheduler_peak_seconds(load)),
     }
@@ -104,30 +77,29 @@ def tables(load: Workload) -> list[Table]:
 
 def _needs(load: Workload, planned: Plan) -> Table:
     each = "" if planned.environments == 1 else ", in each environment"
-    most = planned.concurrency
-    budget = f"of the {BUDGET_SECONDS} s available"
+    executions = planned.concurrency
+    budget = f"s of the {BUDGET_SECONDS} s available"
+    is_late = planned.new_table_handover_seconds > BUDGET_SECONDS
     table = Table(
         title=f"{_number(load.schedules_per_day)} schedules a day, {_number(load.peak)} due at one instant, "
         f"{load.size_bytes:,} bytes each, {load.batch:,} in a request",
         show_header=False,
     )
-    table.add_row("environments", f"{planned.environments:,}")
-    table.add_row(f"shard_count{each}", f"{planned.shards:,}")
-    table.add_row(f"sweep_workers{each}", f"{planned.workers:,}")
-    table.add_row(f"stream shards{each}", f"{planned.partitions:,} once the table has grown to the load")
-    table.add_row(
-        f"concurrent executions{each}",
-        f"{most.total:,} at most: {most.post:,} post, {most.sweep:,} sweep, {most.fast_track:,} fast track",
-    )
-    table.add_row(
-        f"write units per second{each}",
-        f"{_number(planned.even_write_units)} on average, {_number(planned.peak_write_units)} while a sweep deletes",
-    )
-    table.add_row("sweep of an ordinary minute", f"{planned.minute_seconds:,.1f} s")
-    table.add_row("peak handed to the queue in", f"{planned.handover_seconds:,.1f} s {budget}: none late")
-    new_table_seconds = planned.new_table_handover_seconds
-    verdict = "none late" if new_table_seconds <= BUDGET_SECONDS else "SOME LATE"
-    table.add_row("the same on a new table", f"{new_table_seconds:,.1f} s {budget}: {verdict}")
+    for name, value in {
+        "environments": f"{planned.environments:,}",
+        f"shard_count{each}": f"{planned.shards:,}",
+        f"sweep_workers{each}": f"{planned.workers:,}",
+        f"stream shards{each}": f"{planned.partitions:,} once the table has grown to the load",
+        f"concurrent executions{each}": f"{sum(executions.values()):,} at most: {executions[POST]:,} post, "
+        f"{executions[SWEEP]:,} sweep, {executions[FAST_TRACK]:,} fast track",
+        f"write units per second{each}": f"{_number(planned.even_write_units)} on average, "
+        f"{_number(planned.peak_write_units)} while a sweep deletes",
+        "sweep of an ordinary minute": f"{planned.minute_seconds:,.1f} s",
+        "peak handed to the queue in": f"{planned.handover_seconds:,.1f} {budget}: none late",
+        "the same on a new table": f"{planned.new_table_handover_seconds:,.1f} {budget}: "
+        f"{'SOME LATE' if is_late else 'none late'}",
+    }.items():
+        table.add_row(name, value)
     return table
 
 
@@ -155,8 +127,8 @@ def _costs(load: Workload, planned: Plan) -> Table:
     table.add_column("dollars", justify="right")
     for lines, name, amount in (
         (cost.common, "", 0.0),
-        (cost.on_demand, "the delayer, on demand", cost.on_demand_dollars),
-        (cost.provisioned, "the delayer, provisioned", cost.provisioned_dollars),
+        (cost.on_demand, "the delayer, on demand", total(cost.common, cost.on_demand)),
+        (cost.provisioned, "the delayer, provisioned", total(cost.common, cost.provisioned)),
         (scheduler, "EventBridge Scheduler", total(scheduler)),
     ):
         for line in lines:
@@ -170,11 +142,15 @@ def _costs(load: Workload, planned: Plan) -> Table:
 
 def _beside_scheduler(load: Workload) -> str:
     needed = {
-        "invocations a second": (load.rate, LIMITS["scheduler_invocations"].value),
-        "CreateSchedule calls a second": (load.rate, LIMITS["scheduler_creations"].value),
-        "waiting schedules": (load.pending, LIMITS["scheduler_schedules"].value),
+        "invocations a second": (load.rate, "scheduler_invocations"),
+        "CreateSchedule calls a second": (load.rate, "scheduler_creations"),
+        "waiting schedules": (load.pending, "scheduler_schedules"),
     }
-    over = [f"{_number(need)} {what} of {_number(cap)}" for what, (need, cap) in needed.items() if need > cap]
+    over = [
+        f"{_number(need)} {what} of {_number(LIMITS[limit].value)}"
+        for what, (need, limit) in needed.items()
+        if need > LIMITS[limit].value
+    ]
     return (
         "Scheduler is accurate to the minute. At its default quota the peak takes "
         f"{_number(scheduler_peak_seconds(load))} s. Over its quotas: {', '.join(over) or 'nothing'}."

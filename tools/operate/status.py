@@ -27,7 +27,7 @@ from tools.capacity.declared import API_RATE_LIMIT
 from tools.capacity.needs import concurrency
 from tools.operate.environment import Environment, find_environment
 from tools.operate.failures import queue_depths
-from tools.project import FAST_TRACK, LOCAL, POST, SWEEP
+from tools.project import FAST_TRACK, LOCAL, SWEEP
 from tools.terminal import main, open_console
 
 #: The failure bucket is counted up to here.
@@ -178,7 +178,7 @@ def check_executions(environment: Environment, mapping: Mapping[str, Any], shard
         # A function that reserves executions takes none of the shared ones, and gets no more than its own.
         needed = sum(
             count
-            for name, count in ((POST, taken.post), (SWEEP, taken.sweep), (FAST_TRACK, taken.fast_track))
+            for name, count in taken.items()
             if "ReservedConcurrentExecutions" not in functions.get_function_concurrency(FunctionName=names[name])
         )
         available = functions.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"]

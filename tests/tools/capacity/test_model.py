@@ -7,21 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.property_tests import use_profile
-from tools.capacity import model
+from tools.capacity import declared
 from tools.capacity.book import LIMITS
 from tools.capacity.declared import PARALLELIZATION_FACTOR
 from tools.capacity.model import (
     CALL_SECONDS,
-    CapacityError,
+    Workload,
     handover_seconds,
     item_bytes,
     message_bytes,
     messages_per_call,
     sweep_seconds,
-    workload,
     write_units,
 )
-from tools.project import CONFIGURATION
+from tools.project import CONFIGURATION, CommandError
 
 use_profile()
 
@@ -63,9 +62,9 @@ class TestSizes:
 
     def test_payload_over_the_largest_raises(self) -> None:
         """The post function accepts no larger one either."""
-        assert workload(1, 1, LARGEST_PAYLOAD).size_bytes == LARGEST_PAYLOAD
-        with pytest.raises(CapacityError):
-            workload(1, 1, LARGEST_PAYLOAD + 1)
+        assert Workload(1, 1, LARGEST_PAYLOAD).size_bytes == LARGEST_PAYLOAD
+        with pytest.raises(CommandError):
+            Workload(1, 1, LARGEST_PAYLOAD + 1)
 
 
 class TestHandover:
@@ -87,7 +86,7 @@ class TestHandover:
 
     def test_512_mb_sweep_computes_longer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The same computing takes 3.46 times as long: 35 s for 100,000, however many shards."""
-        monkeypatch.setattr(model, "SWEEP_MEMORY_MB", 512)
+        monkeypatch.setattr(declared, "SWEEP_MEMORY_MB", 512)
         assert handover_seconds(100_000, 300, 16, 1) == pytest.approx(0.02 + 10 * 1_769 / 512 + LAST)
 
     def test_new_table_takes_4000_units(self) -> None:

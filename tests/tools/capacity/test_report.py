@@ -8,17 +8,17 @@ import pytest
 
 from tests.support.checkouts import ROOT
 from tools.capacity import model
-from tools.capacity.__main__ import main, parse_number
+from tools.capacity.__main__ import capacity, parse_number
 from tools.capacity.declared import API_RATE_LIMIT, PARALLELIZATION_FACTOR
 from tools.capacity.model import (
     SEND_COMPUTING_SECONDS,
-    CapacityError,
+    Workload,
     handover_seconds,
     processors,
-    workload,
 )
 from tools.capacity.needs import concurrency
-from tools.capacity.report import DOCUMENTED, DOCUMENTED_BYTES, dollars, markdown, monthly_dollars, tables
+from tools.capacity.report import DOCUMENTED, DOCUMENTED_BYTES, markdown, tables
+from tools.project import CommandError
 
 
 def words(*path: str) -> str:
@@ -68,12 +68,13 @@ class TestCommand:
     )
     def test_mistake_is_named(self, arguments: tuple[str, ...], sentence: str) -> None:
         """In one sentence that says what is wanted."""
-        with pytest.raises(CapacityError, match=f"^{re.escape(sentence)}.*$"):
-            main(arguments)
+        rate, peak, size, ahead, batch = arguments + ("",) * (5 - len(arguments))
+        with pytest.raises(CommandError, match=f"^{re.escape(sentence)}.*$"):
+            capacity(rate, peak, size, ahead, batch, table=False)
 
     def test_tables_show_needs_limits_and_both_bills(self, capsys: pytest.CaptureFixture[str]) -> None:
         """For a million a day."""
-        main(("1M", "100k", "300", ""))
+        capacity("1M", "100k", "300", "", "", table=False)
         printed = capsys.readouterr().out
         for expected in (
             "1,000,000 schedules a day",
@@ -87,7 +88,7 @@ class TestCommand:
 
     def test_burst_over_a_new_table_is_late(self, capsys: pytest.CaptureFixture[str]) -> None:
         """Ten million due at once take longer than the 720 s there are where the table writes 4,000 units a second."""
-        main(("10G", "10M", "300"))
+        capacity("10G", "10M", "300", "", "", table=False)
         assert "of the 720 s available: SOME LATE" in capsys.readouterr().out
 
 
@@ -102,16 +103,9 @@ class TestDocuments:
     def test_terminal_and_document_name_the_same_first_limit(self, number: int) -> None:
         """The top row of the terminal's limits is the document's first AWS limit."""
         a_day, peak = DOCUMENTED[number]
-        _, limits_table, _ = tables(workload(a_day, peak, DOCUMENTED_BYTES))
+        _, limits_table, _ = tables(Workload(a_day, peak, DOCUMENTED_BYTES))
         what, _, _, used, _ = (next(iter(column.cells)) for column in limits_table.columns)
         assert documented_rows()[number]["first AWS limit (used)"] == f"{what} ({used})"
-
-    @pytest.mark.parametrize("schedules_per_day", [1_000, 1_000_000])
-    def test_monthly_dollars_are_those_of_the_table(self, schedules_per_day: int) -> None:
-        """A comparison with EventBridge Scheduler elsewhere shows the table's two figures for the same day."""
-        [row] = [row for row in documented_rows() if row["schedules per day"] == f"{schedules_per_day:,}"]
-        both = monthly_dollars(schedules_per_day)
-        assert (dollars(both.delayer), dollars(both.scheduler)) == (row["on demand, $"], row["Scheduler, $"])
 
     @pytest.mark.parametrize("shards", [4, 16, 64])
     def test_scaling_has_the_predictions(self, shards: int) -> None:
@@ -131,17 +125,17 @@ class TestDocuments:
             patch.setattr(model, "CALL_SECONDS", 0.02)
             slow_burst = handover_seconds(100_000, 300, 4, 1)
         assert f"takes {slow_burst:.0f} s instead of {burst:.0f} over four shards" in text
-        two, ten = (concurrency(0, 64, 0, 64, factor).total for factor in (PARALLELIZATION_FACTOR, 10))
+        two, ten = (sum(concurrency(0, 64, 0, 64, factor).values()) for factor in (PARALLELIZATION_FACTOR, 10))
         assert f"64 stream shards may take {two} of an account's 1,000 executions" in text
         assert f"with ten lanes each they would take {ten}" in text
-        assert f"four stream shards take {concurrency(0, 4, 0, 4).total} of them, a sweep one" in text
+        assert f"four stream shards take {sum(concurrency(0, 4, 0, 4).values())} of them, a sweep one" in text
         assert text.count("two for each stream shard") == PARALLELIZATION_FACTOR == 2
 
     def test_deploying_names_the_executions_of_the_environments(self) -> None:
         """`make status` compares the account's limit with the same figures."""
         text = words("operations", "deploying.md")
         dev, new_prod, prod = (
-            concurrency(API_RATE_LIMIT, shards, workers, stream_shards).total
+            sum(concurrency(API_RATE_LIMIT, shards, workers, stream_shards).values())
             for shards, workers, stream_shards in ((4, 1, 4), (64, 2, 4), (64, 2, 64))
         )
         assert f"`dev` takes up to {dev}; `prod` up to {new_prod} while its table is new" in text
