@@ -18,10 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.canned_aws import Written
+from bench.events import NOW, PARTITION_WRITES_PER_SECOND, lane, stream_record
 from bench.processes import CannedAws
-from bench.requests import NOW as TICK
-from bench.requests import PARTITION_WRITES_PER_SECOND
-from bench.stream import lane, stream_record
 from bench.table import Figure, at_most
 from tools.capacity import declared
 from tools.capacity.model import CALL_SECONDS, MINUTE_SECONDS, POLL_SECONDS, handover_seconds, processors
@@ -97,20 +95,20 @@ def measure(folder: Path) -> Iterator[Figure]:
 def _sweep(aws: CannedAws, case: Case) -> Swept:
     """Sweep every minute until nothing is left, or until the burst is due."""
     limits = {"latency": CALL_SECONDS, "writes_per_second": PARTITION_WRITES_PER_SECOND}
-    aws.ask("reset", now=TICK, pace=_SWEEP_PACE, **limits)
-    aws.ask("load", count=_SCHEDULES, shards=case.shards, due=TICK + _DUE_AFTER_TICK, payload_bytes=_PAYLOAD_BYTES)
+    aws.ask("reset", now=NOW, pace=_SWEEP_PACE, **limits)
+    aws.ask("load", count=_SCHEDULES, shards=case.shards, due=NOW + _DUE_AFTER_TICK, payload_bytes=_PAYLOAD_BYTES)
     # Workers with one shard wait for its partition most of the time, so all can be played at once.
     at_once = case.workers if case.shards <= case.workers else 1
     ticks = memory_bytes = 0
     with ExitStack() as stack, ThreadPoolExecutor(at_once) as pool:
         processes = [stack.enter_context(aws.start(SWEEP, shards=case.shards)) for _ in range(at_once)]
         while aws.ask("counted")["left"] and MINUTE_SECONDS * ticks < _DUE_AFTER_TICK:
-            clock = {"now": TICK + MINUTE_SECONDS * ticks, "pace": _SWEEP_PACE}
+            clock = {"now": NOW + MINUTE_SECONDS * ticks, "pace": _SWEEP_PACE}
 
             def sweep(worker: int, clock: Mapping[str, float] = clock) -> int:
                 event = {"worker": worker, "workers": case.workers}
                 process = processes[worker % at_once]
-                answer = process.invoke(event, seconds=declared.SWEEP_TIMEOUT_SECONDS, **clock)
+                answer = process.ask("invoke", events=[event], seconds=declared.SWEEP_TIMEOUT_SECONDS, **clock)
                 return int(answer["memory_bytes"])
 
             for first in range(0, case.workers, at_once):
@@ -147,13 +145,12 @@ def _send(aws: CannedAws, case: Case, deletes: list[Written]) -> Sent:
                 now = max(now, records[position][-1] + POLL_SECONDS)
                 most = min(len(records), position + declared.BATCH_RECORDS)
                 end = bisect_right(records, now, position, most, key=_TIME)
-                batch = [stream_record(number, records[number]) for number in range(position, end)]
-                answer = process.invoke(
-                    {"Records": batch}, seconds=declared.FAST_TRACK_TIMEOUT_SECONDS, now=now, **clock
-                )
+                event = {"Records": [stream_record(number, records[number]) for number in range(position, end)]}
+                timeout = declared.FAST_TRACK_TIMEOUT_SECONDS
+                answer = process.ask("invoke", events=[event], seconds=timeout, now=now, **clock)
                 now, memory_bytes, position = answer["now"], answer["memory_bytes"], end
                 executions += 1
-            ends.append(now - TICK)
+            ends.append(now - NOW)
     counted = aws.ask("counted")
     messages, calls = counted["entries"]["SendMessageBatch"], counted["requests"]["SendMessageBatch"]
     return Sent(sum(map(len, lanes)), executions, counted["sent"], messages, calls, max(ends), memory_bytes)
@@ -165,7 +162,7 @@ def figures(case: Case, swept: Swept, sent: Sent) -> Iterator[Figure]:
         _SCHEDULES, _PAYLOAD_BYTES, case.shards, case.workers, parallelization_factor=case.lanes
     )
     note = (
-        f"swept in {swept.deletes[-1][-1] - TICK:,.1f} s ({_plural(swept.ticks, 'tick')});"
+        f"swept in {swept.deletes[-1][-1] - NOW:,.1f} s ({_plural(swept.ticks, 'tick')});"
         f" {sent.messages / sent.calls:.1f} messages per send call, {sent.records / sent.executions:,.0f} records per"
         f" execution; make capacity predicts {predicted:,.1f} s, {predicted / sent.seconds:.2f} times as long"
     )

@@ -14,6 +14,7 @@ process as the handler that is measured here, and has neither throttling nor lat
 import asyncio
 import contextlib
 import json
+import math
 import random
 import re
 import sys
@@ -54,17 +55,14 @@ class _Partition:
     def __init__(self) -> None:
         self.payloads: dict[str, str] = {}
         self.order: list[str] = []
-        self._units = 0.0
-        self._units_at: float | None = None
+        self._units, self._units_at = 0.0, -math.inf
 
     def take_units(self, units: int, per_second: float, now: float) -> bool:
         """Take so many units if there are as many. Those of one second are kept."""
-        elapsed = 1.0 if self._units_at is None else now - self._units_at
-        self._units, self._units_at = min(per_second, self._units + elapsed * per_second), now
-        if self._units < units:
-            return False
-        self._units -= units
-        return True
+        left, self._units_at = min(per_second, self._units + (now - self._units_at) * per_second), now
+        is_enough = left >= units
+        self._units = left - units if is_enough else left
+        return is_enough
 
 
 class Account:
@@ -196,16 +194,14 @@ class Account:
         begin = bisect_right(partition.order, max(after, first))
         end = bisect_left(partition.order, values[":end"]["S"])
         keys: list[Document] = []
-        answer: Document = {"Items": keys}
         size = 0
         for due in partition.order[begin:end]:
             if size >= _PAGE_BYTES or len(keys) == request.get("Limit"):
-                answer["LastEvaluatedKey"] = keys[-1]
                 break
             size += _size(due, partition.payloads[due])
             keys.append({"shard": {"N": shard}, "due": {"S": due}})
         self._keys_read += len(keys)
-        return 200, answer | {"Count": len(keys), "ScannedCount": len(keys)}
+        return 200, {"Items": keys} | ({"LastEvaluatedKey": keys[-1]} if len(keys) < end - begin else {})
 
     def _send_message_batch(self, request: Document) -> Answer:
         entries = request["Entries"]

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 from api_schedule_post.request import CALLS_IN_FLIGHT as POST_CALLS_IN_FLIGHT
 from bench.canned_aws import Document
+from bench.events import NOW, PAYLOAD, SHARDS, array_event, post_event, stream_record
 from bench.processes import CannedAws
-from bench.requests import NOW, PAYLOAD, SHARDS, array_event, post_event
-from bench.stream import stream_record
 from bench.table import Figure, unbounded
 from task_1minute_enqueuer.sweep import CALLS_IN_FLIGHT
 from tools.project import FAST_TRACK, POST, SWEEP
@@ -70,10 +69,10 @@ def _measure(case: Case, aws: CannedAws) -> Figure:
 
     with aws.start(case.function) as process:
         prepare()
-        process.ask("record", events=case.events, seconds=60, **clock)
+        process.ask("record", events=case.events, **clock)
         for number in range(_ROUNDS + 1):
             prepare()
-            ours = process.invoke(*case.events, **clock)["cpu_seconds"]
+            ours = process.ask("invoke", events=case.events, **clock)["cpu_seconds"]
             prepare()
             bare = process.ask("replay", threads=case.threads)["cpu_seconds"]
             if number:  # the first warms both up

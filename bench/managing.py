@@ -12,15 +12,9 @@ from botocore.config import Config
 from rich.console import Console
 
 from bench.canned_aws import TABLE, Document
-from bench.processes import CannedAws, FunctionProcess
-from bench.requests import (
-    NEW_TABLE_PARTITIONS,
-    NOW,
-    PARTITION_WRITES_PER_SECOND,
-    PENDING,
-    SHARDS,
-    array_event,
-)
+from bench.events import NEW_TABLE_PARTITIONS, NOW, PARTITION_WRITES_PER_SECOND, SHARDS, array_event
+from bench.processes import CannedAws, Process
+from bench.requests import PENDING
 from bench.table import Figure, at_least, at_most
 from delayer.schedules import format_point_in_time
 from tools.capacity.model import CALL_SECONDS
@@ -59,12 +53,12 @@ def measure(folder: Path) -> Iterator[Figure]:
         yield from _operator(aws)
 
 
-def _counted(aws: CannedAws, function: FunctionProcess, *events: Document, pending: int = 0) -> Document:
+def _counted(aws: CannedAws, function: Process, *events: Document, pending: int = 0) -> Document:
     """Return the canned AWS's counts of these events, with so many schedules pending."""
     aws.ask("reset", now=NOW)
     # All are due in the same second: the hardest case of a page.
     aws.ask("load", count=pending, shards=SHARDS, due=NOW + 30 * 86_400, payload_bytes=300)
-    function.invoke(*events, now=NOW)
+    function.ask("invoke", events=events, now=NOW)
     return aws.ask("counted")
 
 

@@ -19,38 +19,34 @@ PYTHON = str(Path(sys.executable).resolve())
 PRINT_MEMORY = "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM:')])"
 
 
-def package_path(function: str) -> Path:
-    """Return the function's zip, which `make package` builds."""
-    return DIST / f"{function}.zip"
-
-
 def unpack(folder: Path) -> None:
     """Unpack every function's zip into the folder of its name below `folder`."""
     for function in functions():
-        with ZipFile(package_path(function)) as archive:
+        with ZipFile(DIST / f"{function}.zip") as archive:
             archive.extractall(folder / function)
 
 
 def environment(endpoint: str = "http://127.0.0.1:9", shards: int = 16) -> Mapping[str, str]:
     """Return every variable that Terraform sets for any function, and those of an account at `endpoint`."""
-    variables = {
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "DELAYER_PERIOD_SECONDS": str(DELAYER_PERIOD_SECONDS),
-        "FAILURE_BUCKET_NAME": "failures",
-        "HORIZON_SECONDS": str(HORIZON_DAYS * 86_400),
-        "METRICS_NAMESPACE": "delayer",
-        "QUEUE_URL": f"{endpoint}/123456789012/delayer",
-        "SHARD_COUNT": str(shards),
-        "STREAM_ARN": STREAM_ARN,
-        "TABLE_NAME": TABLE,
-    }
-    return bare_environment(variables)
+    return bare_environment(
+        {
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "DELAYER_PERIOD_SECONDS": str(DELAYER_PERIOD_SECONDS),
+            "FAILURE_BUCKET_NAME": "failures",
+            "HORIZON_SECONDS": str(HORIZON_DAYS * 86_400),
+            "METRICS_NAMESPACE": "delayer",
+            "QUEUE_URL": f"{endpoint}/123456789012/delayer",
+            "SHARD_COUNT": str(shards),
+            "STREAM_ARN": STREAM_ARN,
+            "TABLE_NAME": TABLE,
+        }
+    )
 
 
-class _Process:
+class Process:
     """A Python process that answers each line of its standard input with a line, and ends with it. JSON both ways."""
 
     def __init__(self, *arguments: str, variables: Mapping[str, str]) -> None:
@@ -82,29 +78,16 @@ class _Process:
         return answer
 
 
-class FunctionProcess(_Process):
-    """A function. `bench.runtime` describes its commands."""
-
-    def invoke(self, *events: Document, seconds: float = 60, **clock: float) -> Document:
-        """Invoke the function with each event in turn, with so many seconds left. Raises CommandError if one failed."""
-        return self.ask("invoke", events=events, seconds=seconds, **clock)
-
-
-class CannedAws(_Process):
-    """`bench.canned_aws`, and the functions that call it. Its commands are the methods of `bench.canned_aws.Account`.
-
-    `folder`: has the unpacked zips.
-    """
+class CannedAws(Process):
+    """`bench.canned_aws`, whose commands are the methods of its Account, and the functions unpacked below `folder`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__("-m", "bench.canned_aws", variables=bare_environment({}))
         self._folder = folder
         self.endpoint: str = self._read()["endpoint"]
 
-    def start(self, function: str, *, source: str = "wall", shards: int = 16) -> FunctionProcess:
-        """Start a function. `bench.runtime` describes the sources of its clock."""
+    def start(self, function: str, *, source: str = "wall", shards: int = 16) -> Process:
+        """Start a function. `bench.runtime` describes its commands, and the sources of its clock."""
         paths, module = [str(self._folder / function), str(ROOT)], f"{functions()[function].package}.main"
-        program = (
-            f"import sys; sys.path[:0] = {paths}; import bench.runtime; bench.runtime.main({module!r}, {source!r})"
-        )
-        return FunctionProcess("-I", "-c", program, variables=environment(self.endpoint, shards))
+        program = f"import sys; sys.path[:0] = {paths}; from bench.runtime import main; main({module!r}, {source!r})"
+        return Process("-I", "-c", program, variables=environment(self.endpoint, shards))

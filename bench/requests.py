@@ -1,54 +1,30 @@
 """The requests per schedule, by kind, counted by the canned AWS."""
 
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.canned_aws import Document
-from bench.processes import CannedAws, FunctionProcess
-from bench.stream import batches, lane, stream_record
+from bench.events import NEW_TABLE_PARTITIONS, NOW, SHARDS, batches, lane, post_event, stream_record
+from bench.processes import CannedAws, Process
 from bench.table import Figure, at_least, at_most
 from tools.capacity.declared import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
 from tools.project import FAST_TRACK, POST, SWEEP
 
-#: 2026-11-22T09:00:00Z, a tick of the minute's rule.
-NOW = 1_795_338_000
-SHARDS = 16
-#: A payload of 300 bytes.
-PAYLOAD = "x" * 298
 #: How many others are pending in a case.
 PENDING = (100, 10_000, 100_000)
 
 _BURST = 1_000
 _TRICKLE = 600
 _KINDS = ("PutItem", "DescribeTable", "Query", "BatchWriteItem", "SendMessageBatch")
-#: The partitions of a new on-demand table (Amazon DynamoDB developer guide, "on-demand capacity mode": 4,000 write
-#: units per second at once, 1,000 of each).
-NEW_TABLE_PARTITIONS, PARTITION_WRITES_PER_SECOND = 4, 1_000
-
-
-def post_event(number: int, due: int, payload: str = PAYLOAD) -> Document:
-    """Return a request as the gateway hands it on. Its key keeps scheduleId and shard the same in every run."""
-    point_in_time = datetime.fromtimestamp(due, UTC).isoformat()
-    body = json.dumps({"pointInTime": point_in_time, "payload": payload})
-    headers = {"content-type": "application/json", "idempotency-key": f"bench-{number}"}
-    return {"version": "2.0", "headers": headers, "body": body, "isBase64Encoded": False}
-
-
-def array_event(numbers: Iterable[int], due: int) -> Document:
-    """Return a request for several schedules as the gateway hands it on."""
-    events = [post_event(number, due) for number in numbers]
-    return events[0] | {"body": f"[{','.join(event['body'] for event in events)}]"}
 
 
 class _Delayer:
     """The three functions on an empty canned AWS, with a clock that is set."""
 
-    def __init__(self, aws: CannedAws, functions: Mapping[str, FunctionProcess]) -> None:
+    def __init__(self, aws: CannedAws, functions: Mapping[str, Process]) -> None:
         self._aws = aws
         self._functions = functions
         self._records = 0
@@ -59,7 +35,7 @@ class _Delayer:
         self._aws.ask("set_time", now=now)
         for event in events:
             self.invocations[function] += 1
-            self._functions[function].invoke(event, now=now)
+            self._functions[function].ask("invoke", events=[event], now=now)
 
     def run_stream(self, now: float, stream_shards: int | None = None) -> None:
         """Hand the stream on until it is empty: in full batches, or to the lanes of so many stream shards."""

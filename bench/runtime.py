@@ -3,7 +3,7 @@
 `main` takes the module that Lambda imports, and its clock's source: `wall`, or `process` for the processor's time. Each
 line of standard input is a JSON command, answered by a JSON line. The function's own output is discarded. Commands:
 
-    invoke  hand the handler each of `events`, with `seconds` left
+    invoke  hand the handler each of `events`, with `seconds` left (60 unless given)
     record  the same, and keep the boto3 calls
     replay  make the kept calls again, bare: deletes on so many `threads`, everything else in turn
 
@@ -120,7 +120,7 @@ def main(module: str, source: str) -> None:
                 calls.replay(command["threads"])
             else:
                 for event in command["events"]:
-                    handler(event, _context(command["seconds"]))
+                    handler(event, _context(command.get("seconds", 60)))
         except Exception as raised:  # noqa: BLE001 -- whatever a function raises, Lambda goes on
             answer["error"] = repr(raised)
         answer |= {"cpu_seconds": _process_time() - begun, "now": time.time(), "memory_bytes": _peak_memory_bytes()}

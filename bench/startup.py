@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bench.processes import PRINT_MEMORY, PYTHON, environment, package_path
+from bench.processes import PRINT_MEMORY, PYTHON, environment
 from bench.table import Figure, at_most, unbounded
 from tools.processes import Done, run
-from tools.project import FAST_TRACK, POST, ROOT, CommandError, functions
+from tools.project import DIST, FAST_TRACK, POST, ROOT, CommandError, functions
 
 _STARTS = 9
 
@@ -35,7 +35,7 @@ class Start(NamedTuple):
 
 def measure(folder: Path) -> Iterator[Figure]:
     """Weigh each function's zip, and start it unpacked, and two from a plain package: with one client and with two."""
-    yield from size_figures({function: package_path(function).stat().st_size for function in functions()})
+    yield from size_figures({function: (DIST / f"{function}.zip").stat().st_size for function in functions()})
     plain = folder / "plain"
     _make_plain_package(plain)
     # The longest first, so that both processors are busy to the end.

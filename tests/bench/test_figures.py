@@ -13,8 +13,8 @@ from bench import __main__ as command
 from bench import bursts, cpu, managing, requests, startup
 from bench.bursts import Case, Sent, Swept
 from bench.canned_aws import Written
+from bench.events import batches, lane
 from bench.startup import Start
-from bench.stream import batches, lane
 from bench.table import Figure, at_least, at_most, show, unbounded
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
 from tools.project import FAST_TRACK, POST, SWEEP, CommandError

@@ -17,20 +17,15 @@ _LARGEST = 10**15
 
 
 def parse_number(name: str, text: str) -> Decimal:
-    """Parse a number with or without k, M or G, such as 100k or 1.5M. Raises CommandError."""
+    """Parse a number with or without k, M or G, such as 100k or 1.5M: all but AHEAD are whole. Raises CommandError."""
     match = _NUMBER.fullmatch(text.replace("_", ""))
     number = Decimal(match[1]) * _FACTORS[match[2].lower()] if match else None
     if number is None or number > _LARGEST:
         problem = f"not {text[:40]!r}" if text else "and is missing"
         raise CommandError(f"{name} must be a number like 300, 100k, 1.5M or 2G, {problem} ({_EXAMPLE})")
-    return number
-
-
-def _whole(name: str, text: str) -> int:
-    number = parse_number(name, text)
-    if number != int(number):
+    if number % 1 and name != "AHEAD":
         raise CommandError(f"{name} must be a whole number, not {text[:40]!r} ({_EXAMPLE})")
-    return int(number)
+    return number
 
 
 def capacity(rate: str, peak: str, size: str, ahead: str, batch: str, *, table: bool) -> None:
@@ -38,9 +33,13 @@ def capacity(rate: str, peak: str, size: str, ahead: str, batch: str, *, table: 
     if table:
         print(markdown(), end="")
         return
-    days_ahead = float(parse_number("AHEAD", ahead or "7"))
-    numbers = _whole("RATE", rate), _whole("PEAK", peak), _whole("SIZE", size)
-    load = Workload(*numbers, days_ahead, _whole("BATCH", batch or "1"))
+    load = Workload(
+        days_ahead=float(parse_number("AHEAD", ahead or "7")),
+        schedules_per_day=int(parse_number("RATE", rate)),
+        peak=int(parse_number("PEAK", peak)),
+        size_bytes=int(parse_number("SIZE", size)),
+        batch=int(parse_number("BATCH", batch or "1")),
+    )
     terminal.open_console().print(*tables(load), sep="\n")
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from delayer.schedule_table import WRITES_PER_CALL
 from tools.capacity import declared, model
-from tools.capacity.book import LIMITS, PRICES
+from tools.capacity.book import PRICES
 from tools.capacity.model import CALL_SECONDS, KB, MINUTE_SECONDS, POLL_SECONDS, Workload
 from tools.capacity.needs import PEAK_SECONDS, Plan
 
@@ -88,9 +88,8 @@ def bill(load: Workload, planned: Plan) -> Bill:
     # The sweep.
     sweeps = minutes * planned.workers
     deletes = max(schedules / WRITES_PER_CALL, min(schedules, sweeps))
-    in_shard = due / shards * item_bytes
-    pages = max(1, math.ceil(in_shard / model.PAGE_BYTES))
-    read_units = shards * max(pages, math.ceil(in_shard / _READ_BYTES)) * _READ_UNITS * environments
+    reads = max(1, math.ceil(due / shards * item_bytes / _READ_BYTES))
+    read_units = shards * reads * _READ_UNITS * environments
 
     executions = requests + batches + sweeps
     sweeping = sweeps * model.sweep_seconds(due, size_bytes, shards, planned.workers)
@@ -179,8 +178,3 @@ def scheduler_bill(load: Workload) -> list[Line]:
     schedules = load.schedules_per_day * _DAYS
     sends = schedules * _queue_requests(model.message_bytes(load.size_bytes))
     return [_line("invocations", schedules, "scheduler_invocation"), *_queue_lines(load, schedules, sends)]
-
-
-def scheduler_peak_seconds(load: Workload) -> float:
-    """Return how long Scheduler takes for the peak at its default quota."""
-    return load.peak / LIMITS["scheduler_invocations"].value

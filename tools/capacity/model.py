@@ -26,7 +26,7 @@ KB = 1_024
 SWEEP_SECONDS = declared.SWEEP_TIMEOUT_SECONDS - RESERVE_SECONDS
 
 #: One page of a Query reads 1 MB of records (Amazon DynamoDB API reference, Query).
-PAGE_BYTES = 1_024 * KB
+_PAGE_BYTES = 1_024 * KB
 
 #: The time a burst has to reach the queue. Two ticks of the minute's rule can be almost two minutes apart, so a sweep
 #: may find the burst that much later than the delayer period before its pointInTime.
@@ -154,7 +154,7 @@ def sweep_seconds(due: float, size_bytes: int, shards: int, workers: int, *, par
     """
     shards_of_busiest = math.ceil(shards / workers)
     # One DescribeTable; then one Query after the other, while the records found are deleted.
-    pages = max(1, math.ceil(due / shards * item_bytes(size_bytes) / PAGE_BYTES))
+    pages = max(1, math.ceil(due / shards * item_bytes(size_bytes) / _PAGE_BYTES))
     reading = shards_of_busiest * pages * CALL_SECONDS
     deleting = max(
         due * shards_of_busiest / shards / worker_rate(size_bytes, shards_of_busiest),
@@ -174,17 +174,10 @@ def handover_seconds(
 ) -> float:
     """Return when the last record of a burst enters the queue, counted from the start of the sweep that finds it.
 
-    The burst is spread evenly over the shards. Cold starts, TLS, and partitions left idle by the backoff after a
-    throttle are not included.
-
-    Args:
-        peak: how many records are due at one instant.
-        size_bytes: of each payload.
-        shards: of the table, each a partition key.
-        workers: concurrent sweeps. Workers without a shard don't count.
-        partitions: how many of DynamoDB's partitions hold the shards, each with 1,000 write units per second and one
-            stream shard. One for each shard unless it is given; a new on-demand table has 4.
-        parallelization_factor: lanes of each stream shard.
+    The `peak` records are due at one instant, and spread evenly over the shards. Workers without a shard don't count.
+    DynamoDB's partitions have 1,000 write units per second and one stream shard each. There is one for each shard
+    unless `partitions` is given: a new on-demand table has 4. Cold starts, TLS, and partitions left idle by the backoff
+    after a throttle are not included.
     """
     partitions = min(shards, partitions or shards)
     working = sweep_seconds(peak, size_bytes, shards, min(workers, shards), partitions=partitions)

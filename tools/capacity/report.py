@@ -5,7 +5,7 @@ import itertools
 from rich.table import Table
 
 from tools.capacity.book import LIMITS, LOOKED_UP, REGION
-from tools.capacity.cost import bill, scheduler_bill, scheduler_peak_seconds, total
+from tools.capacity.cost import bill, scheduler_bill, total
 from tools.capacity.model import BUDGET_SECONDS, Workload
 from tools.capacity.needs import Plan, Use, plan, uses
 from tools.project import FAST_TRACK, POST, SWEEP
@@ -65,7 +65,7 @@ def _row(load: Workload) -> dict[str, str]:
         "on demand, $": dollars(total(cost.common, cost.on_demand)),
         "provisioned, $": dollars(total(cost.common, cost.provisioned)),
         "Scheduler, $": dollars(total(scheduler_bill(load))),
-        "Scheduler's peak takes, s": _number(scheduler_peak_seconds(load)),
+        "Scheduler's peak takes, s": _number(load.peak / LIMITS["scheduler_invocations"].value),
     }
 
 
@@ -121,7 +121,18 @@ def _limits(load: Workload, planned: Plan) -> Table:
 
 def _costs(load: Workload, planned: Plan) -> Table:
     cost, scheduler = bill(load, planned), scheduler_bill(load)
-    table = Table("", title=f"Dollars a month, {REGION}, prices of {LOOKED_UP}", caption=_beside_scheduler(load))
+    quotas = (
+        (load.rate, "invocations a second", LIMITS["scheduler_invocations"].value),
+        (load.rate, "CreateSchedule calls a second", LIMITS["scheduler_creations"].value),
+        (load.pending, "waiting schedules", LIMITS["scheduler_schedules"].value),
+    )
+    over = [f"{_number(needed)} {what} of {_number(quota)}" for needed, what, quota in quotas if needed > quota]
+    table = Table(
+        "",
+        title=f"Dollars a month, {REGION}, prices of {LOOKED_UP}",
+        caption="Scheduler is accurate to the minute. At its default quota the peak takes "
+        f"{_number(load.peak / quotas[0][-1])} s. Over its quotas: {', '.join(over) or 'nothing'}.",
+    )
     table.add_column("quantity", justify="right")
     table.add_column("unit")
     table.add_column("dollars", justify="right")
@@ -138,20 +149,3 @@ def _costs(load: Workload, planned: Plan) -> Table:
             table.add_row(name, "", "", dollars(amount), style="bold")
             table.add_section()
     return table
-
-
-def _beside_scheduler(load: Workload) -> str:
-    needed = {
-        "invocations a second": (load.rate, "scheduler_invocations"),
-        "CreateSchedule calls a second": (load.rate, "scheduler_creations"),
-        "waiting schedules": (load.pending, "scheduler_schedules"),
-    }
-    over = [
-        f"{_number(need)} {what} of {_number(LIMITS[limit].value)}"
-        for what, (need, limit) in needed.items()
-        if need > LIMITS[limit].value
-    ]
-    return (
-        "Scheduler is accurate to the minute. At its default quota the peak takes "
-        f"{_number(scheduler_peak_seconds(load))} s. Over its quotas: {', '.join(over) or 'nothing'}."
-    )

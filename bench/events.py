@@ -1,14 +1,37 @@
-"""The table's stream as its mapping hands it on: records, batches and lanes. Pure."""
+"""What AWS hands to the functions: requests to the API, and the table's stream in batches and lanes. Pure."""
 
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from bench.canned_aws import STREAM_ARN, Document, Written
 from tools.capacity.declared import BATCH_RECORDS, PARALLELIZATION_FACTOR
 
+#: 2026-11-22T09:00:00Z, a tick of the minute's rule.
+NOW = 1_795_338_000
+SHARDS = 16
+#: A payload of 300 bytes.
+PAYLOAD = "x" * 298
+#: The partitions of a new on-demand table (Amazon DynamoDB developer guide, "on-demand capacity mode": 4,000 write
+#: units per second at once, 1,000 of each).
+NEW_TABLE_PARTITIONS, PARTITION_WRITES_PER_SECOND = 4, 1_000
 #: Lambda hands at most this much to an invocation (AWS Lambda developer guide, "quotas": 6 MB).
 _BATCH_BYTES = 6_000_000
+
+
+def post_event(number: int, due: int, payload: str = PAYLOAD) -> Document:
+    """Return a request as the gateway hands it on. Its key keeps scheduleId and shard the same in every run."""
+    point_in_time = datetime.fromtimestamp(due, UTC).isoformat()
+    body = json.dumps({"pointInTime": point_in_time, "payload": payload})
+    headers = {"content-type": "application/json", "idempotency-key": f"bench-{number}"}
+    return {"version": "2.0", "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+def array_event(numbers: Iterable[int], due: int) -> Document:
+    """Return a request for several schedules as the gateway hands it on."""
+    events = [post_event(number, due) for number in numbers]
+    return events[0] | {"body": f"[{','.join(event['body'] for event in events)}]"}
 
 
 def stream_record(number: int, written: Written) -> Document:
