@@ -9,10 +9,10 @@ other, each by a clock that begins at the tick.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import product
+from itertools import accumulate, product
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -104,16 +104,14 @@ def _sweep(aws: CannedAws, case: Case) -> Swept:
         processes = [stack.enter_context(aws.start(SWEEP, shards=case.shards)) for _ in range(at_once)]
         while aws.ask("counted")["left"] and MINUTE_SECONDS * ticks < _DUE_AFTER_TICK:
             clock = {"now": NOW + MINUTE_SECONDS * ticks, "pace": _SWEEP_PACE}
-
-            def sweep(worker: int, clock: Mapping[str, float] = clock) -> int:
-                event = {"worker": worker, "workers": case.workers}
-                process = processes[worker % at_once]
-                answer = process.ask("invoke", events=[event], seconds=declared.SWEEP_TIMEOUT_SECONDS, **clock)
-                return int(answer["memory_bytes"])
-
             for first in range(0, case.workers, at_once):
                 aws.ask("set_time", now=clock["now"])
-                memory_bytes = max(memory_bytes, *pool.map(sweep, range(first, first + at_once)))
+                events = [{"worker": first + number, "workers": case.workers} for number in range(at_once)]
+                sweeps = [
+                    pool.submit(process.ask, "invoke", events=[event], seconds=declared.SWEEP_TIMEOUT_SECONDS, **clock)
+                    for process, event in zip(processes, events, strict=True)
+                ]
+                memory_bytes = max(memory_bytes, *(sweep.result()["memory_bytes"] for sweep in sweeps))
             ticks += 1
     deletes = [tuple(written) for written in aws.ask("records")["records"]]
     return Swept(sorted(deletes, key=_TIME), ticks, memory_bytes)
@@ -124,11 +122,9 @@ def lanes_to_play(deletes: list[Written], case: Case, most: int) -> list[list[Wr
     by_lane: dict[int, list[Written]] = defaultdict(list)
     for written in deletes:
         by_lane[lane(written, case.shards, case.lanes)].append(written)
-    latest = sorted(by_lane.values(), key=lambda records: records[-1][-1], reverse=True)
-    played: list[list[Written]] = []
-    while latest and sum(map(len, played)) < most:
-        played.append(latest.pop(0))
-    return played
+    latest = sorted(by_lane.values(), key=lambda records: _TIME(records[-1]), reverse=True)
+    counts_before = accumulate(map(len, latest), initial=0)
+    return [records for records, before in zip(latest, counts_before, strict=False) if before < most]
 
 
 def _send(aws: CannedAws, case: Case, deletes: list[Written]) -> Sent:
