@@ -137,21 +137,14 @@ def uses(load: Workload, planned: Plan) -> list[Use]:
         "table_write_units": planned.needed_write_units,
         "new_table_write_units": planned.needed_write_units,
     }
-    remedies = {True: "ask AWS to raise it", False: "none"}
-    limits = [(LIMITS[name], needed) for name, needed in of_aws.items()]
-    return sorted(
-        [
-            *(Use(limit.what, needed, limit.value, remedies[limit.adjustable]) for limit, needed in limits),
-            Use(
-                "delayer: default API throttling",
-                requests / environments,
-                API_RATE_LIMIT,
-                "set throttling",
-                is_aside=True,
-            ),
-            Use(in_flight.what, load.peak / environments, in_flight.value, "delete messages sooner", is_aside=True),
-            Use("delayer: shards of a table", planned.shards, MAX_SHARDS, "more environments", is_aside=True),
-            Use("delayer: sweep workers", planned.workers, MAX_WORKERS, "more environments", is_aside=True),
-        ],
-        key=lambda use: (use.is_aside, -use.share),
+    aside = (
+        ("delayer: default API throttling", requests / environments, API_RATE_LIMIT, "set throttling"),
+        (in_flight.what, load.peak / environments, in_flight.value, "delete messages sooner"),
+        ("delayer: shards of a table", planned.shards, MAX_SHARDS, "more environments"),
+        ("delayer: sweep workers", planned.workers, MAX_WORKERS, "more environments"),
     )
+    found = [Use(what, need, allowed, remedy, is_aside=True) for what, need, allowed, remedy in aside]
+    for name, needed in of_aws.items():
+        limit = LIMITS[name]
+        found.append(Use(limit.what, needed, limit.value, "ask AWS to raise it" if limit.adjustable else "none"))
+    return sorted(found, key=lambda use: (use.is_aside, -use.share))
