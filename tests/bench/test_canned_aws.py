@@ -1,7 +1,5 @@
 """The canned AWS: what it counts, what it limits, and what it refuses as AWS does."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from bench.canned_aws import Account

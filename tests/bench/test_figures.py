@@ -1,7 +1,5 @@
 """The bounds of make bench: each way to break one is seen. No times are measured here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """README.md's costs are the calculator's."""
 
-from __future__ import annotations
-
 import re
 
 from delayer.schedule_table import WRITES_PER_CALL

@@ -1,7 +1,5 @@
 """The bills, against amounts worked out by hand from the published prices."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
@@ -58,12 +56,6 @@ def bill_of(schedules_per_day: float, peak: float, size_bytes: int) -> Bill:
     """Return the delayer's bill."""
     load = Workload(schedules_per_day, peak, size_bytes)
     return bill(load, plan(load))
-
-
-def on_demand_dollars(load: Workload) -> float:
-    """Return the delayer's dollars with a table on demand."""
-    found = bill(load, plan(load))
-    return total(found.common, found.on_demand)
 
 
 def line(lines: Sequence[Line], what: str) -> Line:
@@ -164,6 +156,7 @@ class TestBill:
     @given(st.integers(1, 10**10), st.integers(1, 10**9), st.integers(1, 261_948))
     def test_more_schedules_never_cost_less(self, a_day: int, more: int, size: int) -> None:
         """Except a thousandth on the delayer, where a further worker makes batches fuller."""
-        small, large = Workload(a_day, 1, size), Workload(a_day + more, 1, size)
-        assert total(scheduler_bill(large)) >= total(scheduler_bill(small))
-        assert on_demand_dollars(large) >= on_demand_dollars(small) * 0.999
+        small, large = bill_of(a_day, 1, size), bill_of(a_day + more, 1, size)
+        assert total(large.common, large.on_demand) >= total(small.common, small.on_demand) * 0.999
+        of_small, of_large = (scheduler_bill(Workload(count, 1, size)) for count in (a_day, a_day + more))
+        assert total(of_large) >= total(of_small)

@@ -1,7 +1,5 @@
 """The model's figures, against cases worked out by hand from the documented limits."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

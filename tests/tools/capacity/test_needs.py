@@ -1,7 +1,5 @@
 """The needs of workloads and their use of limits, against cases worked out by hand."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """The command's output and messages, and the documents that quote the model."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
