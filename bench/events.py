@@ -13,6 +13,8 @@ NOW = 1_795_338_000
 SHARDS = 16
 #: A payload of 300 bytes.
 PAYLOAD = "x" * 298
+#: How many schedules are pending in the cases whose requests must not depend on it.
+PENDING = (100, 10_000, 100_000)
 #: The partitions of a new on-demand table (Amazon DynamoDB developer guide, "on-demand capacity mode": 4,000 write
 #: units per second at once, 1,000 of each).
 NEW_TABLE_PARTITIONS, PARTITION_WRITES_PER_SECOND = 4, 1_000

@@ -12,9 +12,8 @@ from botocore.config import Config
 from rich.console import Console
 
 from bench.canned_aws import TABLE, Document
-from bench.events import NEW_TABLE_PARTITIONS, NOW, PARTITION_WRITES_PER_SECOND, SHARDS, array_event
+from bench.events import NEW_TABLE_PARTITIONS, NOW, PARTITION_WRITES_PER_SECOND, PENDING, SHARDS, array_event
 from bench.processes import CannedAws, Process
-from bench.requests import PENDING
 from bench.table import Figure, at_least, at_most
 from delayer.schedules import format_point_in_time
 from tools.capacity.model import CALL_SECONDS

@@ -7,14 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.canned_aws import Document
-from bench.events import NEW_TABLE_PARTITIONS, NOW, SHARDS, batches, lane, post_event, stream_record
+from bench.events import NEW_TABLE_PARTITIONS, NOW, PENDING, SHARDS, batches, lane, post_event, stream_record
 from bench.processes import CannedAws, Process
 from bench.table import Figure, at_least, at_most
 from tools.capacity.declared import DELAYER_PERIOD_SECONDS, PARALLELIZATION_FACTOR
 from tools.project import FAST_TRACK, POST, SWEEP
-
-#: How many others are pending in a case.
-PENDING = (100, 10_000, 100_000)
 
 _BURST = 1_000
 _TRICKLE = 600
