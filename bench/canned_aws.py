@@ -148,9 +148,10 @@ class Account:
         is_put = "payload" in item
         partition = self._partitions[shard]
         old = partition.payloads.get(due)
+        now = self._time()
         if self._writes_per_second is not None:
             units = -(-_size(due, item["payload"]["S"] if is_put else old or "") // _UNIT_BYTES)
-            if not partition.take_units(units, self._writes_per_second, self._time()):
+            if not partition.take_units(units, self._writes_per_second, now):
                 return _THROTTLED
         if is_put == (old is not None):
             return _REFUSED
@@ -160,7 +161,7 @@ class Account:
         else:
             del partition.payloads[due]
             del partition.order[bisect_left(partition.order, due)]
-        self._stream.append(("INSERT" if is_put else "REMOVE", shard, due, old, self._time()))
+        self._stream.append(("INSERT" if is_put else "REMOVE", shard, due, old, now))
         return 200, {}
 
     def _batch_write_item(self, request: Document) -> Answer:
