@@ -3,18 +3,13 @@
 A README is written by hand up to its heading Inputs.
 """
 
-from __future__ import annotations
-
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tools import terminal
+from tools.hcl import Block, read_blocks
 from tools.project import ROOT
-from tools.terminal import end
-
-_HEADING = "## Inputs\n"
-_BLOCK = r'^{} "(\w+)" \{{\n(.*?)^\}}'
 
 
 class Variable(NamedTuple):
@@ -31,14 +26,20 @@ def modules() -> list[Path]:
     return sorted(path.parent for path in (ROOT / "terraform" / "modules").glob("*/versions.tf"))
 
 
+def write() -> None:
+    """Write the README of every module."""
+    for module in modules():
+        (module / "README.md").write_text(readme(module), encoding="utf-8")
+
+
 def readme(module: Path) -> str:
     """Return the README of a module with its inputs and outputs as the module declares them."""
-    written, heading, _ = (module / "README.md").read_text(encoding="utf-8").partition(_HEADING)
+    written, heading, _ = (module / "README.md").read_text(encoding="utf-8").partition("## Inputs\n")
     inputs = [
         f"| `{name}` | `{kind}` | {'required' if default is None else f'`{default}`'} | {description} |"
         for name, kind, default, description in variables(module)
     ]
-    outputs = [f"| `{name}` | {_description(body)} |" for name, body in _blocks(module, "output")]
+    outputs = [f"| `{block.labels[0]}` | {_description(block)} |" for block in _declared(module, "output")]
     parts = [written + heading, "| name | type | default | description |\n|---|---|---|---|", *inputs]
     if outputs:
         parts += ["\n## Outputs\n", "| name | description |\n|---|---|", *outputs]
@@ -48,34 +49,25 @@ def readme(module: Path) -> str:
 def variables(module: Path) -> list[Variable]:
     """Return the inputs of a module, by name."""
     return [
-        Variable(name, _argument(body, "type") or "any", _argument(body, "default"), _description(body))
-        for name, body in _blocks(module, "variable")
+        Variable(block.labels[0], _value(block, "type") or "any", _value(block, "default"), _description(block))
+        for block in _declared(module, "variable")
     ]
 
 
-def _blocks(module: Path, kind: str) -> Iterator[tuple[str, str]]:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in module.glob("*.tf"))
-    yield from sorted(re.findall(_BLOCK.format(kind), text, re.MULTILINE | re.DOTALL))
+def _declared(module: Path, kind: str) -> list[Block]:
+    blocks = [block for path in module.glob("*.tf") for block in read_blocks(path.read_text(encoding="utf-8"))]
+    return sorted(block for block in blocks if block.type == kind)
 
 
-def _description(body: str) -> str:
-    return (_argument(body, "description") or "").strip('"').replace('\\"', '"').replace("|", "\\|")
+def _description(block: Block) -> str:
+    return (_value(block, "description") or "").strip('"').replace('\\"', '"').replace("|", "\\|")
 
 
-def _argument(body: str, name: str) -> str | None:
-    """Return what a block of formatted code sets an argument to, on one line and without a comment."""
-    found = re.search(rf"^  {name} += (.*?)(?: #[^\n]*)?\n(?=  \S|\n|\Z)(?!  [}})\]])", body, re.MULTILINE | re.DOTALL)
-    if not found:
-        return None
-    # On one line, commas separate the attributes of an object.
-    return " ".join(re.sub(r"(?<=[^{(,\s])\n +(?=\w)", ", ", found[1]).split())
-
-
-def write() -> None:
-    """Write the README of every module."""
-    for module in modules():
-        (module / "README.md").write_text(readme(module), encoding="utf-8")
+def _value(block: Block, name: str) -> str | None:
+    """Return an argument's value on one line, on which commas separate the attributes of an object."""
+    value = block.arguments.get(name)
+    return value and " ".join(re.sub(r"(?<=[^{(,\s])\n +(?=\w)", ", ", value).split())
 
 
 if __name__ == "__main__":
-    end("make format", write)
+    terminal.main("make format", write)
