@@ -1,4 +1,4 @@
-"""Run a command's main in this process, in a checkout of the test's own."""
+"""Run a command in this process, in a checkout of the test's own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tools import terminal
+
 #: Reads pyproject.toml, which stays this checkout's.
 _LISTS = "tools.project"
 
 _PLACES = {"CACHE": "build/work/cache", "DIST": "build/dist", "PLANS": "build/plans", "ROOT": ".", "WORK": "build/work"}
 _TERRAFORM = {"CONFIGURATION": "terraform"}
+
+
+def end_of(action: Callable[..., bool | None], *arguments: str, command: str = "make x") -> int:
+    """Return the exit status of a command whose action gets these arguments."""
+    return status_of(lambda given: terminal.main(command, action, arguments=given), *arguments)
 
 
 def status_of(main: Callable[[list[str]], None], *arguments: str) -> int:

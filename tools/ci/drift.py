@@ -1,16 +1,23 @@
 """make ci-drift: plan the deployed commit, and keep the changes that the plan would make. There must be none."""
 
-from __future__ import annotations
-
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tools.deploy.plan import plan, read_plan
+from tools import terminal
+from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
 from tools.project import PLANS
-from tools.terminal import end
+
+
+def write_drift(environment: str) -> None:
+    """Plan an environment and write its drift as JSON to build/plans/drift/. Raises CommandError, and writes none."""
+    check_environment(environment)
+    path = PLANS / "drift" / f"{environment}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    deploy.plan(environment)
+    path.write_text(json.dumps(drift_of(deploy.read_plan(environment))), encoding="utf-8")
 
 
 def drift_of(planned: Mapping[str, Any]) -> list[str]:
@@ -24,24 +31,5 @@ def drift_of(planned: Mapping[str, Any]) -> list[str]:
     return [f"{' and '.join(actions)} `{address}`" for address, actions in changes if actions != ["no-op"]]
 
 
-def write_drift(environment: str) -> None:
-    """Plan an environment and write its drift as JSON to build/plans/drift/. Raises CommandError, and writes none."""
-    path = PLANS / "drift" / f"{environment}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    plan(environment)
-    path.write_text(json.dumps(drift_of(read_plan(environment))), encoding="utf-8")
-
-
-def main(environment: str) -> None:
-    """Run `make ci-drift`: an environment. Exits."""
-
-    def action() -> None:
-        check_environment(environment)
-        write_drift(environment)
-
-    end("make ci-drift", action)
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    terminal.main("make ci-drift", write_drift)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.checkouts import write_program
-from tests.support.commands import status_of
+from tests.support.commands import end_of
 from tools.ci import github
 from tools.ci.github import Run, drift_body, put_comment, put_drift_issue, review_body, reviewed_run
 from tools.project import CommandError
@@ -82,7 +82,6 @@ def gh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeGh:
     fake = FakeGh(tmp_path / "gh")
     monkeypatch.setenv("PATH", f"{fake.folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(github, "PLANS", tmp_path / "plans")
-    monkeypatch.setattr(github, "_REVIEWED", tmp_path / "plans" / "reviewed")
     for name, value in {
         "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_RUN_ID": "7", "GITHUB_SHA": MERGED,
         "GITHUB_SERVER_URL": "https://github.example", "GITHUB_OUTPUT": str(tmp_path / "output"), "PULL_REQUEST": "12",
@@ -136,7 +135,7 @@ class TestComment:
         gh.answers("plan-dev", {"review.md": "of dev"})
         gh.answers("plan-prod", {"review.md": "of prod"})
         gh.answers("REPO/issues/12/comments", [])
-        assert status_of(github.main, "comment") == 0
+        assert end_of(github.comment) == 0
         ((_, said),) = gh.calls("POST")
         assert said["body"] == review_body({"dev": "of dev", "staging": None, "prod": "of prod"}, RUN)
 
@@ -192,7 +191,7 @@ class TestReviewed:
         self.plan(gh, (10, "success"))
         gh.has_artifacts(10, "plan-dev", "plan-prod")
         gh.answers("plan-dev", {"plan.tfplan": "plan"})
-        assert status_of(github.main, "fetch", "dev") == 0
+        assert end_of(github.fetch, "dev") == 0
         assert (tmp_path / "plans" / "reviewed" / "dev" / "plan.tfplan").read_text() == "plan"
         assert gh.calls("download") == [["10", "plan-dev"]]
 
@@ -201,9 +200,9 @@ class TestReviewed:
         self.merge(gh)
         self.plan(gh, (10, "success"))
         gh.has_artifacts(10, "plan-dev", expired=True)
-        assert status_of(github.main, "fetch", "dev") == 1
+        assert end_of(github.fetch, "dev") == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("make ci-fetch: the reviewed plan of dev is gone from run 10")
+        assert line.startswith("make x: the reviewed plan of dev is gone from run 10")
 
 
 class TestDeployed:
@@ -224,7 +223,7 @@ class TestDeployed:
         gh.answers("REPO/deployments", listed)
         for i, found in enumerate(states):
             gh.answers(f"REPO/deployments/{i}/statuses", [{"state": state} for state in found])
-        assert status_of(github.main, "deployed", "prod") == 0
+        assert end_of(github.deployed, "prod") == 0
         assert (tmp_path / "output").read_text() == f"commit={commit}\n"
         assert gh.calls("GET")[0][1]["environment"] == "prod"
 
@@ -296,7 +295,7 @@ class TestDriftIssue:
         gh.has_artifacts(7, "drift-dev")
         gh.answers("drift-dev", {"dev.json": lines})
         gh.answers("REPO/issues", [])
-        assert status_of(github.main, "issue") == status
+        assert end_of(github.issue) == status
         assert capsys.readouterr().out.splitlines()[1:] == ["staging: not planned", "prod: not planned"]
 
 
@@ -306,22 +305,22 @@ class TestErrors:
     def test_refused(self, gh: FakeGh, capsys: pytest.CaptureFixture[str]) -> None:
         """What gh says is handed on."""
         assert gh.folder.exists()
-        assert status_of(github.main, "issue") == 1
+        assert end_of(github.issue) == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("make ci-issue: gh api --method GET repos/owner/delayer/")
+        assert line.startswith("make x: gh api --method GET repos/owner/delayer/")
         assert "HTTP 404" in line
 
     def test_no_gh(self, gh: FakeGh, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Without the program, it is named."""
         (gh.folder / "gh").unlink()
         monkeypatch.setenv("PATH", str(gh.folder))
-        assert status_of(github.main, "issue") == 1
-        assert capsys.readouterr().err.startswith("make ci-issue: there is no gh program on PATH")
+        assert end_of(github.issue) == 1
+        assert capsys.readouterr().err.startswith("make x: there is no gh program on PATH")
 
     def test_elsewhere(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
         """Outside of a workflow, the message says so."""
         monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-        assert status_of(github.main, "comment") == 1
+        assert end_of(github.comment) == 1
         assert capsys.readouterr().err == (
-            "make ci-comment: 'GITHUB_REPOSITORY' is not set: this command runs in a workflow on GitHub\n"
+            "make x: 'GITHUB_REPOSITORY' is not set: this command runs in a workflow on GitHub\n"
         )

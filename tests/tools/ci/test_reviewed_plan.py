@@ -13,12 +13,12 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.checkouts import clean_environment
-from tests.support.commands import move_project, status_of
+from tests.support.commands import end_of, move_project
 from tests.support.fake_terraform import FakeTerraform
 from tests.support.review.addresses import RULE
 from tests.support.review.kept_plans import kept_text
 from tools.ci import drift, reviewed_plan
-from tools.ci.reviewed_plan import State, current_state, main, planned_state, reason_to_plan_again
+from tools.ci.reviewed_plan import State, apply, current_state, pack, planned_state, reason_to_plan_again
 from tools.deploy.plan import digest_path, review_path
 from tools.project import CommandError
 from tools.terraform import Workspace
@@ -152,9 +152,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
         identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
         subprocess.run(["git", *identity, *command], cwd=root, check=True)  # noqa: S603, S607
     move_project(monkeypatch, root)
-    monkeypatch.setattr(reviewed_plan, "FOLDER", root / "build" / "plans" / "reviewed")
-    monkeypatch.setattr(reviewed_plan, "plan", job.plan)
-    monkeypatch.setattr(drift, "plan", job.plan)
+    monkeypatch.setattr("tools.deploy.plan.plan", job.plan)
     monkeypatch.setattr(reviewed_plan, "apply_plan", job.apply)
     monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
@@ -166,7 +164,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
     write_plan(job.plans / "dev.tfplan")
     (job.plans / "dev.review.md").write_text("the review\n")
     (job.plans / "dev.changes.sha256").write_text("a digest\n")
-    assert status_of(main, "pack", "dev") == 0
+    assert end_of(pack, "dev") == 0
     for name in ("tfplan", "review.md", "changes.sha256"):
         (job.plans / f"dev.{name}").unlink()
     return job
@@ -205,9 +203,9 @@ class TestPack:
         """Where planning or reviewing failed, that is said in a line."""
         for name in {"tfplan", "review.md", "changes.sha256"} - {missing}:
             (job.plans / f"dev.{name}").touch()
-        assert status_of(main, "pack", "dev") == 1
+        assert end_of(pack, "dev") == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"make ci-pack: there is no build/plans/dev.{missing}: make ")
+        assert line.startswith(f"make x: there is no build/plans/dev.{missing}: make ")
 
 
 def accept(root: Path, address: str, expires: date) -> None:
@@ -224,7 +222,7 @@ class TestApply:
 
     def test_still_true(self, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
         """The very plan that was reviewed is applied, and nothing is planned."""
-        assert status_of(main, "apply", "dev") == 0
+        assert end_of(apply, "dev") == 0
         assert job.did == ["apply dev of serial 4"]
         assert capsys.readouterr().out == "The reviewed plan of dev still holds.\n"
 
@@ -234,7 +232,7 @@ class TestApply:
         """A state that has changed is planned for again, and what says the same is applied."""
         fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
         review_says.write_text("the review\n")
-        assert status_of(main, "apply", "dev") == 0
+        assert end_of(apply, "dev") == 0
         assert job.did == ["plan dev", "apply dev of serial 5"]
         assert "dev is planned again, because the state has changed since the review" in capsys.readouterr().out
 
@@ -244,13 +242,11 @@ class TestApply:
         """What says something else is not applied, and no plan is left; the difference is shown."""
         fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
         review_says.write_text("danger\n")
-        assert status_of(main, "apply", "dev") == 1
+        assert end_of(apply, "dev") == 1
         assert job.did == ["plan dev"]
         assert not (job.plans / "dev.tfplan").exists()
         error = capsys.readouterr().err
-        assert error.startswith(
-            "make ci-apply: the plan of dev differs from the reviewed one, and nothing was applied."
-        )
+        assert error.startswith("make x: the plan of dev differs from the reviewed one, and nothing was applied.")
         assert error.endswith("-the review\n+danger\n")
 
     def test_same_page_of_other_changes(
@@ -260,7 +256,7 @@ class TestApply:
         fake_terraform.says("state", json.dumps(STATE._asdict() | {"serial": 5}))
         review_says.write_text("the review\n")
         review_says.with_suffix(".digests").write_text("another digest\n")
-        assert status_of(main, "apply", "dev") == 1
+        assert end_of(apply, "dev") == 1
         assert job.did == ["plan dev"]
         assert not (job.plans / "dev.tfplan").exists()
         assert capsys.readouterr().err.endswith(
@@ -274,12 +270,12 @@ class TestApply:
         """What a danger was accepted for may end between the review and the apply; then even a true plan stops."""
         address, today = RULE, datetime.now(UTC).date()
         accept(job.root, address, today + timedelta(days=days))
-        assert status_of(main, "apply", "dev") == status
+        assert end_of(apply, "dev") == status
         assert job.did == ([] if status else ["apply dev of serial 4"])
         assert (job.plans / "dev.tfplan").exists() == (status == 0)
         if status:
             assert capsys.readouterr().err.startswith(
-                f"make ci-apply: sweep-paused at {address} was accepted until {today + timedelta(days=days)}, which is"
+                f"make x: sweep-paused at {address} was accepted until {today + timedelta(days=days)}, which is"
             )
 
     def test_another_commit(self, job: Job, review_says: Path) -> None:
@@ -289,27 +285,19 @@ class TestApply:
         for command in (["add", "."], ["commit", "--quiet", "-m", "m"]):
             subprocess.run(["git", *identity, *command], cwd=job.root, check=True)  # noqa: S603, S607
         review_says.write_text("the review\n")
-        assert status_of(main, "apply", "dev") == 0
+        assert end_of(apply, "dev") == 0
         assert job.did == ["plan dev", "apply dev of serial 5"]
 
     def test_no_reviewed_plan(self, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
         """What was not reviewed is not applied."""
-        assert status_of(main, "apply", "prod") == 1
+        assert end_of(apply, "prod") == 1
         assert job.did == []
-        assert capsys.readouterr().err == (
-            "make ci-apply: there is no reviewed plan of prod in build/plans/reviewed/prod\n"
-        )
+        assert capsys.readouterr().err == ("make x: there is no reviewed plan of prod in build/plans/reviewed/prod\n")
 
     def test_which_environment(self, capsys: pytest.CaptureFixture[str]) -> None:
         """An environment that is unknown is one line; the status is 1."""
-        assert status_of(main, "apply", "nowhere") == 1
-        assert capsys.readouterr().err.startswith("make ci-apply: there is no environment 'nowhere'")
-
-    @pytest.mark.parametrize("arguments", [[], ["apply"], ["destroy", "dev"], ["apply", "dev", "prod"]])
-    def test_wrong_arguments_are_reported_in_a_line(self, arguments: list[str]) -> None:
-        """A missing, unknown or further argument gives the usage instead of a traceback."""
-        with pytest.raises(SystemExit, match=r"^tools\.ci\.reviewed_plan: give pack or apply, and an environment$"):
-            main(arguments)
+        assert end_of(apply, "nowhere") == 1
+        assert capsys.readouterr().err.startswith("make x: there is no environment 'nowhere'")
 
 
 #: A plan of every kind of change.
@@ -335,8 +323,8 @@ class TestDrift:
 
     def test_written(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is kept for the job that reports it, also when there is none."""
-        monkeypatch.setattr(drift, "read_plan", lambda *_, **__: {})
-        assert status_of(lambda arguments: drift.main(*arguments), "dev") == 0
+        monkeypatch.setattr("tools.deploy.plan.read_plan", lambda *_, **__: {})
+        assert end_of(drift.write_drift, "dev") == 0
         assert json.loads((job.plans / "drift" / "dev.json").read_text()) == []
 
     def test_failed(self, job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,9 +333,9 @@ class TestDrift:
         def fail(*_: Any, **__: Any) -> None:
             raise CommandError("no credentials")
 
-        monkeypatch.setattr(drift, "plan", fail)
+        monkeypatch.setattr("tools.deploy.plan.plan", fail)
         (job.plans / "drift").mkdir()
         (job.plans / "drift" / "dev.json").write_text("[]")
-        assert status_of(lambda arguments: drift.main(*arguments), "dev") == 1
+        assert end_of(drift.write_drift, "dev") == 1
         assert not (job.plans / "drift" / "dev.json").exists()
-        assert capsys.readouterr().err == "make ci-drift: no credentials\n"
+        assert capsys.readouterr().err == "make x: no credentials\n"
