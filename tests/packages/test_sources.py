@@ -12,7 +12,7 @@ import pytest
 from tests.support.commands import move_project
 from tests.support.package_checkouts import FUNCTIONS, Checkout, assert_refused
 from tests.support.repositories import Repository, make_repository
-from tools.deploy.packages import build_packages, find_commit
+from tools.deploy.rollback import build_packages, find_commit
 from tools.project import CommandError
 
 SWEEP = "task-1minute-enqueuer"

@@ -20,9 +20,8 @@ _COMMANDS = sorted(
 )
 _ARGUMENTS = {
     "tools.operate.outputs": ["dev", ""],
-    "tools.ci.drift": ["dev"],
     "tools.ci.github": ["comment"],
-    "tools.ci.reviewed_plan": ["pack", "dev"],
+    "tools.ci.reviewed_plan": ["pack"],
     "tools.toolchain.install": ["build", "build/requirements.txt"],
 }
 

@@ -153,6 +153,19 @@ def test_make_status_finds_the_calculator() -> None:
     assert done.stderr.startswith("make status: no environment is named")
 
 
+def test_messages_of_a_command_begin_with_its_target() -> None:
+    """A module that make runs passes the name of its target to `tools.terminal`."""
+    recipes = re.findall(
+        r"^([a-z-]+):.*\n(?:\t.*\n)*?\t.* -m tools\.([a-z_.]+)", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    commands = {target: module for target, module in recipes if not target.startswith(("ci-", "local"))}
+    assert len(commands) > 15
+    for target, module in commands.items():
+        path = ROOT / "tools" / module.replace(".", "/")
+        text = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+        assert f'"make {target}"' in text, module
+
+
 def test_readme_of_the_tools_names_every_command() -> None:
     """Every module that make runs is in the table, beside its target."""
     table = (ROOT / "tools" / "README.md").read_text(encoding="utf-8")

@@ -1,16 +1,14 @@
 """make apply: apply the plan that make plan or make rollback wrote, and no other."""
 
-from __future__ import annotations
-
-import sys
-
-from tools.deploy.plan import check_packages, mark_path, open_environment, parse_environment, plan_path
+from tools import terminal
+from tools.deploy.plan import check_packages, mark_path, open_environment, plan_path
+from tools.deploy.tfvars import check_environment
 from tools.project import CommandError
-from tools.terminal import end
 
 
 def apply(environment: str, *, is_offline: bool = False) -> None:
     """Apply exactly the plan that was written, with the packages planned then. Raises CommandError."""
+    check_environment(environment)
     if is_offline:
         raise CommandError("an offline plan shows what a first apply would create; it can't be applied")
     path = plan_path(environment)
@@ -27,15 +25,5 @@ def apply(environment: str, *, is_offline: bool = False) -> None:
     mark_path(environment).unlink(missing_ok=True)
 
 
-def main(arguments: list[str]) -> None:
-    """Run `make apply`: an environment, and --offline, which is refused. Exits."""
-
-    def action() -> None:
-        environment, is_offline = parse_environment(arguments)
-        apply(environment, is_offline=is_offline)
-
-    end("make apply", action)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    terminal.main("make apply", apply)

@@ -4,24 +4,19 @@ The repository and its ids are set in terraform/bootstrap/terraform.tfvars. All 
 named environment in terraform/environments/, and of the others in the same account.
 """
 
-from __future__ import annotations
-
+import copy
 import json
-import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from tools import terminal
 from tools.project import CONFIGURATION, WORK, CommandError, check_environment, deployed_environments
-from tools.terminal import end, parse
 from tools.terraform import NoStateBucketError, Workspace, process_variables, setting
-
-_LOCAL_STATE = 'terraform {\n  backend "local" {}\n}\n'
 
 #: No environment's state is there: theirs are delayer/<environment>.tfstate.
 _STATE_KEY = "bootstrap/delayer.tfstate"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """An AWS account: its environments with their regions, and the bucket for their states."""
 
     account_id: str
@@ -34,34 +29,38 @@ def account_of(environment: str) -> Account:
     """Return the account that an environment lives in, with all environments of that account. Raises CommandError."""
     deployed = deployed_environments()
     check_environment(environment, deployed)
-    account_id = setting(f"environments/{environment}.tfvars", "account_id")
-    together = [each for each in deployed if setting(f"environments/{each}.tfvars", "account_id") == account_id]
-    places = {
-        each: tuple(setting(f"environments/{each}.s3.tfbackend", name) for name in ("bucket", "region"))
-        for each in together
+    account_ids = {each: setting(f"environments/{each}.tfvars", "account_id") for each in deployed}
+    account_id = account_ids[environment]
+    regions = {
+        each: setting(f"environments/{each}.tfvars", "region") for each in deployed if account_ids[each] == account_id
     }
-    if len(set(places.values())) > 1:
+    buckets = {
+        tuple(setting(f"environments/{each}.s3.tfbackend", name) for name in ("bucket", "region")) for each in regions
+    }
+    if len(buckets) > 1:
         raise CommandError(
-            f"{' and '.join(together)} live in one account, {account_id}, and keep their states in one bucket: their "
+            f"{' and '.join(regions)} live in one account, {account_id}, and keep their states in one bucket: their "
             f"files terraform/environments/*.s3.tfbackend must name the same bucket and region"
         )
-    bucket, region = places[environment]
-    return Account(
-        account_id, {each: setting(f"environments/{each}.tfvars", "region") for each in together}, bucket, region
-    )
+    return Account(account_id, regions, *buckets.pop())
 
 
 def bootstrap(environment: str) -> None:
     """Show the changes to the environment's account, ask, and apply them. Raises CommandError."""
     account = account_of(environment)
     workspace = _workspace(environment, account)
-    override, state = workspace.folder / "local_override.tf", workspace.folder / "terraform.tfstate"
+    override = workspace.folder / "local_override.tf"
     override.unlink(missing_ok=True)
     # A state in a file is left by a first run that was interrupted.
-    is_first = state.exists() or not _has_bucket(workspace)
+    is_first = (workspace.folder / "terraform.tfstate").exists()
+    if not is_first:
+        try:
+            workspace.init()
+        except NoStateBucketError:
+            is_first = True
     if is_first:
-        override.write_text(_LOCAL_STATE)
-        Workspace(environment, workspace.folder, (), workspace.variables).init()
+        override.write_text('terraform {\n  backend "local" {}\n}\n')
+        copy.replace(workspace, backend=()).init()
     workspace.run("apply")
     if is_first:
         override.unlink()
@@ -100,22 +99,5 @@ def _workspace(environment: str, account: Account) -> Workspace:
     return Workspace(environment, folder, backend, process_variables(variables, is_on_aws=True))
 
 
-def _has_bucket(workspace: Workspace) -> bool:
-    try:
-        workspace.init()
-    except NoStateBucketError:
-        return False
-    return True
-
-
-def main(arguments: list[str]) -> None:
-    """Run `make bootstrap`: an environment. Exits."""
-    end(
-        "make bootstrap",
-        lambda: bootstrap(parse(arguments, "environment").environment),
-        interrupted="interrupted; run it again to go on",
-    )
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    terminal.main("make bootstrap", bootstrap, interrupted="interrupted; run it again to go on")

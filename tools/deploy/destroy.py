@@ -1,12 +1,9 @@
 """make destroy: destroy an environment, after a question; refused while it is protected."""
 
-from __future__ import annotations
-
-import sys
-
-from tools.deploy.plan import open_environment, parse_environment
+from tools import terminal
+from tools.deploy.plan import open_environment
+from tools.deploy.tfvars import check_environment
 from tools.project import CommandError
-from tools.terminal import end
 from tools.terraform import resources
 
 
@@ -16,6 +13,7 @@ def destroy(environment: str, *, is_offline: bool = False) -> None:
     AWS itself refuses to delete the protected table, but only after the queue with its messages and the stream's only
     reader are gone.
     """
+    check_environment(environment)
     if is_offline:
         raise CommandError("there is nothing to destroy offline")
     workspace = open_environment(environment)
@@ -28,15 +26,5 @@ def destroy(environment: str, *, is_offline: bool = False) -> None:
     workspace.run("destroy", f"-var-file=environments/{environment}.tfvars")
 
 
-def main(arguments: list[str]) -> None:
-    """Run `make destroy`: an environment, and --offline, which is refused. Exits."""
-
-    def action() -> None:
-        environment, is_offline = parse_environment(arguments)
-        destroy(environment, is_offline=is_offline)
-
-    end("make destroy", action)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    terminal.main("make destroy", destroy)

@@ -1,19 +1,16 @@
 """make plan: write an environment's plan and show it. Other commands find the plan and its review from here."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tools import terminal
 from tools.deploy.tfvars import check_environment
 from tools.local.stack import running_stack
 from tools.processes import run
 from tools.project import DIST, PLANS, ROOT, WORK, CommandError
-from tools.terminal import end, parse
 from tools.terraform import Workspace, open_workspace, planned_packages
 
 #: An offline plan asks AWS nothing, but the provider needs credentials.
@@ -26,6 +23,7 @@ NO_CREDENTIALS = {
 
 def plan_checkout(environment: str, *, is_offline: bool = False) -> None:
     """Plan with the packages of this checkout's sources. Raises CommandError if the packages are missing or stale."""
+    check_environment(environment)
     _check_built("run make package first, as make plan does")
     plan(environment, is_offline=is_offline)
     mark_path(environment, is_offline=is_offline).touch()
@@ -42,11 +40,11 @@ def plan(environment: str, *, is_offline: bool = False) -> None:
     for stale in (plan_path, mark_path, review_path, digest_path):
         stale(environment, is_offline=is_offline).unlink(missing_ok=True)
     workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={path}")
-    shown = path.relative_to(ROOT)
+    print(f"\nThe plan is in {path.relative_to(ROOT)}.", end=" ")
     if is_offline:
-        print(f"\nThe plan is in {shown}. It shows what a first apply would create, and can't be applied.")
+        print("It shows what a first apply would create, and can't be applied.")
     else:
-        print(f"\nThe plan is in {shown}. To apply exactly this plan: make apply ENV={environment}")
+        print(f"To apply exactly this plan: make apply ENV={environment}")
 
 
 def open_environment(environment: str, *, is_offline: bool = False) -> Workspace:
@@ -88,11 +86,6 @@ def read_plan(environment: str, *, is_offline: bool = False) -> Any:
     return workspace.read_json("show", "-json", str(plan_path(environment, is_offline=is_offline)))
 
 
-def read_state(environment: str) -> Any:
-    """Return an environment's state as Terraform keeps it; None before the first apply. Raises CommandError."""
-    return open_environment(environment).read_json("state", "pull")
-
-
 def check_packages(environment: str, plan: Any, *, is_offline: bool = False) -> None:
     """Raise CommandError if the packages, or the sources that they were built from, have changed since the plan."""
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''} again, and read the plan"
@@ -118,22 +111,5 @@ def _check_built(remedy: str) -> None:
         raise CommandError(f"{done.errors.strip()}: {remedy}")
 
 
-def parse_environment(arguments: Sequence[str]) -> tuple[str, bool]:
-    """Return the environment that the arguments name, and whether --offline is among them. Raises CommandError."""
-    options = parse(arguments, "environment", switches=("offline",))
-    check_environment(options.environment)
-    return options.environment, options.offline
-
-
-def main(arguments: list[str]) -> None:
-    """Run `make plan`: an environment, and perhaps --offline. Exits."""
-
-    def action() -> None:
-        environment, is_offline = parse_environment(arguments)
-        plan_checkout(environment, is_offline=is_offline)
-
-    end("make plan", action)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    terminal.main("make plan", plan_checkout)

@@ -3,22 +3,24 @@
 The plan is like any other: it is shown, make review reviews it, and make apply applies exactly it.
 """
 
-from __future__ import annotations
-
+import contextlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from tools.deploy.packages import build_packages, find_commit
+from tools import terminal
 from tools.deploy.plan import plan, plan_path, read_plan
 from tools.deploy.tfvars import check_environment
-from tools.processes import run
-from tools.project import DIST, CommandError, functions
-from tools.terminal import end, parse
+from tools.processes import git, run
+from tools.project import CACHE, DIST, ROOT, WORK, CommandError, functions
+
+#: All files that decide the zips' bytes.
+_INPUTS = ("src", "build", "tools", "pyproject.toml", "requirements.txt")
 
 #: The most addresses of other changes that are named below the plan, which shows all.
 _MAX_SHOWN = 5
@@ -34,6 +36,7 @@ importlib.import_module(f"{package}.settings").Settings.from_environment(json.lo
 
 def rollback(environment: str, commit: str, *, is_offline: bool = False) -> None:
     """Build a commit's packages, plan them and show the plan. Raises CommandError, and leaves no plan then."""
+    check_environment(environment)
     found = find_commit(commit)
     print(f"Building the packages of {found[:12]} in a worktree", flush=True)
     with build_packages(found) as packages:
@@ -41,44 +44,101 @@ def rollback(environment: str, commit: str, *, is_offline: bool = False) -> None
     plan(environment, is_offline=is_offline)
     planned = read_plan(environment, is_offline=is_offline)
     try:
-        for name, (handler, variables) in sorted(planned_functions(planned).items()):
-            check_function(DIST / name, handler, variables, found)
+        for change in planned["resource_changes"]:
+            after = change["change"]["after"]
+            if change["type"] == "aws_lambda_function" and after:
+                variables = after["environment"][0].get("variables")
+                check_function(DIST / Path(after["filename"]).name, after["handler"], variables, found)
     except CommandError:
         plan_path(environment, is_offline=is_offline).unlink()
         raise
     others = other_changes(planned)
     if others and not is_offline:
+        more = f" and {len(others) - _MAX_SHOWN} more" if len(others) > _MAX_SHOWN else ""
         print(
             "\nThis plan changes more than code, because the checkout's Terraform is not the deployed one. It also "
-            f"changes {_some(others)}. To roll back code only, check out the deployed commit first."
+            f"changes {', '.join(others[:_MAX_SHOWN])}{more}. To roll back code only, check out the deployed commit "
+            "first."
         )
     print(f"The packages are those of {found[:12]}. make package, and so make plan, brings this checkout's back.")
     print("Effects on schedules that are pending or in flight: docs/operations/rollback.md")
 
 
+def find_commit(commit: str) -> str:
+    """Return the full name of a commit whose packages can be built. Raises CommandError."""
+    if not commit:
+        raise CommandError("no commit is named: give TO= the commit whose code is to run again, like TO=HEAD~1")
+    found = git(ROOT, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
+    if found.status:
+        raise CommandError(
+            f"there is no commit {commit!r} here; in a shallow clone, git fetch --unshallow gets the others"
+        )
+    name = found.output.strip()
+    if git(ROOT, "cat-file", "-e", f"{name}:./build/package.py").status:
+        raise CommandError(f"{commit} has no build/package.py: it is older than the packages, and can't be built")
+    return name
+
+
+@contextlib.contextmanager
+def build_packages(commit: str) -> Iterator[list[Path]]:
+    """Build a commit's packages in a worktree, which is removed afterwards. Raises CommandError."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="packages-", dir=WORK) as folder:
+        worktree = Path(folder) / "checkout"
+        git(ROOT, "worktree", "prune")
+        added = git(ROOT, "worktree", "add", "--quiet", "--detach", str(worktree), commit)
+        if added.status:
+            raise CommandError(f"git could not check {commit[:12]} out:\n{added.errors.strip()}")
+        try:
+            # The project may be a folder of a larger repository.
+            checkout = worktree / git(ROOT, "rev-parse", "--show-prefix").output.removesuffix("\n")
+            _check_worktree(checkout, commit)
+            # Every build checks the wheels against the lock's hashes, and prepared wheels against all that made them.
+            for name in ("wheels", "prepared"):
+                (CACHE / name).mkdir(parents=True, exist_ok=True)
+                shared = checkout / CACHE.relative_to(ROOT) / name
+                shared.parent.mkdir(parents=True, exist_ok=True)
+                shared.symlink_to(CACHE / name)
+            if run(_build_command(checkout), folder=checkout, is_shown=True).status:
+                raise CommandError(f"the packages of {commit[:12]} were not built; see above")
+            yield sorted((checkout / "build" / "dist").glob("*.zip"))
+        finally:
+            git(ROOT, "worktree", "remove", "--force", str(worktree))
+
+
+def _check_worktree(checkout: Path, commit: str) -> None:
+    """Raise CommandError if git has changed a file while checking it out, as attributes and filters do."""
+    listed = git(checkout, "ls-tree", "-r", "-z", commit, "--", *_INPUTS).output.split("\0")
+    # A line is "<mode> blob <name>\t<path>"; links and submodules have other modes.
+    names = {line.partition("\t")[2]: line.split()[2] for line in listed if line.startswith("100")}
+    hashed = git(checkout, "hash-object", "--no-filters", "--", *names)
+    if hashed.status:
+        raise CommandError(f"git can't read the files of {commit[:12]} that it checked out: {hashed.errors.strip()}")
+    for (path, name), found in zip(names.items(), hashed.output.split(), strict=True):
+        if found != name:
+            raise CommandError(
+                f"git checks {path} out with other content than {commit[:12]} has: look at .git/info/attributes"
+            )
+
+
+def _build_command(checkout: Path) -> list[str]:
+    """Return the command that builds a worktree's packages: with our toolchain if it is locked the same, else make."""
+    toolchain = ROOT / ".venv" / "build"
+    own, other = ROOT / "build" / "requirements.txt", checkout / "build" / "requirements.txt"
+    if (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes():
+        return [str(toolchain / "bin" / "python"), str(checkout / "build" / "package.py")]
+    return ["make", "package"]
+
+
 def install_packages(packages: list[Path], commit: str) -> None:
     """Put a commit's packages where Terraform takes them from. Raises CommandError if a function has none."""
-    needed = {f"{name}.zip" for name in functions()}
-    missing = needed - {package.name for package in packages}
+    found = {package.stem: package for package in packages}
+    missing = ", ".join(f"{name}.zip" for name in functions() if name not in found)
     if missing:
-        raise CommandError(
-            f"{commit[:12]} has no {', '.join(sorted(missing))}, which this checkout's Terraform deploys"
-        )
+        raise CommandError(f"{commit[:12]} has no {missing}, which this checkout's Terraform deploys")
     DIST.mkdir(parents=True, exist_ok=True)
-    for package in packages:
-        if package.name in needed:
-            shutil.copyfile(package, DIST / package.name)
-
-
-def planned_functions(plan: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str] | None]]:
-    """Return each planned function's handler and variables by its package; None for variables known after the apply."""
-    functions = {}
-    for change in plan["resource_changes"]:
-        if change["type"] == "aws_lambda_function" and change["change"]["after"]:
-            after = change["change"]["after"]
-            variables = after["environment"][0].get("variables")
-            functions[Path(after["filename"]).name] = (after["handler"], variables)
-    return functions
+    for name in functions():
+        shutil.copy(found[name], DIST)
 
 
 def other_changes(plan: Mapping[str, Any]) -> list[str]:
@@ -93,8 +153,11 @@ def other_changes(plan: Mapping[str, Any]) -> list[str]:
 
 
 def check_function(package: Path, handler: str, variables: Mapping[str, str] | None, commit: str) -> None:
-    """Raise CommandError if a package's function would not start with the handler and variables that are planned."""
-    module = handler.rsplit(".", 1)[0].replace(".", "/") + ".py"
+    """Raise CommandError if a package's function would not start with the handler and variables that are planned.
+
+    `variables` that are known after the apply are None, and not checked.
+    """
+    module = handler.rpartition(".")[0].replace(".", "/") + ".py"
     with ZipFile(package) as archive:
         if module not in archive.namelist():
             raise CommandError(
@@ -102,8 +165,8 @@ def check_function(package: Path, handler: str, variables: Mapping[str, str] | N
             )
     if variables is None:
         return
-    command = [sys.executable, "-I", "-S", "-c", _READ_SETTINGS, str(package), handler.partition(".")[0]]
-    done = run([*command, json.dumps(variables)])
+    arguments = [str(package), handler.partition(".")[0], json.dumps(variables)]
+    done = run([sys.executable, "-I", "-S", "-c", _READ_SETTINGS, *arguments])
     if done.status:
         raise CommandError(
             f"{package.name} of {commit[:12]} would not start with the settings of this checkout's Terraform: "
@@ -111,21 +174,5 @@ def check_function(package: Path, handler: str, variables: Mapping[str, str] | N
         )
 
 
-def _some(addresses: list[str]) -> str:
-    more = len(addresses) - _MAX_SHOWN
-    return ", ".join(addresses[:_MAX_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def main(arguments: list[str]) -> None:
-    """Run `make rollback`: an environment, a commit, and perhaps --offline. Exits."""
-
-    def action() -> None:
-        options = parse(arguments, "environment", "commit", switches=("offline",))
-        check_environment(options.environment)
-        rollback(options.environment, options.commit, is_offline=options.offline)
-
-    end("make rollback", action)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    terminal.main("make rollback", rollback)

@@ -1,9 +1,8 @@
 """Install one set of locked tools into .venv/<name>. make runs this with a bare Python, before all else."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -14,9 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from tools import terminal
 from tools.processes import environment, pip_environment, start
 from tools.project import ROOT, CommandError
-from tools.terminal import end, printed_progress
 
 
 def install(lock: Path, venv: Path) -> None:
@@ -39,8 +38,7 @@ def install(lock: Path, venv: Path) -> None:
         shutil.rmtree(venv, ignore_errors=True)
         try:
             with tempfile.TemporaryDirectory(prefix=f"{venv.name}-", dir=venv.parent) as temporary:
-                _make_venv(venv, Path(temporary))
-                _pip(lock, venv, Path(temporary))
+                _fill(lock, venv, temporary)
         except BaseException:
             shutil.rmtree(venv, ignore_errors=True)
             raise
@@ -59,31 +57,24 @@ def _only_one(venv: Path) -> Iterator[None]:
         yield
 
 
-def _make_venv(venv: Path, temporary: Path) -> None:
-    command = [sys.executable, "-I", "-m", "venv", str(venv)]
-    status, output = _wait_for(command, environment(), temporary, lambda _: None)
-    if status:
-        raise CommandError(f"Python could not make an environment: {output.strip()}")
-
-
-def _pip(lock: Path, venv: Path, temporary: Path) -> None:
-    command = [str(venv / "bin" / "python"), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--progress-bar=off", f"--requirement={lock}"]
+def _fill(lock: Path, venv: Path, temporary: str) -> None:
+    python = str(venv / "bin" / "python")
+    options = ["--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+    command = [python, "-I", "-m", "pip", "install", *options, "--progress-bar=off", f"--requirement={lock}"]
     count = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
     title = f"Installing {count} packages of {_shown(lock)} into {_shown(venv)}, once"
-    read = 0
+    with terminal.printed_progress(functools.partial(print, flush=True)) as report:
 
-    def hear(line: str) -> None:
-        nonlocal read
-        read += line.startswith("Collecting ")
-        report(title, read, count)
+        def hear(read: int) -> None:
+            report(title, read, count)
 
-    with printed_progress(lambda line: print(line, flush=True)) as report:
-        report(title, read, count)
-        status, output = _wait_for(command, pip_environment(command[0]), temporary, hear)
+        status, lines = _wait_for([sys.executable, "-I", "-m", "venv", str(venv)], environment(), temporary, hear)
+        if status:
+            raise CommandError(f"Python could not make an environment: {''.join(lines).strip()}")
+        status, lines = _wait_for(command, pip_environment(python), temporary, hear)
     if status:
-        lines = [line.strip() for line in output.splitlines()]
-        errors = [line for line in lines if line.startswith("ERROR: ")] or lines
+        said = [line.strip() for line in lines]
+        errors = [line for line in said if line.startswith("ERROR: ")] or said
         raise CommandError(
             "\n".join(errors[-3:])
             + f"\nThe tools of {_shown(lock)} could not be installed. This needs PyPI (or the mirror that pip is"
@@ -92,20 +83,23 @@ def _pip(lock: Path, venv: Path, temporary: Path) -> None:
 
 
 def _wait_for(
-    command: list[str], variables: Mapping[str, str], temporary: Path, hear: Callable[[str], None]
-) -> tuple[int, str]:
-    """Run a command, and let `hear` have its lines as they come; return its exit status and what it printed.
+    command: list[str], variables: Mapping[str, str], temporary: str, hear: Callable[[int], None]
+) -> tuple[int, list[str]]:
+    """Run a command, and let `hear` know how many packages pip has read; return its exit status and lines.
 
     Interrupted, it is ended with its children, whose temporary files are below `temporary`.
     """
-    process = start(command, variables={**variables, "TMPDIR": str(temporary)})
+    process = start(command, variables={**variables, "TMPDIR": temporary})
     assert process.stdout is not None
-    lines = []
+    lines: list[str] = []
+    read = 0
     try:
+        hear(read)
         for line in process.stdout:
             lines.append(line)
-            hear(line)
-        return process.wait(), "".join(lines)
+            read += line.startswith("Collecting ")
+            hear(read)
+        return process.wait(), lines
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -117,14 +111,9 @@ def _shown(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def main(name: str, lock: str) -> None:
-    """Install the environment `name` from the file `lock`. Exits."""
-    end(
-        "make",
-        lambda: install(ROOT / lock, ROOT / ".venv" / name),
-        interrupted=f"interrupted, and nothing of .venv/{name} is left: run the same command again",
-    )
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    terminal.main(
+        "make",
+        lambda name, lock: install(ROOT / lock, ROOT / ".venv" / name),
+        interrupted=f"interrupted, and nothing of .venv/{sys.argv[1]} is left: run the same command again",
+    )

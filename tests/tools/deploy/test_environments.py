@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.support.fake_terraform import FakeTerraform
 from tools.deploy import environments as differences
-from tools.deploy.environments import Cell, compare, markdown, read_differences, read_reasons, read_values, show
+from tools.deploy.environments import Cell, compare, read_differences, read_reasons, read_values, show
 from tools.deploy.tfvars import variable_files
 from tools.project import CONFIGURATION, CommandError, deployed_environments, environments
 
@@ -29,7 +29,9 @@ class TestReasons:
     def test_every_difference_has_one(self, environment: str) -> None:
         """What an environment sets otherwise than another does has a reason in its file."""
         missing = [
-            name for name, cells in read_differences(deployed_environments()).items() if cells[environment].reason == ""
+            name
+            for name, cells in read_differences(deployed_environments()).items()
+            if cells[environment].reason == "NO REASON GIVEN"
         ]
         assert missing == []
 
@@ -109,31 +111,30 @@ class TestComparison:
     def test_only_what_differs(self) -> None:
         """Equal values are left out, whatever their comments, and so is the name."""
         values = {
-            "a": {"environment": "a", "x": 1, "y": {"p": 1, "q": 2}},
-            "b": {"environment": "b", "x": 2, "y": {"q": 2, "p": 1}},
+            "a": {"environment": "a", "x": 1, "y": {"p": 1, "q": 2}, "z": 1},
+            "b": {"environment": "b", "x": 2, "y": {"q": 2, "p": 1}, "z": 2},
         }
-        reasons = {"a": {"x": "so"}, "b": {"y": "why"}}
-        assert compare(values, reasons) == {"x": {"a": Cell("1", "so"), "b": Cell("2", None)}}
+        reasons = {"a": {"x": "so", "z": "so"}, "b": {"y": "why", "z": ""}}
+        assert compare(values, reasons) == {
+            "x": {"a": Cell("1", "so"), "b": Cell("2", "the default")},
+            "z": {"a": Cell("1", "so"), "b": Cell("2", "NO REASON GIVEN")},
+        }
 
-    def test_markdown(self) -> None:
-        """A page gets a row for each variable, with value and reason, and what would break the table is escaped."""
-        differences = {"x": {"a": Cell("1", "so | so"), "b": Cell("2", None), "c": Cell("3", "")}}
-        assert markdown(differences, ["a", "b", "c"]).splitlines() == [
-            "| variable | a | b | c |",
-            "|---|---|---|---|",
-            r"| `x` | `1`<br>so \| so | `2`<br>the default | `3`<br>NO REASON GIVEN |",
+    def test_markdown(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """A pipe gets a row for each variable, with value and reason, and what would break the table is escaped."""
+        differences = {"x": {"a": Cell("1", "so | so"), "b": Cell("2", "the default")}}
+        show(differences, ["a", "b"], Console(file=io.StringIO()))
+        assert capsys.readouterr().out.splitlines() == [
+            "| variable | a | b |",
+            "|---|---|---|",
+            r"| `x` | `1`<br>so \| so | `2`<br>the default |",
         ]
 
     def test_terminal(self) -> None:
         """A terminal gets a table; what looks like its markup is shown as it is."""
         console = Console(file=io.StringIO(), force_terminal=True, width=80)
-        show({"x": {"a": Cell('["red"]', "so [bold]"), "b": Cell("2", None)}}, ["a", "b"], console)
+        show({"x": {"a": Cell('["red"]', "so [bold]"), "b": Cell("2", "the default")}}, ["a", "b"], console)
         assert isinstance(console.file, io.StringIO)
         printed = console.file.getvalue()
         assert '["red"]' in printed
         assert "so [bold]" in printed
-
-    def test_pipe(self, capsys: pytest.CaptureFixture[str]) -> None:
-        """Anything else gets Markdown."""
-        show({"x": {"a": Cell("1", "so"), "b": Cell("2", None)}}, ["a", "b"], Console(file=io.StringIO()))
-        assert capsys.readouterr().out.startswith("| variable | a | b |\n")

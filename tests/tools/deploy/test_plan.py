@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.checkouts import FUNCTIONS
-from tests.support.commands import status_of
+from tests.support.commands import end_of
 from tests.support.fake_terraform import FakeTerraform
 from tests.support.terraform_errors import LOCKED, NO_BUCKET, TOO_OLD
 from tools.deploy import apply, destroy, plan
@@ -65,17 +66,17 @@ class TestPlan:
     ) -> None:
         """What Terraform is known to say is one sentence, in the place of what it said; nothing else is printed."""
         fake_terraform.fails("plan", said)
-        assert status_of(plan.main, "dev") == 1
+        assert end_of(plan.plan_checkout, "dev") == 1
         (line,) = capfd.readouterr().err.splitlines()
-        assert line.startswith(f"make plan: {sentence}")
+        assert line.startswith(f"make x: {sentence}")
 
     @pytest.mark.usefixtures("checkout")
     def test_unknown_error(self, fake_terraform: FakeTerraform, capfd: pytest.CaptureFixture[str]) -> None:
         """What isn't known is shown whole, above the line that says what failed."""
         fake_terraform.fails("plan", "Error: this\n  and that")
-        assert status_of(plan.main, "dev") == 1
+        assert end_of(plan.plan_checkout, "dev") == 1
         assert capfd.readouterr().err == (
-            "Error: this\n  and that\nmake plan: terraform plan failed for environment dev; see above\n"
+            "Error: this\n  and that\nmake x: terraform plan failed for environment dev; see above\n"
         )
 
     @pytest.mark.usefixtures("checkout")
@@ -91,27 +92,31 @@ class TestPlan:
 
 
 #: The commands that take an environment and a plan.
-COMMANDS = {"plan": plan, "apply": apply, "destroy": destroy}
+COMMANDS = [plan.plan_checkout, apply.apply, destroy.destroy]
 
 
 class TestCommandLine:
     """One line for people, and a status for programs."""
 
-    @pytest.mark.parametrize("action", ["plan", "apply", "destroy"])
+    @pytest.mark.parametrize("action", COMMANDS)
     @pytest.mark.parametrize(
         ("name", "said"), [("", "no environment is named"), ("nowhere", "no environment 'nowhere'")]
     )
-    def test_which_environment(self, capsys: pytest.CaptureFixture[str], action: str, name: str, said: str) -> None:
+    def test_which_environment(
+        self, capsys: pytest.CaptureFixture[str], action: Callable[..., None], name: str, said: str
+    ) -> None:
         """An environment that is missing or unknown is one line that names those there are; the status is 1."""
-        assert status_of(COMMANDS[action].main, name) == 1
+        assert end_of(action, name) == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"make {action}: ")
+        assert line.startswith("make x: ")
         assert said in line
         assert line.endswith(", ".join(environments()))
 
     @pytest.mark.usefixtures("checkout")
-    @pytest.mark.parametrize("action", ["plan", "apply", "destroy"])
-    def test_wrong_file(self, fake_terraform: FakeTerraform, capsys: pytest.CaptureFixture[str], action: str) -> None:
+    @pytest.mark.parametrize("action", COMMANDS)
+    def test_wrong_file(
+        self, fake_terraform: FakeTerraform, capsys: pytest.CaptureFixture[str], action: Callable[..., None]
+    ) -> None:
         """A misspelt variable is one sentence at every command that takes an environment, before Terraform's init."""
         found = {
             "summary": "Unsupported argument",
@@ -120,23 +125,23 @@ class TestCommandLine:
             "snippet": {"code": "shardcount = 4"},
         }
         fake_terraform.says("validate", json.dumps({"diagnostics": [found]}))
-        assert status_of(COMMANDS[action].main, "dev") == 1
+        assert end_of(action, "dev") == 1
         assert capsys.readouterr().err == (
-            f"make {action}: terraform/environments/dev.tfvars, line 7: there is no variable shardcount: did you mean "
+            "make x: terraform/environments/dev.tfvars, line 7: there is no variable shardcount: did you mean "
             "shard_count?\n"
         )
         assert fake_terraform.calls("init") == []
 
     @pytest.mark.usefixtures("checkout")
-    @pytest.mark.parametrize("action", ["plan", "apply", "destroy"])
+    @pytest.mark.parametrize("action", COMMANDS)
     def test_too_old_terraform(
-        self, fake_terraform: FakeTerraform, capsys: pytest.CaptureFixture[str], action: str
+        self, fake_terraform: FakeTerraform, capsys: pytest.CaptureFixture[str], action: Callable[..., None]
     ) -> None:
         """A Terraform that the configuration refuses is one sentence, which says what to run instead."""
         fake_terraform.fails("init", TOO_OLD)
-        assert status_of(COMMANDS[action].main, "dev") == 1
+        assert end_of(action, "dev") == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith(f"make {action}: this is Terraform 1.9.8, and >= 1.11.0, < 2.0.0 is needed: ")
+        assert line.startswith("make x: this is Terraform 1.9.8, and >= 1.11.0, < 2.0.0 is needed: ")
 
     @pytest.mark.usefixtures("checkout")
     def test_interrupted(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,5 +151,5 @@ class TestCommandLine:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(plan, "running_stack", interrupt)
-        assert status_of(plan.main, "local") == 130
-        assert capsys.readouterr().err == "make plan: interrupted\n"
+        assert end_of(plan.plan_checkout, "local") == 130
+        assert capsys.readouterr().err == "make x: interrupted\n"

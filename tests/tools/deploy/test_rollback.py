@@ -17,10 +17,9 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, lend_terraform, make_checkout, write_program
-from tests.support.commands import move_project, status_of
+from tests.support.commands import end_of, move_project
 from tools.deploy import rollback
-from tools.deploy.packages import build_packages, find_commit
-from tools.deploy.rollback import check_function, install_packages, other_changes
+from tools.deploy.rollback import build_packages, check_function, find_commit, install_packages, other_changes
 from tools.project import CACHE, CommandError
 from tools.review.digest import digest
 from tools.terraform import terraform_command
@@ -222,9 +221,9 @@ class TestCommit:
     @pytest.mark.parametrize(("environment", "said"), [("", "no environment is named"), ("nowhere", "no environment")])
     def test_which_environment(self, capsys: pytest.CaptureFixture[str], environment: str, said: str) -> None:
         """An environment that is missing or unknown is one line; the status is 1."""
-        assert status_of(rollback.main, environment, "HEAD") == 1
+        assert end_of(rollback.rollback, environment, "HEAD") == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.startswith("make rollback: ")
+        assert line.startswith("make x: ")
         assert said in line
 
 
@@ -337,8 +336,8 @@ class TestFunction:
         monkeypatch.setattr(rollback, "plan", lambda *_, **__: plan.touch())
         monkeypatch.setattr(rollback, "plan_path", lambda *_, **__: plan)
         monkeypatch.setattr(rollback, "read_plan", lambda *_, **__: {"resource_changes": [change]})
-        assert status_of(rollback.main, "dev", "HEAD") == 1
-        assert re.match(r"make rollback: a\.zip of \w{12} has no a/main\.py", capsys.readouterr().err)
+        assert end_of(rollback.rollback, "dev", "HEAD") == 1
+        assert re.match(r"make x: a\.zip of \w{12} has no a/main\.py", capsys.readouterr().err)
         assert not plan.exists()
 
 
