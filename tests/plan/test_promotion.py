@@ -1,7 +1,5 @@
 """Environments differ only in their tfvars and names, and all get the same packages."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

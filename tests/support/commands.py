@@ -1,7 +1,5 @@
 """Run a command in this process, in a checkout of the test's own."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

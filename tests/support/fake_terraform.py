@@ -1,7 +1,5 @@
 """A program in Terraform's place."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.support.checkouts import write_program

@@ -1,7 +1,5 @@
 """Make git repositories around small checkouts."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What make says, and that what it couldn't install is not there by half."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

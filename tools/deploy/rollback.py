@@ -99,7 +99,14 @@ def build_packages(commit: str) -> Iterator[list[Path]]:
                 shared = checkout / CACHE.relative_to(ROOT) / name
                 shared.parent.mkdir(parents=True, exist_ok=True)
                 shared.symlink_to(CACHE / name)
-            if run(_build_command(checkout), folder=checkout, is_shown=True).status:
+            # With our toolchain if it is locked the same, else with its own.
+            toolchain = ROOT / ".venv" / "build"
+            own, other = (folder / "build" / "requirements.txt" for folder in (ROOT, checkout))
+            if (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes():
+                command: list[str | Path] = [toolchain / "bin" / "python", checkout / "build" / "package.py"]
+            else:
+                command = ["make", "package"]
+            if run(command, folder=checkout, is_shown=True).status:
                 raise CommandError(f"the packages of {commit[:12]} were not built; see above")
             yield sorted((checkout / "build" / "dist").glob("*.zip"))
         finally:
@@ -119,15 +126,6 @@ def _check_worktree(checkout: Path, commit: str) -> None:
             raise CommandError(
                 f"git checks {path} out with other content than {commit[:12]} has: look at .git/info/attributes"
             )
-
-
-def _build_command(checkout: Path) -> list[str]:
-    """Return the command that builds a worktree's packages: with our toolchain if it is locked the same, else make."""
-    toolchain = ROOT / ".venv" / "build"
-    own, other = ROOT / "build" / "requirements.txt", checkout / "build" / "requirements.txt"
-    if (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes():
-        return [str(toolchain / "bin" / "python"), str(checkout / "build" / "package.py")]
-    return ["make", "package"]
 
 
 def install_packages(packages: list[Path], commit: str) -> None:

@@ -3,11 +3,13 @@
 versions.tf chooses the provider's version; Terraform's is that of the locked PyPI package.
 """
 
+import shutil
+import tempfile
 from pathlib import Path
 
 from tools import terminal
 from tools.processes import environment, run
-from tools.project import CONFIGURATION, ROOT, WORK, CommandError
+from tools.project import CONFIGURATION, ROOT, CommandError
 from tools.terraform import document_in, plain_text, terraform_command
 
 #: The platforms from which the delayer is planned and applied.
@@ -15,8 +17,10 @@ PLATFORMS = ("darwin_amd64", "darwin_arm64", "linux_amd64", "linux_arm64", "wind
 
 
 def upgrade() -> None:
-    """Lock Terraform's version, then the provider of every root. Raises CommandError."""
-    print(f"Terraform {lock_terraform(ROOT / '.terraform-version')}")
+    """Lock Terraform's version, for version managers, then the provider of every root. Raises CommandError."""
+    version = document_in(_run(ROOT, "version", "-json"))["terraform_version"]
+    (ROOT / ".terraform-version").write_text(f"{version}\n", encoding="utf-8")
+    print(f"Terraform {version}")
     for root in locked_roots(CONFIGURATION):
         print(f"Locking the provider of {root.relative_to(ROOT)}/ for {', '.join(PLATFORMS)}")
         lock_provider(root)
@@ -30,35 +34,23 @@ def locked_roots(configuration: Path) -> list[Path]:
 def lock_provider(root: Path) -> None:
     """Write a folder's provider lock anew, with the hashes of all platforms. Raises CommandError; the lock stays."""
     lock = root / ".terraform.lock.hcl"
-    before = lock.read_bytes()
-    _run(root, "get")
-    # A lock that is there holds its versions, even against versions.tf.
-    lock.unlink()
-    try:
-        _run(root, "providers", "lock", *(f"-platform={platform}" for platform in PLATFORMS))
-    except CommandError as error:
-        raise CommandError(
-            f"{error}\n\n{lock.relative_to(root.parent)} is as it was: this needs registry.terraform.io, for every "
-            "platform's package"
-        ) from error
-    finally:
-        if not lock.exists():
-            lock.write_bytes(before)
-
-
-def lock_terraform(path: Path) -> str:
-    """Write the locked Terraform's version for version managers, and return it. Raises CommandError."""
-    version: str = document_in(_run(ROOT, "version", "-json"))["terraform_version"]
-    path.write_text(f"{version}\n", encoding="utf-8")
-    return version
+    with tempfile.TemporaryDirectory() as folder:
+        # A lock that is there would hold its versions, even against versions.tf.
+        copy = shutil.copytree(root, Path(folder, root.name), ignore=shutil.ignore_patterns(".terraform*"))
+        _run(copy, "get")
+        try:
+            _run(copy, "providers", "lock", *(f"-platform={platform}" for platform in PLATFORMS))
+        except CommandError as error:
+            raise CommandError(
+                f"{error}\n\n{lock.relative_to(root.parent)} is as it was: this needs registry.terraform.io, for every "
+                "platform's package"
+            ) from error
+        shutil.copyfile(copy / lock.name, lock)
 
 
 def _run(root: Path, *arguments: str) -> str:
-    # What Terraform notes of the modules is not wanted beside the configuration.
-    notes = WORK / "upgrade" / root.name
-    notes.mkdir(parents=True, exist_ok=True)
-    variables = environment({"TF_DATA_DIR": str(notes), "CHECKPOINT_DISABLE": "1"})
-    done = run([*terraform_command(), f"-chdir={root}", *arguments], variables=variables)
+    command = [*terraform_command(), f"-chdir={root}", *arguments]
+    done = run(command, variables=environment({"CHECKPOINT_DISABLE": "1"}))
     if done.status:
         raise CommandError(f"terraform {' '.join(arguments[:2])} failed:\n{plain_text(done.errors)}")
     return done.output

@@ -18,8 +18,8 @@ from tools.processes import environment, pip_environment, start
 from tools.project import ROOT, CommandError
 
 
-def install(lock: Path, venv: Path) -> None:
-    """Make the environment `venv` hold just what `lock` pins, unless it does already. A lock is pip-compile's.
+def install(root: Path, name: str, lock: str) -> None:
+    """Make the environment .venv/`name` below `root` hold just what `lock` there pins, unless it does already.
 
     An environment is whole or not there: its `.installed` is written last. Another install of the same environment is
     waited for.
@@ -29,7 +29,8 @@ def install(lock: Path, venv: Path) -> None:
         OSError: pip's configuration can't be read, or the disk is full.
         KeyboardInterrupt: interrupted; nothing is left.
     """
-    wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
+    wanted = hashlib.sha256((root / lock).read_bytes()).hexdigest()
+    venv = root / ".venv" / name
     installed = venv / ".installed"
     with _only_one(venv):
         if installed.is_file() and installed.read_text(encoding="utf-8") == wanted:
@@ -37,8 +38,8 @@ def install(lock: Path, venv: Path) -> None:
             return
         shutil.rmtree(venv, ignore_errors=True)
         try:
-            with tempfile.TemporaryDirectory(prefix=f"{venv.name}-", dir=venv.parent) as temporary:
-                _fill(lock, venv, temporary)
+            with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=venv.parent) as temporary:
+                _fill(venv, root, lock, temporary)
         except BaseException:
             shutil.rmtree(venv, ignore_errors=True)
             raise
@@ -52,17 +53,17 @@ def _only_one(venv: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"Another command is installing {_shown(venv)}: waiting for it", flush=True)
+            print(f"Another command is installing .venv/{venv.name}: waiting for it", flush=True)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _fill(lock: Path, venv: Path, temporary: str) -> None:
+def _fill(venv: Path, root: Path, lock: str, temporary: str) -> None:
     python = str(venv / "bin" / "python")
     options = ["--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    command = [python, "-I", "-m", "pip", "install", *options, "--progress-bar=off", f"--requirement={lock}"]
-    count = len(re.findall(r"^[\w.-]+==", lock.read_text(encoding="utf-8"), re.MULTILINE))
-    title = f"Installing {count} packages of {_shown(lock)} into {_shown(venv)}, once"
+    command = [python, "-I", "-m", "pip", "install", *options, "--progress-bar=off", f"--requirement={root / lock}"]
+    count = len(re.findall(r"^[\w.-]+==", (root / lock).read_text(encoding="utf-8"), re.MULTILINE))
+    title = f"Installing {count} packages of {lock} into .venv/{venv.name}, once"
     with terminal.printed_progress(functools.partial(print, flush=True)) as report:
 
         def hear(read: int) -> None:
@@ -77,7 +78,7 @@ def _fill(lock: Path, venv: Path, temporary: str) -> None:
         errors = [line for line in said if line.startswith("ERROR: ")] or said
         raise CommandError(
             "\n".join(errors[-3:])
-            + f"\nThe tools of {_shown(lock)} could not be installed. This needs PyPI (or the mirror that pip is"
+            + f"\nThe tools of {lock} could not be installed. This needs PyPI (or the mirror that pip is"
             " configured for), once; run the same command again when it is reached."
         )
 
@@ -107,13 +108,9 @@ def _wait_for(
         raise
 
 
-def _shown(path: Path) -> str:
-    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-
-
 if __name__ == "__main__":
     terminal.main(
         "make",
-        lambda name, lock: install(ROOT / lock, ROOT / ".venv" / name),
+        functools.partial(install, ROOT),
         interrupted=f"interrupted, and nothing of .venv/{sys.argv[1]} is left: run the same command again",
     )

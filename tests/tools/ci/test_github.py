@@ -1,7 +1,5 @@
 """The workflows' calls to GitHub, with a stand-in for gh."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

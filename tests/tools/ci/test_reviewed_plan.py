@@ -1,7 +1,5 @@
 """The reviewed plan is applied if it still holds; another one only if its review is the same."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

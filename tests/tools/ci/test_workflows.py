@@ -1,7 +1,5 @@
 """The workflows: every command runs here as well, nothing is allowed that isn't used, and a fork gets nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A checkout with an offline plan that the real Terraform made, and one whose plan can be applied."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

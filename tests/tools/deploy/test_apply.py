@@ -1,7 +1,5 @@
 """make apply: the plan that was seen is applied, or nothing."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

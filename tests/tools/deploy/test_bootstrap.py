@@ -1,7 +1,5 @@
 """Which account make bootstrap is for, and in which order it makes the bucket and puts its own state there."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

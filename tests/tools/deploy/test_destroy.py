@@ -1,7 +1,5 @@
 """make destroy: a protected environment is not taken apart."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

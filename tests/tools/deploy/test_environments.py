@@ -1,7 +1,5 @@
 """What make environments shows: where the environments differ, and why."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

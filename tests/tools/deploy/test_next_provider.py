@@ -1,7 +1,5 @@
 """Whatever another provider's schema refuses in the Terraform here is named with its file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

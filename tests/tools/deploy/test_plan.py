@@ -1,7 +1,5 @@
 """make plan: what it writes, shows and refuses."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What make rollback builds, plans and refuses; and what changes a plan: code does, documents and tests don't."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,18 +1,13 @@
 """An environment's files are refused where Terraform would take a mistake, with the line and what to do."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.fake_terraform import FakeTerraform
 from tools.deploy.tfvars import check_files, check_version, variable_files
 from tools.project import CONFIGURATION, CommandError, environments
-
-if TYPE_CHECKING:
-    from tests.support.fake_terraform import FakeTerraform
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What make upgrade locks, and that a lock is never left out."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
@@ -12,7 +10,7 @@ import pytest
 from tests.support.checkouts import ROOT
 from tests.support.fake_terraform import FakeTerraform
 from tools.deploy import upgrade
-from tools.deploy.upgrade import PLATFORMS, lock_provider, lock_terraform, locked_roots
+from tools.deploy.upgrade import PLATFORMS, lock_provider, locked_roots
 from tools.project import CONFIGURATION, CommandError
 
 
@@ -58,10 +56,14 @@ def test_every_root_is_found(tmp_path: Path) -> None:
     assert locked_roots(tmp_path) == [tmp_path, tmp_path / "bootstrap"]
 
 
-def test_terraforms_version_is_written(fake_terraform: FakeTerraform, tmp_path: Path) -> None:
+def test_terraforms_version_is_written(
+    fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Version managers read what the locked Terraform says that it is."""
     fake_terraform.says("version", '{"terraform_version": "1.99.0"}')
-    assert lock_terraform(tmp_path / ".terraform-version") == "1.99.0"
+    for name in ("ROOT", "CONFIGURATION"):
+        monkeypatch.setattr(upgrade, name, tmp_path)
+    upgrade.upgrade()
     assert (tmp_path / ".terraform-version").read_text() == "1.99.0\n"
 
 

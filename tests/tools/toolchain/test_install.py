@@ -1,7 +1,5 @@
 """A set of tools is installed whole or not at all, whatever pip is configured to do."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil
@@ -44,26 +42,26 @@ class TestInstall:
 
     def test_environment_holds_the_locked_packages(self, lock: Path, tmp_path: Path) -> None:
         """The package is in it, and nothing that pip unpacked on the way."""
-        install(lock, tmp_path / "venv")
-        assert list((tmp_path / "venv" / "lib").rglob("tiny.py"))
-        assert not (tmp_path / "venv" / "tmp").exists()
+        install(tmp_path, "tiny", lock.name)
+        assert list((tmp_path / ".venv" / "tiny" / "lib").rglob("tiny.py"))
+        assert not (tmp_path / ".venv" / "tiny" / "tmp").exists()
 
     def test_same_lock_installs_nothing(self, lock: Path, tmp_path: Path) -> None:
         """A lock with a new date and the same content, as after a change of branches, keeps the environment."""
-        install(lock, tmp_path / "venv")
-        (tmp_path / "venv" / "kept").touch()
-        os.utime(tmp_path / "venv" / ".installed", (0, 0))
-        install(lock, tmp_path / "venv")
-        assert (tmp_path / "venv" / "kept").exists()
-        assert (tmp_path / "venv" / ".installed").stat().st_mtime >= lock.stat().st_mtime
+        install(tmp_path, "tiny", lock.name)
+        (tmp_path / ".venv" / "tiny" / "kept").touch()
+        os.utime(tmp_path / ".venv" / "tiny" / ".installed", (0, 0))
+        install(tmp_path, "tiny", lock.name)
+        assert (tmp_path / ".venv" / "tiny" / "kept").exists()
+        assert (tmp_path / ".venv" / "tiny" / ".installed").stat().st_mtime >= lock.stat().st_mtime
 
     def test_changed_lock_installs_anew(self, lock: Path, tmp_path: Path) -> None:
         """A lock with other content replaces the whole environment."""
-        install(lock, tmp_path / "venv")
-        (tmp_path / "venv" / "left").touch()
+        install(tmp_path, "tiny", lock.name)
+        (tmp_path / ".venv" / "tiny" / "left").touch()
         lock.write_text("# another\n" + lock.read_text())
-        install(lock, tmp_path / "venv")
-        assert not (tmp_path / "venv" / "left").exists()
+        install(tmp_path, "tiny", lock.name)
+        assert not (tmp_path / ".venv" / "tiny" / "left").exists()
 
     def test_variables_of_the_caller_change_nothing(
         self, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -76,8 +74,8 @@ class TestInstall:
             monkeypatch.setenv(name, "1")
         monkeypatch.setenv("PIP_NO_BINARY", ":all:")
         monkeypatch.setenv("PIP_PLATFORM", "win32")
-        install(lock, tmp_path / "venv")
-        assert list((tmp_path / "venv" / "lib").rglob("tiny.py"))
+        install(tmp_path, "tiny", lock.name)
+        assert list((tmp_path / ".venv" / "tiny" / "lib").rglob("tiny.py"))
         assert not elsewhere.exists()
 
     def test_configuration_of_pip_counts_only_for_the_index(
@@ -91,16 +89,16 @@ class TestInstall:
             f"[install]\ntarget = {tmp_path / 'elsewhere'}\nuser = true\ndry-run = true\n"
         )
         monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-        install(lock, tmp_path / "venv")
-        assert list((tmp_path / "venv" / "lib").rglob("tiny.py"))
+        install(tmp_path, "tiny", lock.name)
+        assert list((tmp_path / ".venv" / "tiny" / "lib").rglob("tiny.py"))
         assert not (tmp_path / "elsewhere").exists()
 
     def test_wrong_hash_leaves_nothing(self, lock: Path, tmp_path: Path) -> None:
         """A package that is not the locked one is refused, and so is the environment."""
         lock.write_text("tiny==1.0 --hash=sha256:" + "0" * 64)
         with pytest.raises(CommandError, match="could not be installed"):
-            install(lock, tmp_path / "venv")
-        assert not (tmp_path / "venv").exists()
+            install(tmp_path, "tiny", lock.name)
+        assert not (tmp_path / ".venv" / "tiny").exists()
 
 
 class TestCommand:

@@ -1,7 +1,5 @@
 """The READMEs of the Terraform modules agree with the modules."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
