@@ -34,9 +34,8 @@ def account_of(environment: str) -> Account:
     regions = {
         each: setting(f"environments/{each}.tfvars", "region") for each in deployed if account_ids[each] == account_id
     }
-    buckets = {
-        tuple(setting(f"environments/{each}.s3.tfbackend", name) for name in ("bucket", "region")) for each in regions
-    }
+    files = [f"environments/{each}.s3.tfbackend" for each in regions]
+    buckets = {(setting(file, "bucket"), setting(file, "region")) for file in files}
     if len(buckets) > 1:
         raise CommandError(
             f"{' and '.join(regions)} live in one account, {account_id}, and keep their states in one bucket: their "
