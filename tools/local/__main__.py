@@ -1,7 +1,5 @@
 """make local: start the delayer on this machine and leave it running. make local-stop: end it."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import re
@@ -9,11 +7,20 @@ import shlex
 import sys
 from urllib.parse import urlsplit
 
-from rich.console import Console
-
-from tools.local.stack import LOCAL_FOLDER, REGION, Stack, keep, running_stack, start, stop, warm_up
+from tools import terminal
+from tools.local.stack import (
+    INTERRUPTED,
+    LOCAL_FOLDER,
+    REGION,
+    Stack,
+    keep,
+    running_stack,
+    start,
+    stop,
+    stopped_on_failure,
+    warm_up,
+)
 from tools.project import CommandError
-from tools.terminal import run, shown_progress
 
 _LARGEST_PORT = 65_535
 
@@ -64,17 +71,16 @@ End it: make local-stop
 """
 
 
-def parse_port(text: str) -> int | None:
-    """Return PORT, or None if it is empty. Raises CommandError if it is not a port."""
-    if not text:
-        return None
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _LARGEST_PORT:
+def parse_port(text: str) -> int:
+    """Return PORT, or 0 if it is empty. Raises CommandError if it is not a port."""
+    if text and (not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _LARGEST_PORT):
         raise CommandError(f"PORT must be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
-    return int(text)
+    return int(text or 0)
 
 
-def up(console: Console, port: int | None) -> bool:
+def up(port_text: str) -> None:
     """Start the stack unless it is running, and describe it. Raises CommandError."""
+    port = parse_port(port_text)
     # Beside the stack's folder, which a start empties.
     lock_path = LOCAL_FOLDER.with_name("local.lock")
     lock_path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,44 +90,33 @@ def up(console: Console, port: int | None) -> bool:
         except BlockingIOError:
             raise CommandError("another make local is starting the stack: wait until it is done") from None
         running = running_stack()
-        if running is not None and port not in (None, used := urlsplit(running.endpoint).port):
+        if running is not None and port not in (0, used := urlsplit(running.endpoint).port):
             raise CommandError(
                 f"the local stack is already running on port {used}: omit PORT={port}, or run make local-stop first"
             )
-        stack = running or _start(console, port)
+        stack = running or _start(port)
     print(describe(stack))
-    return True
 
 
-def _start(console: Console, port: int | None) -> Stack:
-    with shown_progress(console) as progress:
-        try:
-            stack = start(LOCAL_FOLDER, progress, port=port)
-            progress("Waking the functions", 0, 0)
-            warm_up(stack)
-            keep(stack)
-        except BaseException:
-            stop(LOCAL_FOLDER)
-            raise
+def _start(port: int) -> Stack:
+    with terminal.shown_progress(terminal.open_console()) as progress, stopped_on_failure(LOCAL_FOLDER):
+        stack = start(LOCAL_FOLDER, progress, port=port)
+        progress("Waking the functions", 0, 0)
+        warm_up(stack)
+        keep(stack)
     return stack
 
 
-def down(console: Console) -> bool:
+def down() -> None:
     """End the stack if it is running."""
     if running_stack() is None:
-        console.print("The local stack is not running.")
+        print("The local stack is not running.")
     else:
         stop(LOCAL_FOLDER)
-        console.print("The local stack was stopped, and its files were removed.")
-    return True
-
-
-def main(arguments: list[str]) -> None:
-    """Run make local-stop if the argument is `stop`, or else make local with the argument as PORT. Doesn't return."""
-    if arguments == ["stop"]:
-        run("make local-stop", down)
-    run("make local", lambda console: up(console, parse_port("".join(arguments))))
+        print("The local stack was stopped, and its files were removed.")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if sys.argv[1:] == ["stop"]:
+        terminal.main("make local-stop", down, interrupted=INTERRUPTED, arguments=[])
+    terminal.main("make local", up, interrupted=INTERRUPTED)

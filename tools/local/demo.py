@@ -1,46 +1,54 @@
 """make demo: run the delayer on this machine, and watch schedules arrive. PICTURE=demo.svg records the end of it."""
 
-from __future__ import annotations
-
+import contextlib
 import io
+import json
 import os
 import re
-import sys
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from tools.local.arrivals import Arrivals, Posted, arriving, consuming, post, post_many, read_paths
-from tools.local.stack import Answer, Stack, start, stop, warm_up
-from tools.project import WORK, CommandError
-from tools.terminal import Progress, parse, run, shown_progress
+from tools import terminal
+from tools.local.arrivals import Arrivals, accepted, arriving, consuming, post
+from tools.local.stack import INTERRUPTED, Answer, Stack, stack_in, warm_up
+from tools.project import FAST_TRACK, SWEEP, WORK, CommandError
 
 #: SQS delays by whole seconds, so a message may arrive up to a second after its pointInTime; the rest is for handing it
 #: on. Anything later is not on time.
 ON_TIME_MS = 1_500
 
-#: How long to wait for messages after the last pointInTime.
-PATIENCE_SECONDS = 30
-
-#: How long to wait after the last arrival, so that second deliveries are seen.
-AFTERMATH_SECONDS = 3
-
 _BURST = 101
-_AN_HOUR = 3_600
 _DUE_ALREADY = "due before its post"
-_PICTURE_COLUMNS = 88
 
 
-def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]:
+class Posted(NamedTuple):
+    """Schedules that were accepted in one request, and are due in one second."""
+
+    name: str
+    point_in_time: int
+    schedule_ids: list[str]
+
+    def lateness_ms(self, arrivals: Arrivals) -> list[float]:
+        """Return the milliseconds from the pointInTime to the first arrival, of those that arrived, least first.
+
+        They are negative for a message that came early.
+        """
+        arrived = (arrivals[each][0].at for each in self.schedule_ids if each in arrivals)
+        return sorted((at - self.point_in_time) * 1000 for at in arrived)
+
+
+def post_all(stack: Stack, console: Console, progress: terminal.Progress) -> list[Posted]:
     """Post the schedules of the demonstration, and one that is refused. Raises CommandError at another answer."""
     now = int(time.time())
     schedules: list[tuple[str, int, Any]] = [
@@ -51,38 +59,44 @@ def post_all(stack: Stack, console: Console, progress: Progress) -> list[Posted]
         ("in 75 s", now + 75, {"demo": "only the sweep can pick this up"}),
         ("in 85 s", now + 85, {"demo": "only the sweep can pick this up"}),
     ]
-    posted: list[Posted] = []
-    for schedule in schedules:
-        progress("Posting schedules", len(posted), len(schedules) + _BURST)
-        posted.append(post(stack, *schedule))
-    burst = ({"demo": "one of many in the same second", "number": n} for n in range(_BURST))
-    posted += post_many(stack, "burst", now + 35, burst)
-    console.print(
-        f"Posted {len(posted)} schedules, {_BURST} of them in one request: all were accepted.", highlight=False
-    )
-
+    posted = []
+    for number, schedule in enumerate(schedules):
+        progress("Posting schedules", number, len(schedules) + _BURST)
+        posted.append(_post(stack, *schedule))
+    burst = [{"demo": "one of many in the same second", "number": number} for number in range(_BURST)]
+    posted.append(_post(stack, "burst", now + 35, *burst))
+    count = len(schedules) + _BURST
+    _say(console, f"Posted {count} schedules, {_BURST} of them in one request: all were accepted.")
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
-    if refused.status != 400:  # noqa: PLR2004
-        raise CommandError(f"the API answered a pointInTime on 30 February with {refused.status}, not 400")
-    line = f"Posted one for 30 February: it was refused ({refused.status}: {refused.body['detail']}).\n"
-    console.print(line.rstrip(), highlight=False, soft_wrap=True)
+    why = _expect(refused, HTTPStatus.BAD_REQUEST)["detail"]
+    _say(console, f"Posted one for 30 February: it was refused (400: {why}).")
     return posted
+
+
+def _post(stack: Stack, name: str, due: int, *payloads: Any) -> Posted:
+    answer = post(stack, due, payloads)
+    if len(accepted(answer)) < len(payloads):
+        raise CommandError(f"the API answered the schedule {name!r} with {answer.status}: {answer.body}")
+    return Posted(name, due, accepted(answer))
+
+
+def _say(console: Console, line: str, style: str = "") -> None:
+    console.print(line, style=style, highlight=False, soft_wrap=True)
 
 
 def manage(stack: Stack, console: Console) -> None:
     """Post a schedule, list it, look it up and cancel it. Raises CommandError at another answer than expected."""
-    due = int(time.time()) + _AN_HOUR
-    cancelled = post(stack, "to be cancelled", due, {"demo": "cancelled"})
+    due = int(time.time()) + 3_600
+    (schedule_id,) = _post(stack, "to be cancelled", due, {"demo": "cancelled"}).schedule_ids
     start = f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}"
     page = _expect(stack.request("GET", f"?{urlencode({'from': start})}"), HTTPStatus.OK)
-    if [each["scheduleId"] for each in page["schedules"]] != [cancelled.schedule_id]:
+    if [each["scheduleId"] for each in page["schedules"]] != [schedule_id]:
         raise CommandError(f"the list from {start} is not the one schedule that is due then: {page}")
-    found = _expect(stack.request("GET", f"/{cancelled.schedule_id}"), HTTPStatus.OK)
-    line = f"Listed and looked up one that is due in an hour: its payload is {found['payload']}."
-    console.print(line, highlight=False)
-    _expect(stack.request("DELETE", f"/{cancelled.schedule_id}"), HTTPStatus.NO_CONTENT)
-    why = _expect(stack.request("GET", f"/{cancelled.schedule_id}"), HTTPStatus.NOT_FOUND)["detail"]
-    console.print(f"Cancelled it (204). Looked up again: {why} (404).\n", highlight=False, soft_wrap=True)
+    found = _expect(stack.request("GET", f"/{schedule_id}"), HTTPStatus.OK)
+    _say(console, f"Listed and looked up one that is due in an hour: its payload is {found['payload']}.")
+    _expect(stack.request("DELETE", f"/{schedule_id}"), HTTPStatus.NO_CONTENT)
+    why = _expect(stack.request("GET", f"/{schedule_id}"), HTTPStatus.NOT_FOUND)["detail"]
+    _say(console, f"Cancelled it (204). Looked up again: {why} (404).\n")
 
 
 def _expect(answer: Answer, status: HTTPStatus) -> Any:
@@ -91,45 +105,41 @@ def _expect(answer: Answer, status: HTTPStatus) -> Any:
     return answer.body
 
 
-def view(posted: list[Posted], arrivals: Arrivals) -> Table:
+def read_paths(stack: Stack) -> dict[str, str]:
+    """Return which function handed each schedule over ("fast track" or "sweep"), by scheduleId, from the logs."""
+    logs = stack.client("logs")
+    paths: dict[str, str] = {}
+    for name, path in ((SWEEP, "sweep"), (FAST_TRACK, "fast track")):
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=stack.outputs["log_group_names"][name])
+        for event in (event for page in pages for event in page["events"]):
+            if '"handed over"' in event["message"]:
+                paths |= dict.fromkeys(json.loads(event["message"])["schedule_ids"], path)
+    return paths
+
+
+def view(posted: list[Posted], arrivals: Arrivals, paths: dict[str, str]) -> Table:
     """Return the table of arrivals in the order of their pointInTimes: a row a schedule, and one for the burst."""
-    table = Table(title="Schedules and their messages", title_justify="left")
-    for column in ("schedule", "due, UTC", "arrived"):
-        table.add_column(column)
-    table.add_column("after its second", justify="right")
-    table.add_column("path")
-    groups: dict[str, list[Posted]] = {}
-    for schedule in sorted(posted, key=lambda schedule: schedule.point_in_time):
-        groups.setdefault(schedule.name, []).append(schedule)
-    for name, group in groups.items():
-        lateness = sorted(late for schedule in group if (late := arrivals.lateness_ms(schedule)) is not None)
-        paths = sorted({arrivals.paths[s.schedule_id] for s in group if s.schedule_id in arrivals.paths})
-        due = group[0].point_in_time
+    headers = ("schedule", "due, UTC", "arrived", Column("after its second", justify="right"), "path")
+    table = Table(*headers, title="Schedules and their messages", title_justify="left")
+    for each in sorted(posted, key=attrgetter("point_in_time")):
+        due, count, lateness = each.point_in_time, len(each.schedule_ids), each.lateness_ms(arrivals)
         if not lateness:
             arrived = Text(f"in {max(0, due - time.time()):.0f} s", style="dim")
-        elif len(group) == 1:
+        elif count == 1:
             arrived = Text(_clock(due + lateness[0] / 1000), style="green")
         else:
-            style = "green" if len(lateness) == len(group) else "yellow"
-            arrived = Text(f"{len(lateness)} of {len(group)}", style=style)
-        table.add_row(
-            name if len(group) == 1 else f"{len(group)} in one second", _clock(due)[:-4], arrived, _after(lateness),
-            ", ".join(paths),
-        )  # fmt: skip
+            arrived = Text(f"{len(lateness)} of {count}", style="green" if len(lateness) == count else "yellow")
+        # The one, or the least and the most.
+        ends = [f"{late:,.0f}" for late in dict.fromkeys((*lateness[:1], *lateness[-1:]))]
+        after = Text(f"{' to '.join(ends)} ms" if ends else "", "bold red" if lateness and lateness[0] < 0 else "")
+        path = ", ".join(sorted({paths[schedule_id] for schedule_id in each.schedule_ids if schedule_id in paths}))
+        table.add_row(each.name if count == 1 else f"{count} in one second", _clock(due)[:-4], arrived, after, path)
     return table
 
 
-def _after(lateness: list[float]) -> Text:
-    """Return the sorted milliseconds as text: the one, or the least and the most. Early ones are negative and red."""
-    ends = [f"{late:,.0f}" for late in dict.fromkeys((*lateness[:1], *lateness[-1:]))]
-    return Text(f"{' to '.join(ends)} ms" if ends else "", style="bold red" if lateness and lateness[0] < 0 else "")
+class Verdict(NamedTuple):
+    """The result of the demonstration, with a line for the reader. Good: nothing was lost, early or twice."""
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The result of the demonstration, with a line for the reader."""
-
-    #: Nothing was lost, early or twice.
     is_good: bool
     is_on_time: bool
     line: str
@@ -137,19 +147,19 @@ class Verdict:
 
 def summarize(posted: list[Posted], arrivals: Arrivals) -> Verdict:
     """Judge the arrivals."""
-    lateness = {schedule.schedule_id: arrivals.lateness_ms(schedule) for schedule in posted}
-    arrived = [late for late in lateness.values() if late is not None]
-    early = sum(late < 0 for late in arrived)
-    twice = sum(len(times) > 1 for times in arrivals.times.values())
-    unknown = len(arrivals.times.keys() - lateness.keys())
+    lateness = {each.name: each.lateness_ms(arrivals) for each in posted}
+    expected = {schedule_id for each in posted for schedule_id in each.schedule_ids}
+    arrived = sum(map(len, lateness.values()))
+    early = sum(late < 0 for late in chain(*lateness.values()))
+    twice = sum(len(of_schedule) > 1 for of_schedule in arrivals.values())
+    unknown = len(arrivals.keys() - expected)
     # A schedule that was due before it was posted is late because of its sender.
-    own = (lateness[schedule.schedule_id] for schedule in posted if schedule.name != _DUE_ALREADY)
-    worst = max((late for late in own if late is not None), default=0)
+    worst = max(chain(*(late for name, late in lateness.items() if name != _DUE_ALREADY)), default=0)
     line = (
-        f"{len(arrived)} of {len(posted)} arrived, {early} early, {twice} twice, {unknown} unknown. The latest came "
+        f"{arrived} of {len(expected)} arrived, {early} early, {twice} twice, {unknown} unknown. The latest came "
         f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to about 1,000 ms is normal)."
     )
-    is_good = len(arrived) == len(posted) > 0 and not early and not twice and not unknown
+    is_good = arrived == len(expected) > 0 and not early and not twice and not unknown
     return Verdict(is_good, worst <= ON_TIME_MS, line)
 
 
@@ -165,9 +175,7 @@ def conclude(verdict: Verdict, console: Console) -> None:
 
 def draw(path: Path, table: Table, verdict: Verdict) -> None:
     """Write the table and the verdict as an SVG, as a terminal shows them."""
-    console = Console(
-        record=True, file=io.StringIO(), width=_PICTURE_COLUMNS, force_terminal=True, color_system="standard"
-    )
+    console = Console(record=True, file=io.StringIO(), width=88, force_terminal=True, color_system="standard")
     console.print(table)
     conclude(verdict, console)
     # With a fixed id, because rich names each class after a hash of the content; without fonts, which rich would load
@@ -176,68 +184,62 @@ def draw(path: Path, table: Table, verdict: Verdict) -> None:
     path.write_text(re.sub(r" *@font-face \{.*?\}\n", "", svg, flags=re.DOTALL), encoding="utf-8")
 
 
-def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> None:
-    """Show the arrivals until all are there and no more came for a while, or patience ends."""
-    due = {schedule.schedule_id: schedule.point_in_time for schedule in posted}
-    counts = arriving(arrivals, due, PATIENCE_SECONDS, AFTERMATH_SECONDS)
+def watch(stack: Stack, posted: list[Posted], arrivals: Arrivals, console: Console) -> Table:
+    """Show the arrivals until all are there and no more came for a while, or patience ends. Return their table."""
+    due = {schedule_id: each.point_in_time for each in posted for schedule_id in each.schedule_ids}
+    counts = arriving(arrivals, due, patience=30, aftermath=3)
     if console.is_terminal:
-        with Live(view(posted, arrivals), console=console, refresh_per_second=4) as live:
+        paths: dict[str, str] = {}
+        with Live(console=console, refresh_per_second=4, transient=True) as live:
             for number, _ in enumerate(counts):
                 if number % 8 == 0:
-                    read_paths(stack, arrivals)
-                live.update(view(posted, arrivals))
-            read_paths(stack, arrivals)
-            live.update(view(posted, arrivals))
-        return
-    with shown_progress(console) as progress:
-        for arrived in counts:
-            progress("Receiving messages", arrived, len(posted))
-    read_paths(stack, arrivals)
-    console.print(view(posted, arrivals))
+                    paths = read_paths(stack)
+                live.update(view(posted, arrivals, paths))
+    else:
+        with terminal.shown_progress(console) as progress:
+            for arrived in counts:
+                progress("Receiving messages", arrived, len(due))
+    table = view(posted, arrivals, read_paths(stack))
+    console.print(table)
+    return table
 
 
 def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}.{int(at % 1 * 1000):03d}"
+    return datetime.fromtimestamp(at, UTC).time().isoformat("milliseconds")
 
 
-def parse_picture(text: str) -> Path | None:
-    """Return PICTURE, or None if it is empty. Raises CommandError if no picture can be written there."""
-    path = Path(text)
-    if text and (path.suffix != ".svg" or not path.parent.is_dir()):
-        raise CommandError(f"PICTURE must be an .svg file in a folder that exists, not {text!r}")
-    return path if text else None
+def demonstrate(picture: str) -> bool:
+    """Run the demonstration; return whether nothing was lost, early or twice. Raises CommandError.
 
-
-def demonstrate(console: Console, picture: Path | None) -> bool:
-    """Run the demonstration; return whether nothing was lost, early or twice. Raises CommandError."""
-    folder = WORK / f"demo-{os.getpid()}"
-    console.print("The delayer on this machine, without an AWS account. This takes three minutes.\n", highlight=False)
-    arrivals = Arrivals()
-    try:
-        with shown_progress(console) as progress:
-            stack = start(folder, progress)
+    `picture` is the path of an SVG of its end, or empty.
+    """
+    path = Path(picture)
+    if picture and (path.suffix != ".svg" or not path.parent.is_dir()):
+        raise CommandError(f"PICTURE must be an .svg file in a folder that exists, not {picture!r}")
+    console = terminal.open_console()
+    _say(console, "The delayer on this machine, without an AWS account. This takes three minutes.\n")
+    with contextlib.ExitStack() as cleanup:
+        with terminal.shown_progress(console) as progress:
+            stack = cleanup.enter_context(stack_in(WORK / f"demo-{os.getpid()}", progress))
             progress("Waking the functions", 0, 0)
             warm_up(stack)
-        with consuming(stack, arrivals):
-            with shown_progress(console) as progress:
+        with consuming(stack) as arrivals:
+            with terminal.shown_progress(console) as progress:
                 posted = post_all(stack, console, progress)
             manage(stack, console)
-            watch(stack, posted, arrivals, console)
-    finally:
-        stop(folder)
+            table = watch(stack, posted, arrivals, console)
     verdict = summarize(posted, arrivals)
     conclude(verdict, console)
-    if picture is not None:
-        draw(picture, view(posted, arrivals), verdict)
-        console.print(f"The picture is in {picture}.", highlight=False)
-    line = (
+    if picture:
+        draw(path, table, verdict)
+        _say(console, f"The picture is in {path}.")
+    _say(
+        console,
         "\nNext: run 'make local', which leaves the same stack running and shows how to post to it. "
-        "Requests are in README.md under 'Post a schedule'; docs/operations/deploying.md goes on to AWS."
+        "Requests are in README.md under 'Post a schedule'; docs/operations/deploying.md goes on to AWS.",
     )
-    console.print(line, highlight=False, soft_wrap=True)
     return verdict.is_good
 
 
 if __name__ == "__main__":
-    arguments = parse(sys.argv[1:], "picture")
-    run("make demo", lambda console: demonstrate(console, parse_picture(arguments.picture)))
+    terminal.main("make demo", demonstrate, interrupted=INTERRUPTED)

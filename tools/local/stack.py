@@ -3,19 +3,17 @@
 All that a stack keeps is in its folder, the process ID of the embedded AWS included, so its folder is enough to end it.
 """
 
-from __future__ import annotations
-
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
@@ -39,10 +37,14 @@ REGION = "us-east-1"
 #: The embedded AWS accepts any account; both parts of the key are this word.
 ACCESS_KEY = "test"
 
+#: The message of a command that was interrupted while it started or used a stack.
+INTERRUPTED = "interrupted, and everything it started was ended"
+
 _START_SECONDS = 60
 _STARTS = 3
-_STOP_SECONDS = 10
 
+#: In a stack's folder. The embedded AWS holds a lock on its log while it lives.
+_LOG_FILE = "embedded-aws.log"
 _PID_FILE = "embedded-aws.pid"
 
 
@@ -120,11 +122,11 @@ class Stack:
         """Make a request with these headers and no others; `path` follows /schedules."""
         call = urllib.request.Request(self.schedules_url + path, data=body, headers=dict(headers), method=method)
         try:
-            with _open(call, timeout=30) as answer:
-                return Answer(answer.status, dict(answer.headers), _parse(answer.read()))
+            answer = _open(call, timeout=30)
         except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, dict(error.headers), _parse(error.read()))
+            answer = error
+        with answer:
+            return Answer(answer.status, dict(answer.headers), _parse(answer.read()))
 
 
 @contextlib.contextmanager
@@ -136,22 +138,24 @@ def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | No
         stop(folder)
 
 
-def start(
-    folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int | None = None
-) -> Stack:
-    """Start a stack that outlives this process.
+@contextlib.contextmanager
+def stopped_on_failure(folder: Path) -> Iterator[None]:
+    """End the stack in a folder if the block fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        stop(folder)
+        raise
 
-    Args:
-        folder: keeps all of the stack; it is emptied first.
-        progress: is called with every step.
-        variables: are added to the environment of the embedded AWS, and so of the functions.
-        port: where it listens; on a free port if it is None.
 
-    Raises:
-        CommandError: it did not start, or Terraform failed. Nothing is left of it then.
+def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0) -> Stack:
+    """Start a stack that outlives this process, in a folder, which is emptied first.
+
+    `variables` are added to the environment of the embedded AWS, and so of the functions. With the `port` 0 it listens
+    on a free one. Raises CommandError if it did not start, or Terraform failed; nothing is left of it then.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    try:
+    with stopped_on_failure(folder):
         progress("Starting the embedded AWS", 0, 0)
         stack = start_embedded_aws(folder, variables or {}, port)
         progress("Getting Terraform ready", 0, 0)
@@ -159,20 +163,9 @@ def start(
         # changes to, because a socket's path is limited to about a hundred characters.
         terraform = stack.variables | {"TMPDIR": "../tmp"}
         workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
-        progress("Planning the Terraform", 0, 0)
-        planned = _run(workspace, "plan", "-var-file=environments/local.tfvars", "-out=local.tfplan")
-        total = next(message["changes"]["add"] for message in planned if message["type"] == "change_summary")
-
-        def report(created: int) -> None:
-            progress("Applying the Terraform to the embedded AWS", created, total)
-
-        report(0)
-        _run(workspace, "apply", "-parallelism=32", "local.tfplan", report=report)
+        _apply(workspace, progress)
         progress("Reading the outputs", 0, 0)
         return Stack(stack.endpoint, folder, workspace.outputs())
-    except BaseException:
-        stop(folder)
-        raise
 
 
 def warm_up(stack: Stack) -> None:
@@ -194,12 +187,9 @@ def stop(folder: Path) -> None:
 
 def _kill(folder: Path) -> None:
     """Kill the embedded AWS and the functions' processes. Asked to end, they would wait for their callers first."""
-    with contextlib.suppress(OSError, ValueError):
-        pid = int((folder / _PID_FILE).read_text())
-        os.killpg(pid, signal.SIGKILL)
-        deadline = time.monotonic() + _STOP_SECONDS
-        while time.monotonic() < deadline and _is_alive(pid):
-            time.sleep(0.01)
+    with contextlib.suppress(OSError, ValueError), (folder / _LOG_FILE).open() as log:
+        os.killpg(int((folder / _PID_FILE).read_text()), signal.SIGKILL)
+        fcntl.flock(log, fcntl.LOCK_EX)
 
 
 def keep(stack: Stack) -> None:
@@ -226,42 +216,35 @@ def running_stack() -> Stack | None:
     return stack if _is_healthy(stack.endpoint) else None
 
 
-def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int | None = None) -> Stack:
+def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) -> Stack:
     """Start an empty embedded AWS that keeps its log and process ID in `folder`. `stop` ends it.
 
-    `added` are variables for its environment. Without a `port` it listens on a free one.
-
-    Raises:
-        CommandError: the port is taken, or it is not installed, or it did not start. Nothing is left of it then.
+    `added` are variables for its environment. With the `port` 0 it listens on a free one. Raises CommandError if the
+    port is taken, or it is not installed, or it did not start; nothing is left of it then.
     """
-    if port is not None:
-        _check_port(port)
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
         raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + _START_SECONDS
-    try:
+    with stopped_on_failure(folder):
         # More than once: another process may take a free port before the embedded AWS listens on it.
         for _ in range(_STARTS):
-            endpoint = f"http://127.0.0.1:{port or free_port()}"
+            endpoint = f"http://127.0.0.1:{free_port(port)}"
             process = _start_process(python, folder, endpoint, added)
             while process.poll() is None and time.monotonic() < deadline:
                 if _is_healthy(endpoint):
                     return Stack(endpoint, folder)
                 time.sleep(0.05)
+            hangs = process.poll() is None
             _kill(folder)
-            if time.monotonic() >= deadline:
+            if hangs:
                 break
-    except BaseException:
-        stop(folder)
-        raise
-    said = (folder / "embedded-aws.log").read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
-    stop(folder)
-    raise CommandError(
-        "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then installed "
-        "anew. It printed last:\n" + "\n".join(said)
-    )
+        said = (folder / _LOG_FILE).read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
+        raise CommandError(
+            "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then "
+            "installed anew. It printed last:\n" + "\n".join(said)
+        )
 
 
 def _start_process(python: Path, folder: Path, endpoint: str, added: Mapping[str, str]) -> processes.Process:
@@ -281,53 +264,49 @@ def _start_process(python: Path, folder: Path, endpoint: str, added: Mapping[str
     )
     # A module and no script: a script names the folder that it was installed in, and a checkout may be moved.
     command = [str(python), "-B", "-m", "tools.local.embedded_aws"]
-    with (folder / "embedded-aws.log").open("ab") as log, _signals_held_back():
+    with (folder / _LOG_FILE).open("ab") as log, _signals_held_back():
+        fcntl.flock(log, fcntl.LOCK_EX)
         process = processes.start(command, variables=variables, folder=ROOT, stdout=log, stderr=log)
         (folder / _PID_FILE).write_text(str(process.pid))
     return process
 
 
-def _run(
-    workspace: Workspace, action: str, *arguments: str, report: Callable[[int], None] = lambda _created: None
-) -> list[dict[str, Any]]:
-    """Run Terraform, call `report` as resources are created, and return its messages ("Machine-Readable UI").
-
-    Raises CommandError with Terraform's errors.
-    """
-    messages: list[dict[str, Any]] = []
-    created = 0
-    process: processes.Process | None = None
-    try:
+def _apply(workspace: Workspace, progress: Progress) -> None:
+    """Apply the configuration, and show how many of its resources are created. Raises CommandError with the errors."""
+    progress("Planning the Terraform", 0, 0)
+    arguments = ("-auto-approve", "-input=false", "-json", "-parallelism=32", "-var-file=environments/local.tfvars")
+    created = total = 0
+    errors = []
+    with contextlib.ExitStack() as cleanup:
         with _signals_held_back():
-            command = workspace.command(action, "-input=false", "-json", *arguments)
-            process = processes.start(command, variables=workspace.variables)
+            process = processes.start(workspace.command("apply", *arguments), variables=workspace.variables)
+            cleanup.callback(_end, process)
         assert process.stdout is not None
         for line in process.stdout:
-            message = _parse(line)
-            if not isinstance(message, dict):
-                continue
-            messages.append(message)
-            # Data sources are read in an apply too; the plan's count leaves them out.
-            if message["type"] == "apply_complete" and message["hook"]["action"] == "create":
-                created += 1
-                report(created)
-        if process.wait() == 0:
-            return messages
-    finally:
-        if process is not None and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    found = [message["diagnostic"] for message in messages if message["type"] == "diagnostic"]
-    errors = [f"{each['summary']}: {each['detail']}" for each in found if each["severity"] == "error"]
-    raise CommandError(f"terraform {action} failed:\n" + "\n".join(errors or ["Terraform gave no reason"]))
+            # Terraform's documentation, "Machine-Readable UI".
+            match _parse(line):
+                case {"type": "change_summary", "changes": {"operation": "plan", "add": total}}:
+                    progress("Applying the Terraform to the embedded AWS", created, total)
+                # Data sources are read in an apply too; the plan's count leaves them out.
+                case {"type": "apply_complete", "hook": {"action": "create"}}:
+                    created += 1
+                    progress("Applying the Terraform to the embedded AWS", created, total)
+                case {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": summary, "detail": detail}}:
+                    errors.append(f"{summary}: {detail}")
+        if process.wait():
+            raise CommandError("terraform apply failed:\n" + "\n".join(errors or ["Terraform gave no reason"]))
+
+
+def _end(process: processes.Process) -> None:
+    """Kill a process and its children, unless it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @contextlib.contextmanager
 def _signals_held_back() -> Iterator[None]:
     """Let interruptions wait for the end of the block: until a new process is known, or an old one is gone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals interrupt the main thread only, and only it may set handlers
-        return
     received: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _frame: received.append(number))
@@ -342,8 +321,8 @@ def _signals_held_back() -> Iterator[None]:
             signal.raise_signal(received[0])
 
 
-def _check_port(port: int) -> None:
-    """Raise CommandError if the embedded AWS could not listen on a port."""
+def free_port(port: int = 0) -> int:
+    """Return a loopback port that nobody listens on now: this one, or any. Raises CommandError if it can't be used."""
     with socket.socket() as tried:
         # As the embedded AWS does, so that connections which were just closed don't matter.
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -351,13 +330,7 @@ def _check_port(port: int) -> None:
             tried.bind(("127.0.0.1", port))
         except OSError as error:
             raise CommandError(f"port {port} can't be used ({error.strerror}): choose another PORT") from None
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+        return int(tried.getsockname()[1])
 
 
 def _is_healthy(endpoint: str) -> bool:
@@ -370,19 +343,6 @@ def _is_healthy(endpoint: str) -> bool:
 
 def _open(request: urllib.request.Request, timeout: float) -> Any:
     return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
-
-
-def _is_alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-        # A zombie has ended, although its parent has not asked for its status yet. macOS has no /proc.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
 
 
 def _parse(text: str | bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Messages that arrive are kept by schedule, and the wait for them ends."""
+"""The wait for messages ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tools.local.arrivals import Arrivals, Posted, arriving
+from tools.local.arrivals import Arrival, Arrivals, arriving
 
 NOW = 1_790_000_000
 
@@ -29,31 +29,13 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[float], None]]:
     return hooks
 
 
-def message(schedule_id: str, message_id: str) -> dict[str, object]:
-    """Return a message as SQS hands it out."""
-    return {"MessageAttributes": {"scheduleId": {"StringValue": schedule_id}}, "MessageId": message_id}
-
-
-def test_arrivals_keep_times_and_message_ids() -> None:
-    """The lateness is that of the first arrival, in milliseconds."""
-    arrivals = Arrivals()
-    for at in (NOW + 0.25, NOW + 2):
-        arrivals.hear(message("a", "m"), at)
-    assert arrivals.times == {"a": [NOW + 0.25, NOW + 2]}
-    assert arrivals.message_ids == {"a": {"m"}}
-    assert arrivals.lateness_ms(Posted("a", "a", NOW)) == 250
-    assert arrivals.lateness_ms(Posted("b", "b", NOW)) is None
-
-
 def test_wait_ends_after_the_aftermath(pass_time: list[Callable[[float], None]]) -> None:
     """All have arrived at second 5, and second messages get 3 more seconds; messages of others don't count."""
-    arrivals = Arrivals()
-    arrivals.add("of another run", NOW)
+    arrivals: Arrivals = {"of another run": [Arrival(NOW, "m")]}
 
     def arrive(now: float) -> None:
         if now == NOW + 5:
-            arrivals.add("a", now)
-            arrivals.add("b", now)
+            arrivals.update(a=[Arrival(now, "m")], b=[Arrival(now, "n")])
 
     pass_time.append(arrive)
     counts = list(arriving(arrivals, {"a": NOW, "b": NOW + 1}, patience=30, aftermath=3))
@@ -63,6 +45,5 @@ def test_wait_ends_after_the_aftermath(pass_time: list[Callable[[float], None]])
 def test_wait_ends_with_the_patience(pass_time: list[Callable[[float], None]]) -> None:
     """One never arrives: the wait ends 30 s after the last pointInTime."""
     assert pass_time == []
-    arrivals = Arrivals()
-    arrivals.add("a", NOW)
+    arrivals: Arrivals = {"a": [Arrival(NOW, "m")]}
     assert list(arriving(arrivals, {"a": NOW, "b": NOW + 1}, patience=30, aftermath=3)) == [1] * (31 * 4)

@@ -9,9 +9,8 @@ import pytest
 from rich.console import Console
 
 from tests.support.clock import NOW
-from tools.local.arrivals import Arrivals
-from tools.local.chaos.journal import UNEXPLAINED, Journal, read_journal
-from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, Outcome, Posts, report
+from tools.local.arrivals import Arrival, Arrivals
+from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, UNEXPLAINED, Journal, Outcome, report
 
 
 def taken(at: float, *schedule_ids: str) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def invocation(began: float, outcome: str, *removed: str | None, retry_from: int
 
 def journal_of(*facts: dict[str, Any], fired: list[dict[str, Any]] | None = None) -> Journal:
     """Return a journal of facts and faults."""
-    return read_journal(map(json.dumps, facts), fired or [])
+    return Journal(map(json.dumps, facts), fired or [])
 
 
 def spoiled(at: float) -> dict[str, Any]:
@@ -43,6 +42,7 @@ def spoiled(at: float) -> dict[str, Any]:
     return {"ts": at, "operation": "SendMessageBatch", "action": "abort"}
 
 
+KILL = {"what": "fault", "at": 0, "name": "killed after PutItem"}
 KILLED = "the function was killed after SQS had taken it"
 LATER = "a call that had been given up took effect later"
 ON_ITS_WAY = "its call was on its way when the function was killed"
@@ -102,7 +102,7 @@ def test_second_message_has_its_reason(facts: list[dict[str, Any]], fired: list[
     """Each cause leaves a trace in the journal; without one, the message is unexplained."""
     sends = [] if any(fact["what"] == "taken" for fact in facts) else [taken(5, "a"), taken(25, "a")]
     journal = journal_of(*facts, *sends, fired=fired)
-    ids = {each.message_id for each in journal.taken["a"]}
+    ids = {message_id for _, message_id in journal.taken["a"]}
     assert journal.why_again("a", ids) == [reason]
 
 
@@ -114,22 +114,19 @@ def test_message_that_sqs_never_took_is_unexplained() -> None:
 
 def outcome(**changes: Any) -> Outcome:
     """Return a good run: every schedule arrives half a second late, and one call in four is spoiled."""
-    posts, arrivals = Posts(requests=SCHEDULES), Arrivals()
-    for number in range(SCHEDULES):
-        posts.due[str(number)] = NOW + (BURST_DUE if number < 500 else number % 60)
-        hear(arrivals, str(number), posts.due[str(number)] + 0.5)
-    journal = journal_of({"what": "kill", "at": 0, "after": "PutItem"}, fired=[spoiled(n) for n in range(249)])
+    due = {str(number): NOW + (BURST_DUE if number < 500 else number % 60) for number in range(SCHEDULES)}
+    arrivals = {schedule_id: [Arrival(at + 0.5, "m")] for schedule_id, at in due.items()}
+    journal = journal_of(KILL, fired=[spoiled(n) for n in range(249)])
     facts: dict[str, Any] = {
-        "start": NOW + 0.2, "posts": posts, "cancelled": ["never"], "arrivals": arrivals, "journal": journal,
-        "calls": 1_000, "left": {"in the table": 0},
+        "start": NOW + 0.2, "due": due, "requests": SCHEDULES, "cancelled": ["never"], "arrivals": arrivals,
+        "journal": journal, "calls": 1_000, "left": {"in the table": 0},
     }  # fmt: skip
     return Outcome(**(facts | changes))
 
 
 def hear(arrivals: Arrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
     """Receive a message."""
-    attributes = {"scheduleId": {"StringValue": schedule_id}}
-    arrivals.hear({"MessageAttributes": attributes, "MessageId": message_id}, at)
+    arrivals.setdefault(schedule_id, []).append(Arrival(at, message_id))
 
 
 def printed(of: Outcome) -> tuple[bool, str]:
@@ -154,19 +151,18 @@ def test_good_run_passes() -> None:
 def test_anything_wrong_fails_the_run() -> None:
     """Lost, early, unexplained, left behind, sent though cancelled, too few faults, no kill, or too few schedules."""
     lost = outcome()
-    del lost.arrivals.times["7"]
+    del lost.arrivals["7"]
     early = outcome()
-    early.arrivals.times["7"] = [early.posts.due["7"] - 0.001]
+    early.arrivals["7"] = [Arrival(early.due["7"] - 0.001, "m")]
     twice = outcome()
     hear(twice.arrivals, "7", NOW + 500, "another")
     unknown = outcome()
     hear(unknown.arrivals, "unknown", NOW + 500)
     few = outcome()
-    del few.posts.due["7"], few.arrivals.times["7"], few.arrivals.message_ids["7"]
+    del few.due["7"], few.arrivals["7"]
     bad = [lost, early, twice, unknown, few, outcome(calls=2_000), outcome(left={"in the table": 1})]
     bad.append(outcome(journal=journal_of(fired=[spoiled(n) for n in range(250)])))
-    kill = {"what": "kill", "at": 0, "after": "PutItem"}
-    bad.append(outcome(journal=journal_of(kill, taken(NOW, "never"), fired=[spoiled(n) for n in range(249)])))
+    bad.append(outcome(journal=journal_of(KILL, taken(NOW, "never"), fired=[spoiled(n) for n in range(249)])))
     assert [printed(each)[0] for each in bad] == [False] * len(bad)
 
 
@@ -180,8 +176,8 @@ def test_redelivery_is_no_second_message() -> None:
 def test_lateness_in_an_outage_is_separate() -> None:
     """A schedule due while the rule was off, or before the next tick, is not undisturbed."""
     disturbed = outcome()
-    disturbed.posts.due["7"] = NOW + RULE_OFF[0] + 30
-    disturbed.arrivals.times["7"] = [disturbed.posts.due["7"] + 90.0]
+    disturbed.due["7"] = NOW + RULE_OFF[0] + 30
+    disturbed.arrivals["7"] = [Arrival(disturbed.due["7"] + 90.0, "m")]
     _, text = printed(disturbed)
     assert "all: p50 500, p99 500, worst 90,000" in text
     assert "due while nothing was switched off: p50 500, p99 500, worst 500" in text

@@ -10,10 +10,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
-from tools.local import demo
-from tools.local.arrivals import Arrivals, Posted
-from tools.local.demo import Verdict, conclude, summarize, view
+from tools.local import demo, stack
+from tools.local.arrivals import Arrival, Arrivals
+from tools.local.demo import Posted, Verdict, conclude, summarize, view
 from tools.local.stack import Answer, Stack
 from tools.project import ROOT, CommandError
 
@@ -23,21 +24,21 @@ NOW = 1_790_000_000
 @pytest.fixture
 def posted() -> list[Posted]:
     """A schedule by itself, and two that are due together."""
-    return [Posted("in 10 s", "a", NOW), Posted("burst", "b", NOW + 5), Posted("burst", "c", NOW + 5)]
+    return [Posted("in 10 s", NOW, ["a"]), Posted("burst", NOW + 5, ["b", "c"])]
 
 
 def arrived(**lateness_seconds: float) -> Arrivals:
     """Return arrivals by scheduleId, so many seconds after each was due."""
-    arrivals = Arrivals()
-    for schedule_id, lateness in lateness_seconds.items():
-        arrivals.add(schedule_id, (NOW if schedule_id == "a" else NOW + 5) + lateness)
-    return arrivals
+    return {
+        schedule_id: [Arrival((NOW if schedule_id == "a" else NOW + 5) + lateness, "m")]
+        for schedule_id, lateness in lateness_seconds.items()
+    }
 
 
-def rows(posted: list[Posted], arrivals: Arrivals) -> list[list[str]]:
+def rows(posted: list[Posted], arrivals: Arrivals, **paths: str) -> list[list[str]]:
     """Return the cells of the table's rows."""
     console = Console(file=StringIO(), width=120)
-    console.print(view(posted, arrivals))
+    console.print(view(posted, arrivals, paths))
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown(console).splitlines() if "│" in line]
 
 
@@ -53,15 +54,14 @@ class TestTable:
     def test_arrived_schedule_has_times_lateness_and_path(self, posted: list[Posted]) -> None:
         """A burst has the least and the most lateness, and every path."""
         arrivals = arrived(a=0.25, b=0.5, c=0.875)
-        arrivals.paths |= {"a": "fast track", "b": "sweep", "c": "fast track"}
-        assert rows(posted, arrivals) == [
+        assert rows(posted, arrivals, a="fast track", b="sweep", c="fast track") == [
             ["in 10 s", "14:13:20", "14:13:20.250", "250 ms", "fast track"],
             ["2 in one second", "14:13:25", "2 of 2", "500 to 875 ms", "fast track, sweep"],
         ]
 
     def test_rows_are_in_the_order_of_their_times(self, posted: list[Posted]) -> None:
         """The order of the posts doesn't matter."""
-        assert [row[1] for row in rows(posted[::-1], Arrivals())] == ["14:13:20", "14:13:25"]
+        assert [row[1] for row in rows(posted[::-1], {})] == ["14:13:20", "14:13:25"]
 
     def test_incomplete_burst_shows_how_many_arrived(self, posted: list[Posted]) -> None:
         """The lateness is that of those that arrived."""
@@ -69,14 +69,14 @@ class TestTable:
 
     def test_early_arrival_is_negative_and_red(self, posted: list[Posted]) -> None:
         """Also if the rest of its burst is on time; an arrival on time has no such colour."""
-        column = view(posted, arrived(a=0.25, b=-0.003, c=0.5)).columns[3]
+        column = view(posted, arrived(a=0.25, b=-0.003, c=0.5), {}).columns[3]
         assert [(str(cell), getattr(cell, "style", "")) for cell in column.cells] == [
             ("250 ms", ""), ("-3 to 500 ms", "bold red"),
         ]  # fmt: skip
 
     def test_schedule_that_is_overdue_has_no_negative_wait(self) -> None:
         """A schedule that has not arrived has no lateness either."""
-        assert rows([Posted("overdue", "a", NOW - 10**9)], Arrivals())[0][2:] == ["in 0 s", "", ""]
+        assert rows([Posted("overdue", NOW - 10**9, ["a"])], {})[0][2:] == ["in 0 s", "", ""]
 
 
 class TestVerdict:
@@ -107,7 +107,7 @@ class TestVerdict:
     def test_second_message_is_bad(self, posted: list[Posted]) -> None:
         """The line counts schedules that arrived twice."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
-        arrivals.add("c", NOW + 6)
+        arrivals["c"].append(Arrival(NOW + 6, "n"))
         verdict = summarize(posted, arrivals)
         assert not verdict.is_good
         assert verdict.line.startswith("3 of 3 arrived, 0 early, 1 twice, 0 unknown")
@@ -120,13 +120,13 @@ class TestVerdict:
 
     def test_nothing_posted_is_bad(self) -> None:
         """An empty run demonstrates nothing."""
-        assert not summarize([], Arrivals()).is_good
+        assert not summarize([], {}).is_good
 
     def test_schedule_due_before_its_post_is_not_the_latest(self, posted: list[Posted]) -> None:
         """Its lateness is its sender's."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
-        arrivals.add("late", NOW + 20)
-        verdict = summarize([*posted, Posted("due before its post", "late", NOW - 1)], arrivals)
+        arrivals["late"] = [Arrival(NOW + 20, "m")]
+        verdict = summarize([*posted, Posted("due before its post", NOW - 1, ["late"])], arrivals)
         assert verdict.is_good
         assert "The latest came 500 ms" in verdict.line
 
@@ -171,20 +171,19 @@ class TestDemonstration:
     @pytest.fixture
     def folder(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         """Return the folder of a stack with nothing in it, nothing to post and nothing to watch."""
-        folder = tmp_path / f"demo-{os.getpid()}"
 
-        def start(folder: Path, _progress: object) -> Stack:
+        def start(folder: Path, *_: object) -> Stack:
             folder.mkdir(parents=True)
             return Stack("", folder, {})
 
         monkeypatch.setattr(demo, "WORK", tmp_path)
-        monkeypatch.setattr(demo, "start", start)
+        monkeypatch.setattr(stack, "start", start)
         monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
-        monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
+        monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext({}))
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "manage", lambda *_: None)
-        monkeypatch.setattr(demo, "watch", lambda *_: None)
-        return folder
+        monkeypatch.setattr(demo, "watch", lambda *_: Table())
+        return tmp_path / f"demo-{os.getpid()}"
 
     @pytest.mark.parametrize("name", ["warm_up", "consuming", "post_all", "manage", "watch"])
     def test_interruption_removes_the_stack(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -196,20 +195,26 @@ class TestDemonstration:
 
         monkeypatch.setattr(demo, name, interrupt)
         with pytest.raises(KeyboardInterrupt):
-            demo.demonstrate(Console(file=StringIO()), None)
+            demo.demonstrate("")
         assert not folder.exists()
 
     @pytest.mark.usefixtures("folder")
-    def test_end_names_next_steps_that_exist(self) -> None:
+    def test_end_names_next_steps_that_exist(self, capsys: pytest.CaptureFixture[str]) -> None:
         """The last line names a command, and pages that are there."""
-        console = Console(file=StringIO(), width=300)
-        demo.demonstrate(console, None)
-        last = shown(console).splitlines()[-1]
+        demo.demonstrate("")
+        last = capsys.readouterr().out.splitlines()[-1]
         assert "make local" in last
         for page in ("README.md", "docs/operations/deploying.md"):
             assert page in last
             assert (ROOT / page).exists()
         assert "## Post a schedule" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+    @pytest.mark.usefixtures("folder")
+    def test_picture_is_written_and_named(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+        """The last lines name the file."""
+        demo.demonstrate(f"{tmp_path}/demo.svg")
+        assert (tmp_path / "demo.svg").read_text(encoding="utf-8").startswith("<svg")
+        assert f"The picture is in {tmp_path / 'demo.svg'}." in capsys.readouterr().out
 
     def test_posts_are_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Progress is shown before each, and the refused one at the end."""
@@ -222,11 +227,11 @@ class TestDemonstration:
                 Answer(400, {}, {"detail": "no such day"}),
             ]
         )
-        monkeypatch.setattr(Stack, "post", lambda _stack, _body: next(answers))
+        monkeypatch.setattr(Stack, "post", lambda *_: next(answers))
         console = Console(file=StringIO(), width=200)
         posted = demo.post_all(Stack("", Path()), console, lambda *step: seen.append(step))
         assert seen == [("Posting schedules", number, 106) for number in range(5)]
-        assert len(posted) == 106
+        assert sum(len(each.schedule_ids) for each in posted) == 106
         assert "it was refused (400: no such day)" in shown(console)
 
     def test_managing_lists_looks_up_and_cancels(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,8 +258,8 @@ class TestDemonstration:
         self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A log gets no control characters."""
-        monkeypatch.setattr(demo, "arriving", lambda *_: iter([0, 2, 3]))
-        monkeypatch.setattr(demo, "read_paths", lambda *_: None)
+        monkeypatch.setattr(demo, "arriving", lambda *_, **__: iter([0, 2, 3]))
+        monkeypatch.setattr(demo, "read_paths", lambda *_: {})
         console = Console(file=StringIO(), width=120, force_terminal=False)
         demo.watch(Stack("", Path()), posted, arrived(a=0.25, b=0.5, c=0.5), console)
         said = shown(console)
@@ -270,7 +275,7 @@ class TestPicture:
         """It is well-formed, the same for the same run, below 40 kB, and loads nothing."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         for name in ("one.svg", "two.svg"):
-            demo.draw(tmp_path / name, view(posted, arrivals), summarize(posted, arrivals))
+            demo.draw(tmp_path / name, view(posted, arrivals, {}), summarize(posted, arrivals))
         svg = (tmp_path / "one.svg").read_text(encoding="utf-8")
         text = "".join(ET.fromstring(svg).itertext()).replace("\N{NO-BREAK SPACE}", " ")  # noqa: S314 -- our own
         assert "14:13:20.250" in text
@@ -279,24 +284,9 @@ class TestPicture:
         assert len(svg.encode()) < 40_000
         assert "https://" not in svg.replace("https://www.textualize.io", "")
 
-    def test_demonstration_writes_the_picture(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        """Its last lines name the file."""
-        monkeypatch.setattr(demo, "WORK", tmp_path)
-        monkeypatch.setattr(demo, "start", lambda folder, _progress: Stack("", folder, {}))
-        monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
-        monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext())
-        monkeypatch.setattr(demo, "manage", lambda *_: None)
-        monkeypatch.setattr(demo, "post_all", lambda *_: [])
-        monkeypatch.setattr(demo, "watch", lambda *_: None)
-        console = Console(file=StringIO(), width=300)
-        demo.demonstrate(console, tmp_path / "demo.svg")
-        assert (tmp_path / "demo.svg").read_text(encoding="utf-8").startswith("<svg")
-        assert f"The picture is in {tmp_path / 'demo.svg'}." in shown(console)
-
-    def test_argument_is_checked_before_the_run(self, tmp_path: Path) -> None:
-        """Empty means no picture; anything else must be an .svg in a folder that exists."""
-        assert demo.parse_picture("") is None
-        assert demo.parse_picture(f"{tmp_path}/demo.svg") == tmp_path / "demo.svg"
+    def test_argument_is_checked_before_the_run(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """It must be an .svg in a folder that exists."""
+        monkeypatch.setattr(demo, "stack_in", lambda *_: pytest.fail("a stack was started"))
         for wrong in ("demo.png", f"{tmp_path}/nowhere/demo.svg", "svg"):
             with pytest.raises(CommandError, match=r"^PICTURE must be an \.svg file in a folder that exists, not "):
-                demo.parse_picture(wrong)
+                demo.demonstrate(wrong)

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from tests.support.checkouts import ROOT, write_program
 from tests.support.documents import example
+from tools import terminal
 from tools.local import __main__ as local
+from tools.local import stack
 from tools.local.stack import LOCAL_FOLDER, Stack
 from tools.project import CommandError
 
@@ -143,8 +144,8 @@ class TestDescription:
 class TestPort:
     """PORT is a port, or it is refused in one sentence."""
 
-    @pytest.mark.parametrize(("text", "port"), [("", None), ("1", 1), ("4566", 4566), ("65535", 65535)])
-    def test_port_is_parsed(self, text: str, port: int | None) -> None:
+    @pytest.mark.parametrize(("text", "port"), [("", 0), ("1", 1), ("4566", 4566), ("65535", 65535)])
+    def test_port_is_parsed(self, text: str, port: int) -> None:
         """An empty PORT means a free one."""
         assert local.parse_port(text) == port
 
@@ -156,19 +157,14 @@ class TestPort:
         with pytest.raises(CommandError, match=r"^PORT must be a whole number from 1 to 65535, not '.{1,20}'$"):
             local.parse_port(text)
 
-    def test_make_passes_port_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_make_passes_port_on(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         """An empty argument stands for no PORT."""
-        asked: list[int | None] = []
-
-        def up(_console: Console, port: int | None) -> bool:
-            asked.append(port)
-            return True
-
-        monkeypatch.setattr(local, "up", up)
-        monkeypatch.setattr(local, "run", lambda _command, action: action(Console()))
-        for argument in ("", "4566"):
-            local.main([argument])
-        assert asked == [None, 4566]
+        monkeypatch.setattr(local, "running_stack", lambda: _STACK)
+        for argument, status in (("", 0), ("4567", 0), ("4566", 1)):
+            with pytest.raises(SystemExit) as ended:
+                terminal.main("make local", local.up, arguments=[argument])
+            assert ended.value.code == status
+        assert capsys.readouterr().err.startswith("make local: the local stack is already running on port 4567")
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert '-m tools.local "$(PORT)"\n' in makefile
 
@@ -176,9 +172,9 @@ class TestPort:
 class TestCommand:
     """One stack runs at a time."""
 
-    @pytest.mark.parametrize("port", [None, 4567])
+    @pytest.mark.parametrize("port", ["", "4567"])
     def test_running_stack_is_described_again(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: int | None
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], port: str
     ) -> None:
         """No other one is started."""
 
@@ -187,14 +183,14 @@ class TestCommand:
 
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
         monkeypatch.setattr(local, "start", start)
-        assert local.up(Console(), port)
+        local.up(port)
         assert capsys.readouterr().out == f"{local.describe(_STACK)}\n"
 
     def test_running_stack_stays_on_its_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another PORT is refused, with what to do."""
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
         with pytest.raises(CommandError) as caught:
-            local.up(Console(), 4566)
+            local.up("4566")
         assert str(caught.value) == (
             "the local stack is already running on port 4567: omit PORT=4566, or run make local-stop first"
         )
@@ -205,7 +201,7 @@ class TestCommand:
         """It starts in its place in the checkout."""
         done: list[object] = []
 
-        def start(folder: Path, _progress: object, port: int | None) -> Stack:
+        def start(folder: Path, _progress: object, port: int) -> Stack:
             done.extend((folder, port))
             return _STACK
 
@@ -213,7 +209,7 @@ class TestCommand:
         monkeypatch.setattr(local, "start", start)
         monkeypatch.setattr(local, "warm_up", lambda stack: done.append(("warm", stack)))
         monkeypatch.setattr(local, "keep", lambda stack: done.append(("kept", stack)))
-        assert local.up(Console(), 4566)
+        local.up("4566")
         assert done == [LOCAL_FOLDER, 4566, ("warm", _STACK), ("kept", _STACK)]
         assert local.describe(_STACK) in capsys.readouterr().out
 
@@ -229,9 +225,9 @@ class TestCommand:
         monkeypatch.setattr(local, "start", lambda *_, **__: _STACK)
         monkeypatch.setattr(local, "warm_up", lambda _stack: None)
         monkeypatch.setattr(local, name, interrupt)
-        monkeypatch.setattr(local, "stop", stopped.append)
+        monkeypatch.setattr(stack, "stop", stopped.append)
         with pytest.raises(KeyboardInterrupt):
-            local.up(Console(), None)
+            local.up("")
         assert stopped == [LOCAL_FOLDER]
 
     def test_stop_without_a_stack_succeeds(
@@ -239,7 +235,7 @@ class TestCommand:
     ) -> None:
         """Nothing runs, as was asked for."""
         monkeypatch.setattr(local, "running_stack", lambda: None)
-        assert local.down(Console())
+        local.down()
         assert capsys.readouterr().out == "The local stack is not running.\n"
 
     def test_stop_ends_the_running_stack(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,5 +243,5 @@ class TestCommand:
         stopped: list[Path] = []
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
         monkeypatch.setattr(local, "stop", stopped.append)
-        assert local.down(Console())
+        local.down()
         assert stopped == [LOCAL_FOLDER]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -52,6 +51,8 @@ http.server.HTTPServer((os.environ["BIND_HOST"], int(os.environ["GATEWAY_PORT"])
 
 _OUTPUTS = {"api_id": {"value": "abc"}}
 _CREATED = {"type": "apply_complete", "hook": {"action": "create"}}
+_PLANNED = {"type": "change_summary", "changes": {"operation": "plan", "add": 2}}
+_APPLIED = {"type": "change_summary", "changes": {"operation": "apply", "add": 2}}
 _READ = {"type": "apply_complete", "hook": {"action": "read"}}
 
 
@@ -64,8 +65,7 @@ class Machine:
         self.programs = root / ".venv" / "ministack" / "bin"
         write_program(self.programs / "python", _EMBEDDED_AWS)
         self.behaves("well")
-        self.terraform_says("plan", {"type": "change_summary", "changes": {"add": 2}})
-        self.terraform_says("apply", _READ, _CREATED, {"type": "version"}, _CREATED)
+        self.terraform_says("apply", _PLANNED, _READ, _CREATED, {"type": "version"}, _CREATED, _APPLIED)
         self.terraform_says("output", _OUTPUTS)
 
     def behaves(self, how: str) -> None:
@@ -177,7 +177,7 @@ class TestStart:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             ports = iter([other.getsockname()[1], free_port()])
-            monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
+            monkeypatch.setattr(stack_module, "free_port", lambda _port: next(ports))
             with stack_in(machine.folder, ignore) as stack:
                 first, second = (start["GATEWAY_PORT"] for start in machine.starts)
                 assert first == str(other.getsockname()[1])
@@ -204,7 +204,7 @@ class TestStart:
 
         free_port = stack_module.free_port
         ports = iter([free_port()])
-        monkeypatch.setattr(stack_module, "free_port", lambda: next(ports))
+        monkeypatch.setattr(stack_module, "free_port", lambda _port: next(ports))
         with monkeypatch.context() as patch:
             patch.setattr(time, "monotonic", monotonic)
             with pytest.raises(CommandError, match=r"(?s)did not start.*line 7"):
@@ -279,39 +279,17 @@ class TestStop:
             assert machine.is_clean
             assert running_stack() is None
 
-    @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc shows that a process has ended")
-    def test_zombie_of_another_command_is_not_waited_for(
-        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A process that another command started has ended, even if that one never asks for its status."""
-        seconds = 30
-        monkeypatch.setattr(stack_module, "_STOP_SECONDS", seconds)
-        program = (
-            "import subprocess, time; "
-            "print(subprocess.Popen(['sleep', '60'], start_new_session=True).pid, flush=True); time.sleep(60)"
-        )
-        with subprocess.Popen(  # noqa: S603 -- our own command
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, text=True
-        ) as parent:
-            assert parent.stdout is not None
-            machine.folder.mkdir(parents=True)
-            (machine.folder / "embedded-aws.pid").write_text(parent.stdout.readline())
-            began = time.monotonic()
-            stop(machine.folder)
-            assert time.monotonic() < began + seconds
-            parent.kill()
-
     def test_interruption_waits_for_the_end(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C during the end is handled once the processes and the folder are gone."""
         start(machine.folder, ignore)
-        is_alive = stack_module._is_alive  # noqa: SLF001 -- called while the end is waited for
+        flock = fcntl.flock
 
-        def interrupted(pid: int) -> bool:
+        def interrupted(*arguments: Any) -> None:
             signal.raise_signal(signal.SIGINT)
-            return is_alive(pid)
+            flock(*arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(stack_module, "_is_alive", interrupted)
+            patch.setattr(fcntl, "flock", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 stop(machine.folder)
         assert machine.is_clean

@@ -1,79 +1,147 @@
-"""The outcome of a run, and whether it is as it should be. Pure."""
+"""The outcome of a run: why a schedule was sent twice, and whether all is as it should be. Pure."""
 
-from __future__ import annotations
-
+import json
 import statistics
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from rich.table import Table
 
 from tools.local.arrivals import Arrivals
-from tools.local.chaos.journal import UNEXPLAINED, Journal
 
-#: The schedules of a run, BURST of which are due in one second and are posted ARRAY in a request; and how many more are
-#: cancelled.
+#: The schedules of a run, BURST of which are due in one second.
 SCHEDULES = 2_000
 BURST = 500
-ARRAY = 50
-CANCELLED = 100
 
 #: The least share of the functions' calls to DynamoDB and SQS that must be spoiled; with less, a run shows nothing.
 LEAST_FAULTY = 0.2
 
-#: Seconds after the start: the last schedule is due, the minute's rule is off, the stream mapping is off, the burst is
-#: due.
-LAST_DUE = 420
+#: Seconds after the start: the minute's rule is off, the stream mapping is off, the burst is due.
 RULE_OFF = (70, 250)
 MAPPING_OFF = (270, 315)
 BURST_DUE = 400
 
+UNEXPLAINED = "unexplained"
 
-@dataclass(slots=True)
-class Posts:
-    """The accepted schedules: when each is due, by scheduleId, and how many requests all of them took."""
+_STORED_AGAIN = "stored again after its hand-over"
 
-    due: dict[str, int] = field(default_factory=dict)
-    requests: int = 0
+#: The longest time from a spoiled call to its effect: the proxy holds some calls for 4.5 s.
+_CALL_SECONDS = 6.0
+
+#: The longest time from the end of a killed function to the effect of its last call, if that was not spoiled.
+_ON_ITS_WAY_SECONDS = 2.0
+
+#: How long a function waits for an answer before it calls again (delayer.retries.client_config).
+_ANSWER_SECONDS = 4.0
+
+#: The outcome of an invocation whose function was killed, in ministack's words.
+_KILLED = "Worker process died"
+
+#: Why the records of a batch come again, by the outcome of their invocation.
+_WHY_A_BATCH_COMES_AGAIN = {
+    "partial answer": "an earlier record of its batch had to come again",
+    _KILLED: "the function was killed after SQS had taken it",
+}
+
+
+class Journal:
+    """All that happened in a run: the lines that faults.py describes, and the proxy's faults."""
+
+    def __init__(self, lines: Iterable[str], fired: Sequence[dict[str, Any]]) -> None:
+        #: How often DynamoDB stored each schedule.
+        self.stored: Counter[str] = Counter()
+        #: When SQS took each message of a schedule, and its MessageId.
+        self.taken: dict[str, list[tuple[float, str]]] = {}
+        self._invocations: dict[str, list[dict[str, Any]]] = {}
+        #: How often each fault happened.
+        self.faults = Counter(event["action"] for event in fired)
+        self._spoiled_sends = [event["ts"] for event in fired if event["operation"] == "SendMessageBatch"]
+        for fact in map(json.loads, lines):
+            match fact["what"]:
+                case "stored":
+                    self.stored.update(fact["schedule_ids"])
+                case "taken":
+                    for schedule_id, message_id in fact["messages"]:
+                        self.taken.setdefault(schedule_id, []).append((fact["at"], message_id))
+                case "invocation":
+                    for schedule_id in set(filter(None, fact["removed"])):
+                        self._invocations.setdefault(schedule_id, []).append(fact)
+                case "fault":
+                    self.faults[fact["name"]] += 1
+
+    def why_again(self, schedule_id: str, message_ids: Collection[str]) -> list[str]:
+        """Return the reason for each message after a schedule's first, or UNEXPLAINED."""
+        taken = self.taken.get(schedule_id, [])
+        reasons = [self._why(schedule_id, first, second) for (first, _), (second, _) in pairwise(taken)]
+        # A message that was received, and that SQS never took, has no reason.
+        return reasons + [UNEXPLAINED] * len(set(message_ids) - {message_id for _, message_id in taken})
+
+    def story(self, schedule_id: str) -> str:
+        """Return all that is known about a schedule's messages, for a person who investigates one."""
+        facts = [(at, f"taken as {message_id}") for at, message_id in self.taken.get(schedule_id, [])]
+        for each in self._invocations.get(schedule_id, []):
+            end = f"{each['outcome']}, again from {each['retry_from']}"
+            facts += [(each["began"], "fast track called"), (each["at"], end)]
+        lines = (f"{at:.3f} {fact}" for at, fact in sorted(facts))
+        return f"{schedule_id}, stored {self.stored[schedule_id]} times: {'; '.join(lines)}"
+
+    def _why(self, schedule_id: str, first: float, second: float) -> str:
+        """Return why SQS took a schedule's message at one time and another at a second."""
+        invocations = self._invocations.get(schedule_id, [])
+        before, after = (
+            next((each for each in invocations if each["began"] <= at <= each["at"]), None) for at in (first, second)
+        )
+        if before is None or after is None:
+            # No invocation worked on the schedule then.
+            at = first if before is None else second
+            ends = [each["at"] for each in invocations if each["outcome"] == _KILLED]
+            reasons = {
+                "a call that had been given up took effect later": self._is_spoiled(at),
+                "its call was on its way when the function was killed": any(
+                    0 <= at - end <= _ON_ITS_WAY_SECONDS for end in ends
+                ),
+            }
+        elif before is after:
+            reasons = {
+                "SQS took it, and the answer was lost": self._is_spoiled(first),
+                _STORED_AGAIN: before["removed"].count(schedule_id) > 1,
+                "SQS took it, and no answer came in time": second - first >= _ANSWER_SECONDS,
+            }
+        elif before["retry_from"] is None or schedule_id in before["removed"][: before["retry_from"]]:
+            # The removal counts as handled, so that it is not retried.
+            reasons = {_STORED_AGAIN: self.stored[schedule_id] > 1}
+        else:
+            outcome = before["outcome"]
+            return _WHY_A_BATCH_COMES_AGAIN.get(outcome, f"its invocation failed: {outcome}")
+        return next((reason for reason, is_given in reasons.items() if is_given), UNEXPLAINED)
+
+    def _is_spoiled(self, at: float) -> bool:
+        """Return whether the proxy spoiled a call that may have brought the message that SQS took then."""
+        return any(0 <= at - spoiled <= _CALL_SECONDS for spoiled in self._spoiled_sends)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """All that a run left behind.
 
+    `due` is when each accepted schedule is due, by scheduleId, and `requests` how many requests all of them took.
     `calls` counts the functions' calls, and `left` the records and messages by the place where none should be.
     """
 
     start: float
-    posts: Posts
+    due: dict[str, int]
+    requests: int
     cancelled: Sequence[str]
     arrivals: Arrivals
     journal: Journal
     calls: int
     left: dict[str, int]
 
-    def lateness(self) -> dict[str, float]:
-        """Return the seconds from each schedule's pointInTime to its first message."""
-        due, times = self.posts.due, self.arrivals.times
-        return {schedule_id: min(times[schedule_id]) - due[schedule_id] for schedule_id in times if schedule_id in due}
 
-    def sent_again(self) -> list[tuple[str, str]]:
-        """Return the scheduleId and the reason of every message beyond a schedule's first."""
-        return [
-            (schedule_id, reason)
-            for schedule_id, message_ids in self.arrivals.message_ids.items()
-            if len(message_ids) > 1 or schedule_id not in self.posts.due
-            for reason in self.journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]
-        ]
-
-
-def is_undisturbed(due: float) -> bool:
-    """Return whether a schedule due so many seconds after the start meets no outage and no wait for the next tick."""
-    return not any(begin <= due <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
-
-
-def percentiles(lateness: list[float]) -> str:
+def _percentiles(lateness: list[float]) -> str:
     """Return median, 99th percentile and worst, in milliseconds."""
     cuts = statistics.quantiles(lateness, n=100, method="inclusive")
     return f"p50 {cuts[49] * 1000:,.0f}, p99 {cuts[98] * 1000:,.0f}, worst {max(lateness) * 1000:,.0f}"
@@ -81,39 +149,46 @@ def percentiles(lateness: list[float]) -> str:
 
 def report(outcome: Outcome) -> tuple[bool, Table]:
     """Return whether the outcome is as it should be, and a table that shows it."""
-    posts, journal, late = outcome.posts, outcome.journal, outcome.lateness()
-    lost = len(posts.due) - len(late)
+    due, journal, arrivals = outcome.due, outcome.journal, outcome.arrivals
+    late = {each: min(arrivals[each]).at - due[each] for each in arrivals.keys() & due.keys()}
+    lost = len(due) - len(late)
     early = sum(seconds < 0 for seconds in late.values())
-    sent_again = outcome.sent_again()
-    reasons = Counter(reason for _, reason in sent_again)
+    #: The scheduleId and the reason of every message beyond a schedule's first.
+    sent_again = [
+        (schedule_id, reason)
+        for schedule_id, messages in arrivals.items()
+        if len(message_ids := {each.message_id for each in messages}) > 1 or schedule_id not in due
+        for reason in journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]
+    ]
     unexplained = [schedule_id for schedule_id, reason in sent_again if reason == UNEXPLAINED]
     sent = sum(schedule_id in journal.taken for schedule_id in outcome.cancelled)
     spoiled = journal.faults.total()
-    kills = sum(count for fault, count in journal.faults.items() if fault.startswith("killed"))
-    due_after = {schedule_id: posts.due[schedule_id] - outcome.start for schedule_id in late}
-    undisturbed = [late[schedule_id] for schedule_id, due in due_after.items() if is_undisturbed(due)]
-    burst = [late[each] for each in late if posts.due[each] == int(outcome.start) + BURST_DUE]
+    # While nothing is switched off, and no wait for the next tick follows.
+    undisturbed = [
+        late[each]
+        for each in late
+        if not any(begin <= due[each] - outcome.start <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
+    ]
+    burst = [late[each] for each in late if due[each] == int(outcome.start) + BURST_DUE]
 
     table = Table(show_header=False)
-    table.add_row("accepted", f"{len(posts.due):,} in {posts.requests:,} requests, {BURST} of them due in one second")
-    table.add_row("arrived", f"{len(late):,}")
-    table.add_row("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in outcome.left.items() if count))
-    table.add_row("early", f"{early}")
-    table.add_row("cancelled", f"{len(outcome.cancelled)}, {sent} of them sent all the same")
-    table.add_row("sent again", f"{len(sent_again)}, each under its scheduleId")
-    for reason, count in reasons.most_common():
-        table.add_row("", f"{count}: {reason}")
-    for schedule_id in unexplained:
-        table.add_row("", journal.story(schedule_id))
-    table.add_row("lateness, ms", f"all: {percentiles(list(late.values()))}")
-    table.add_row("", f"due while nothing was switched off: {percentiles(undisturbed)}")
-    table.add_row("", f"the burst: {percentiles(burst)}")
-    table.add_row(
-        "calls spoiled", f"{spoiled:,} of {outcome.calls:,} to DynamoDB and SQS, {spoiled / outcome.calls:.0%}"
-    )
-    for fault, count in journal.faults.most_common():
-        table.add_row("", f"{count}: {fault}")
+    for row in (
+        ("accepted", f"{len(due):,} in {outcome.requests:,} requests, {BURST} of them due in one second"),
+        ("arrived", f"{len(late):,}"),
+        ("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in outcome.left.items() if count)),
+        ("early", f"{early}"),
+        ("cancelled", f"{len(outcome.cancelled)}, {sent} of them sent all the same"),
+        ("sent again", f"{len(sent_again)}, each under its scheduleId"),
+        *(("", f"{count}: {reason}") for reason, count in Counter(reason for _, reason in sent_again).most_common()),
+        *(("", journal.story(schedule_id)) for schedule_id in unexplained),
+        ("lateness, ms", f"all: {_percentiles(list(late.values()))}"),
+        ("", f"due while nothing was switched off: {_percentiles(undisturbed)}"),
+        ("", f"the burst: {_percentiles(burst)}"),
+        ("calls spoiled", f"{spoiled:,} of {outcome.calls:,} to DynamoDB and SQS, {spoiled / outcome.calls:.0%}"),
+        *(("", f"{count}: {fault}") for fault, count in journal.faults.most_common()),
+    ):
+        table.add_row(*row)
 
-    is_whole = len(posts.due) == SCHEDULES and kills > 0 and spoiled / outcome.calls >= LEAST_FAULTY
-    is_good = is_whole and not (lost or early or sent or unexplained or any(outcome.left.values()))
-    return is_good, table
+    has_kill = any(fault.startswith("killed") for fault in journal.faults)
+    is_whole = len(due) == SCHEDULES and has_kill and spoiled / outcome.calls >= LEAST_FAULTY
+    return is_whole and not (lost or early or sent or unexplained or any(outcome.left.values())), table

@@ -14,9 +14,8 @@ age ends):
 - The mapping's filter takes INSERT and REMOVE.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from itertools import chain, filterfalse, takewhile
 from typing import Any
 
 #: As in terraform/modules/delayer/stream_dynamodb_fasttrack_enqueuer.tf.
@@ -49,10 +48,7 @@ class ShardMapping:
     """Reads one shard of a stream: a list that may grow."""
 
     def __init__(
-        self,
-        stream: list[Record],
-        batch_size: int,
-        maximum_record_age_seconds: int = MAXIMUM_RECORD_AGE_SECONDS,
+        self, stream: list[Record], batch_size: int, maximum_record_age_seconds: int = MAXIMUM_RECORD_AGE_SECONDS
     ) -> None:
         self._stream = stream
         self._batch_size = batch_size
@@ -64,10 +60,8 @@ class ShardMapping:
         self.discarded: list[Record] = []
 
     def unread(self) -> Iterator[Record]:
-        """Yield every record that is not done with."""
-        for batch in self._waiting:
-            yield from batch
-        yield from self._stream[self._position :]
+        """Return every record that is not done with."""
+        return chain(*self._waiting, self._stream[self._position :])
 
     def next_batch(self, now: float) -> list[Record]:
         """Return the next invocation's records, which stay until `finish`; an empty list if there are none."""
@@ -82,15 +76,11 @@ class ShardMapping:
     def finish(self, retry_from: int | None) -> list[Record]:
         """Move on after an invocation, and return the records that are done with."""
         batch = self._waiting.pop(0)
-        if retry_from is None:
-            return batch
-        if retry_from > 0:
-            self._waiting.insert(0, batch[retry_from:])
-        elif len(batch) > 1:
-            self._waiting[:0] = [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
-        else:
-            self._waiting.insert(0, batch)
-        return batch[:retry_from]
+        done = len(batch) if retry_from is None else retry_from
+        # A checkpoint bisects the batch; a whole one is halved.
+        middle = done or len(batch) // 2
+        self._waiting[:0] = filter(None, (batch[done:middle], batch[middle:]))
+        return batch[:done]
 
     def discard_old(self, now: float) -> None:
         """Move records older than the mapping's record age to the on-failure destination."""
@@ -100,9 +90,9 @@ class ShardMapping:
             return int(record["dynamodb"]["ApproximateCreationDateTime"]) < oldest
 
         if self._waiting and is_old(self._waiting[0][0]):
-            self.discarded += [record for batch in self._waiting for record in batch if is_old(record)]
-            young = [[record for record in batch if not is_old(record)] for batch in self._waiting]
-            self._waiting = [batch for batch in young if batch]
-        while self._position < len(self._stream) and is_old(self._stream[self._position]):
-            self.discarded.append(self._stream[self._position])
-            self._position += 1
+            self.discarded += filter(is_old, chain(*self._waiting))
+            young = [list(filterfalse(is_old, batch)) for batch in self._waiting]
+            self._waiting = list(filter(None, young))
+        expired = list(takewhile(is_old, self._stream[self._position :]))
+        self.discarded += expired
+        self._position += len(expired)
