@@ -8,21 +8,8 @@ import sys
 from urllib.parse import urlsplit
 
 from tools import terminal
-from tools.local.stack import (
-    INTERRUPTED,
-    LOCAL_FOLDER,
-    REGION,
-    Stack,
-    keep,
-    running_stack,
-    start,
-    stop,
-    stopped_on_failure,
-    warm_up,
-)
+from tools.local.stack import INTERRUPTED, LOCAL_FOLDER, REGION, Stack, running_stack, start, stop
 from tools.project import CommandError
-
-_LARGEST_PORT = 65_535
 
 
 def describe(stack: Stack) -> str:
@@ -73,8 +60,8 @@ End it: make local-stop
 
 def parse_port(text: str) -> int:
     """Return PORT, or 0 if it is empty. Raises CommandError if it is not a port."""
-    if text and (not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > _LARGEST_PORT):
-        raise CommandError(f"PORT must be a whole number from 1 to {_LARGEST_PORT}, not {text[:20]!r}")
+    if text and (not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) not in range(65_536)):
+        raise CommandError(f"PORT must be a whole number from 1 to 65535, not {text[:20]!r}")
     return int(text or 0)
 
 
@@ -94,17 +81,9 @@ def up(port_text: str) -> None:
             raise CommandError(
                 f"the local stack is already running on port {used}: omit PORT={port}, or run make local-stop first"
             )
-        stack = running or _start(port)
+        with terminal.shown_progress(terminal.open_console()) as progress:
+            stack = running or start(LOCAL_FOLDER, progress, port=port)
     print(describe(stack))
-
-
-def _start(port: int) -> Stack:
-    with terminal.shown_progress(terminal.open_console()) as progress, stopped_on_failure(LOCAL_FOLDER):
-        stack = start(LOCAL_FOLDER, progress, port=port)
-        progress("Waking the functions", 0, 0)
-        warm_up(stack)
-        keep(stack)
-    return stack
 
 
 def down() -> None:

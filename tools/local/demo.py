@@ -21,7 +21,7 @@ from rich.text import Text
 
 from tools import terminal
 from tools.local.arrivals import Arrivals, accepted, arriving, consuming, post
-from tools.local.stack import INTERRUPTED, Answer, Stack, stack_in, warm_up
+from tools.local.stack import INTERRUPTED, Answer, Stack, stack_in
 from tools.project import FAST_TRACK, SWEEP, WORK, CommandError
 
 #: SQS delays by whole seconds, so a message may arrive up to a second after its pointInTime; the rest is for handing it
@@ -137,16 +137,8 @@ def view(posted: list[Posted], arrivals: Arrivals, paths: dict[str, str]) -> Tab
     return table
 
 
-class Verdict(NamedTuple):
-    """The result of the demonstration, with a line for the reader. Good: nothing was lost, early or twice."""
-
-    is_good: bool
-    is_on_time: bool
-    line: str
-
-
-def summarize(posted: list[Posted], arrivals: Arrivals) -> Verdict:
-    """Judge the arrivals."""
+def judge(posted: list[Posted], arrivals: Arrivals) -> tuple[bool, Text]:
+    """Return whether nothing was lost, early or twice, and the verdict in its colour: why a machine was not on time."""
     lateness = {each.name: each.lateness_ms(arrivals) for each in posted}
     expected = {schedule_id for each in posted for schedule_id in each.schedule_ids}
     arrived = sum(map(len, lateness.values()))
@@ -155,29 +147,24 @@ def summarize(posted: list[Posted], arrivals: Arrivals) -> Verdict:
     unknown = len(arrivals.keys() - expected)
     # A schedule that was due before it was posted is late because of its sender.
     worst = max(chain(*(late for name, late in lateness.items() if name != _DUE_ALREADY)), default=0)
-    line = (
-        f"{arrived} of {len(expected)} arrived, {early} early, {twice} twice, {unknown} unknown. The latest came "
-        f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to about 1,000 ms is normal)."
-    )
     is_good = arrived == len(expected) > 0 and not early and not twice and not unknown
-    return Verdict(is_good, worst <= ON_TIME_MS, line)
+    is_on_time = worst <= ON_TIME_MS
+    verdict = Text(
+        f"\n{arrived} of {len(expected)} arrived, {early} early, {twice} twice, {unknown} unknown. The latest came "
+        f"{worst:,.0f} ms after its second (SQS delays by whole seconds, so up to about 1,000 ms is normal).",
+        "bold red" if not is_good else "bold green" if is_on_time else "bold yellow",
+    )
+    if is_on_time:
+        return is_good, verdict
+    busy = f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors"
+    why = f"\nThat is later than {ON_TIME_MS:,} ms: this machine was too busy to be on time ({busy})."
+    return is_good, Text.assemble(verdict, (why, "yellow"))
 
 
-def conclude(verdict: Verdict, console: Console) -> None:
-    """Print the verdict in its colour, and why a machine was not on time."""
-    style = "bold red" if not verdict.is_good else "bold green" if verdict.is_on_time else "bold yellow"
-    console.print(f"\n{verdict.line}", style=style, highlight=False)
-    if not verdict.is_on_time:
-        busy = f"load average {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors"
-        line = f"That is later than {ON_TIME_MS:,} ms: this machine was too busy to be on time ({busy})."
-        console.print(line, style="yellow", highlight=False)
-
-
-def draw(path: Path, table: Table, verdict: Verdict) -> None:
+def draw(path: Path, table: Table, verdict: Text) -> None:
     """Write the table and the verdict as an SVG, as a terminal shows them."""
     console = Console(record=True, file=io.StringIO(), width=88, force_terminal=True, color_system="standard")
-    console.print(table)
-    conclude(verdict, console)
+    console.print(table, verdict, sep="\n")
     # With a fixed id, because rich names each class after a hash of the content; without fonts, which rich would load
     # from another host.
     svg = console.export_svg(title="make demo", unique_id="demo")
@@ -221,15 +208,13 @@ def demonstrate(picture: str) -> bool:
     with contextlib.ExitStack() as cleanup:
         with terminal.shown_progress(console) as progress:
             stack = cleanup.enter_context(stack_in(WORK / f"demo-{os.getpid()}", progress))
-            progress("Waking the functions", 0, 0)
-            warm_up(stack)
         with consuming(stack) as arrivals:
             with terminal.shown_progress(console) as progress:
                 posted = post_all(stack, console, progress)
             manage(stack, console)
             table = watch(stack, posted, arrivals, console)
-    verdict = summarize(posted, arrivals)
-    conclude(verdict, console)
+    is_good, verdict = judge(posted, arrivals)
+    console.print(verdict)
     if picture:
         draw(path, table, verdict)
         _say(console, f"The picture is in {path}.")
@@ -238,7 +223,7 @@ def demonstrate(picture: str) -> bool:
         "\nNext: run 'make local', which leaves the same stack running and shows how to post to it. "
         "Requests are in README.md under 'Post a schedule'; docs/operations/deploying.md goes on to AWS.",
     )
-    return verdict.is_good
+    return is_good
 
 
 if __name__ == "__main__":

@@ -40,6 +40,10 @@ ACCESS_KEY = "test"
 #: The message of a command that was interrupted while it started or used a stack.
 INTERRUPTED = "interrupted, and everything it started was ended"
 
+#: Calls no proxy.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+_HEALTH = "/_ministack/health"
 _START_SECONDS = 60
 _STARTS = 3
 
@@ -122,7 +126,7 @@ class Stack:
         """Make a request with these headers and no others; `path` follows /schedules."""
         call = urllib.request.Request(self.schedules_url + path, data=body, headers=dict(headers), method=method)
         try:
-            answer = _open(call, timeout=30)
+            answer = _DIRECT.open(call, timeout=30)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -130,42 +134,47 @@ class Stack:
 
 
 @contextlib.contextmanager
-def stack_in(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def stack_in(
+    folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0
+) -> Iterator[Stack]:
     """Start a stack in `folder`, and end it with the block. Arguments and errors are those of `start`."""
     try:
-        yield start(folder, progress, variables)
+        yield start(folder, progress, variables, port)
     finally:
         stop(folder)
 
 
-@contextlib.contextmanager
-def stopped_on_failure(folder: Path) -> Iterator[None]:
-    """End the stack in a folder if the block fails or is interrupted."""
-    try:
-        yield
-    except BaseException:
-        stop(folder)
-        raise
-
-
 def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0) -> Stack:
-    """Start a stack that outlives this process, in a folder, which is emptied first.
+    """Start a stack that outlives this process, in a folder, which is emptied first. Its functions are awake then.
 
     `variables` are added to the environment of the embedded AWS, and so of the functions. With the `port` 0 it listens
     on a free one. Raises CommandError if it did not start, or Terraform failed; nothing is left of it then.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    with stopped_on_failure(folder):
+    with _stopped_on_failure(folder):
         progress("Starting the embedded AWS", 0, 0)
-        stack = start_embedded_aws(folder, variables or {}, port)
+        empty = start_embedded_aws(folder, variables or {}, port)
         progress("Getting Terraform ready", 0, 0)
         # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
         # changes to, because a socket's path is limited to about a hundred characters.
-        terraform = stack.variables | {"TMPDIR": "../tmp"}
+        terraform = empty.variables | {"TMPDIR": "../tmp"}
         workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
         _apply(workspace, progress)
         progress("Reading the outputs", 0, 0)
-        return Stack(stack.endpoint, folder, workspace.outputs())
+        stack = Stack(empty.endpoint, folder, workspace.outputs())
+        progress("Waking the functions", 0, 0)
+        warm_up(stack)
+        _keep(stack)
+        return stack
+
+
+@contextlib.contextmanager
+def _stopped_on_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        stop(folder)
+        raise
 
 
 def warm_up(stack: Stack) -> None:
@@ -192,7 +201,7 @@ def _kill(folder: Path) -> None:
         fcntl.flock(log, fcntl.LOCK_EX)
 
 
-def keep(stack: Stack) -> None:
+def _keep(stack: Stack) -> None:
     """Write stack.json, by which scripts and later commands find make local's stack. The docs show its keys."""
     kept = {
         "access_key_id": ACCESS_KEY,
@@ -213,7 +222,7 @@ def running_stack() -> Stack | None:
         stack = Stack(kept["endpoint"], LOCAL_FOLDER, kept["outputs"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return stack if _is_healthy(stack.endpoint) else None
+    return stack if _answers(stack.endpoint + _HEALTH) else None
 
 
 def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) -> Stack:
@@ -226,20 +235,16 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) ->
     if not python.exists():
         raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + _START_SECONDS
-    with stopped_on_failure(folder):
+    with _stopped_on_failure(folder):
         # More than once: another process may take a free port before the embedded AWS listens on it.
         for _ in range(_STARTS):
             endpoint = f"http://127.0.0.1:{free_port(port)}"
             process = _start_process(python, folder, endpoint, added)
-            while process.poll() is None and time.monotonic() < deadline:
-                if _is_healthy(endpoint):
-                    return Stack(endpoint, folder)
-                time.sleep(0.05)
-            hangs = process.poll() is None
+            if comes_up(process, endpoint + _HEALTH):
+                return Stack(endpoint, folder)
+            if process.poll() is None:
+                break  # it hangs
             _kill(folder)
-            if hangs:
-                break
         said = (folder / _LOG_FILE).read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
         raise CommandError(
             "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then "
@@ -275,7 +280,7 @@ def _apply(workspace: Workspace, progress: Progress) -> None:
     """Apply the configuration, and show how many of its resources are created. Raises CommandError with the errors."""
     progress("Planning the Terraform", 0, 0)
     arguments = ("-auto-approve", "-input=false", "-json", "-parallelism=32", "-var-file=environments/local.tfvars")
-    created = total = 0
+    step, created, total = "Applying the Terraform to the embedded AWS", 0, 0
     errors = []
     with contextlib.ExitStack() as cleanup:
         with _signals_held_back():
@@ -286,11 +291,11 @@ def _apply(workspace: Workspace, progress: Progress) -> None:
             # Terraform's documentation, "Machine-Readable UI".
             match _parse(line):
                 case {"type": "change_summary", "changes": {"operation": "plan", "add": total}}:
-                    progress("Applying the Terraform to the embedded AWS", created, total)
+                    progress(step, created, total)
                 # Data sources are read in an apply too; the plan's count leaves them out.
                 case {"type": "apply_complete", "hook": {"action": "create"}}:
                     created += 1
-                    progress("Applying the Terraform to the embedded AWS", created, total)
+                    progress(step, created, total)
                 case {"type": "diagnostic", "diagnostic": {"severity": "error", "summary": summary, "detail": detail}}:
                     errors.append(f"{summary}: {detail}")
         if process.wait():
@@ -333,16 +338,22 @@ def free_port(port: int = 0) -> int:
         return int(tried.getsockname()[1])
 
 
-def _is_healthy(endpoint: str) -> bool:
+def comes_up(process: processes.Process, url: str) -> bool:
+    """Wait until a process answers at an address; return False if it ends before or takes too long."""
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if _answers(url):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _answers(url: str) -> bool:
     try:
-        with _open(urllib.request.Request(f"{endpoint}/_ministack/health"), timeout=2) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004
+        _DIRECT.open(url, timeout=2).close()
     except (OSError, HTTPException):
         return False
-
-
-def _open(request: urllib.request.Request, timeout: float) -> Any:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
+    return True
 
 
 def _parse(text: str | bytes) -> Any:

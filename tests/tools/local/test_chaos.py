@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from tests.support.clock import NOW
 from tools.local.arrivals import Arrival, Arrivals
-from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, UNEXPLAINED, Journal, Outcome, report
+from tools.local.chaos.outcome import BURST_DUE, RULE_OFF, SCHEDULES, UNEXPLAINED, Journal, report
 
 
 def taken(at: float, *schedule_ids: str) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def test_message_that_sqs_never_took_is_unexplained() -> None:
     assert journal.why_again("a", {"a@5", "stranger"}) == [UNEXPLAINED]
 
 
-def outcome(**changes: Any) -> Outcome:
+def outcome(**changes: Any) -> SimpleNamespace:
     """Return a good run: every schedule arrives half a second late, and one call in four is spoiled."""
     due = {str(number): NOW + (BURST_DUE if number < 500 else number % 60) for number in range(SCHEDULES)}
     arrivals = {schedule_id: [Arrival(at + 0.5, "m")] for schedule_id, at in due.items()}
@@ -121,7 +122,7 @@ def outcome(**changes: Any) -> Outcome:
         "start": NOW + 0.2, "due": due, "requests": SCHEDULES, "cancelled": ["never"], "arrivals": arrivals,
         "journal": journal, "calls": 1_000, "left": {"in the table": 0},
     }  # fmt: skip
-    return Outcome(**(facts | changes))
+    return SimpleNamespace(**(facts | changes))
 
 
 def hear(arrivals: Arrivals, schedule_id: str, at: float, message_id: str = "m") -> None:
@@ -129,9 +130,9 @@ def hear(arrivals: Arrivals, schedule_id: str, at: float, message_id: str = "m")
     arrivals.setdefault(schedule_id, []).append(Arrival(at, message_id))
 
 
-def printed(of: Outcome) -> tuple[bool, str]:
+def printed(of: SimpleNamespace) -> tuple[bool, str]:
     """Return whether the outcome is good, and its table."""
-    is_good, table = report(of)
+    is_good, table = report(**vars(of))
     console = Console(width=160)
     with console.capture() as capture:
         console.print(table)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from tools.local import demo, stack
 from tools.local.arrivals import Arrival, Arrivals
-from tools.local.demo import Posted, Verdict, conclude, summarize, view
+from tools.local.demo import Posted, judge, view
 from tools.local.stack import Answer, Stack
 from tools.project import ROOT, CommandError
 
@@ -85,84 +85,55 @@ class TestVerdict:
     @pytest.mark.parametrize(("worst", "is_on_time"), [(0.875, True), (1.5, True), (1.501, False), (20, False)])
     def test_all_arrived_is_good(self, posted: list[Posted], *, worst: float, is_on_time: bool) -> None:
         """It is good however late, and on time up to 1.5 s; the line has the worst lateness."""
-        verdict = summarize(posted, arrived(a=0.25, b=0, c=worst))
-        assert (verdict.is_good, verdict.is_on_time) == (True, is_on_time)
-        expected = (
-            f"3 of 3 arrived, 0 early, 0 twice, 0 unknown. The latest came {worst * 1000:,.0f} ms after its second"
+        is_good, verdict = judge(posted, arrived(a=0.25, b=0, c=worst))
+        assert (is_good, "too busy to be on time" not in verdict.plain) == (True, is_on_time)
+        assert verdict.plain.startswith(
+            f"\n3 of 3 arrived, 0 early, 0 twice, 0 unknown. The latest came {worst * 1000:,.0f} ms after its second"
         )
-        assert verdict.line.startswith(expected)
 
-    def test_missing_message_is_bad(self, posted: list[Posted]) -> None:
-        """The line counts those that arrived."""
-        verdict = summarize(posted, arrived(a=0.25, b=0.5))
-        assert not verdict.is_good
-        assert verdict.line.startswith("2 of 3 arrived, 0 early, 0 twice, 0 unknown")
-
-    def test_early_message_is_bad(self, posted: list[Posted]) -> None:
-        """A millisecond is enough."""
-        verdict = summarize(posted, arrived(a=0.25, b=-0.001, c=0.5))
-        assert not verdict.is_good
-        assert verdict.line.startswith("3 of 3 arrived, 1 early, 0 twice, 0 unknown")
-
-    def test_second_message_is_bad(self, posted: list[Posted]) -> None:
-        """The line counts schedules that arrived twice."""
-        arrivals = arrived(a=0.25, b=0.5, c=0.5)
-        arrivals["c"].append(Arrival(NOW + 6, "n"))
-        verdict = summarize(posted, arrivals)
-        assert not verdict.is_good
-        assert verdict.line.startswith("3 of 3 arrived, 0 early, 1 twice, 0 unknown")
-
-    def test_unknown_message_is_bad(self, posted: list[Posted]) -> None:
-        """A message of a schedule that was not posted counts as unknown."""
-        verdict = summarize(posted, arrived(a=0.25, b=0.5, c=0.5, d=0))
-        assert not verdict.is_good
-        assert verdict.line.startswith("3 of 3 arrived, 0 early, 0 twice, 1 unknown")
+    def test_anything_wrong_is_bad_and_counted(self, posted: list[Posted]) -> None:
+        """One is missing, a millisecond early, there twice (by its schedule), or of a schedule that was not posted."""
+        twice = arrived(a=0.25, b=0.5, c=0.5)
+        twice["c"].append(Arrival(NOW + 6, "n"))
+        for arrivals, counts in (
+            (arrived(a=0.25, b=0.5), "2 of 3 arrived, 0 early, 0 twice, 0 unknown"),
+            (arrived(a=0.25, b=-0.001, c=0.5), "3 of 3 arrived, 1 early, 0 twice, 0 unknown"),
+            (twice, "3 of 3 arrived, 0 early, 1 twice, 0 unknown"),
+            (arrived(a=0.25, b=0.5, c=0.5, d=0), "3 of 3 arrived, 0 early, 0 twice, 1 unknown"),
+        ):
+            is_good, verdict = judge(posted, arrivals)
+            assert not is_good
+            assert verdict.plain.startswith(f"\n{counts}. ")
 
     def test_nothing_posted_is_bad(self) -> None:
         """An empty run demonstrates nothing."""
-        assert not summarize([], {}).is_good
+        assert not judge([], {})[0]
 
     def test_schedule_due_before_its_post_is_not_the_latest(self, posted: list[Posted]) -> None:
         """Its lateness is its sender's."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         arrivals["late"] = [Arrival(NOW + 20, "m")]
-        verdict = summarize([*posted, Posted("due before its post", NOW - 1, ["late"])], arrivals)
-        assert verdict.is_good
-        assert "The latest came 500 ms" in verdict.line
-
-
-class TestConclusion:
-    """The verdict's lines."""
-
-    @pytest.fixture
-    def console(self) -> Console:
-        """A terminal with colours."""
-        return Console(file=StringIO(), width=200, force_terminal=True, color_system="standard", legacy_windows=False)
+        is_good, verdict = judge([*posted, Posted("due before its post", NOW - 1, ["late"])], arrivals)
+        assert is_good
+        assert "The latest came 500 ms" in verdict.plain
 
     @pytest.mark.parametrize(
-        ("verdict", "colour"),
-        [
-            (Verdict(is_good=True, is_on_time=True, line="verdict"), 32),
-            (Verdict(is_good=True, is_on_time=False, line="verdict"), 33),
-            (Verdict(is_good=False, is_on_time=True, line="verdict"), 31),
-            (Verdict(is_good=False, is_on_time=False, line="verdict"), 31),
-        ],
-        ids=["on time", "late", "lost", "lost and late"],
+        ("lateness", "colour"),
+        [({"c": 0.5}, 32), ({"c": 20}, 33), ({}, 31), ({"d": 20, "c": 20}, 31)],
+        ids=["on time", "late", "lost", "unknown and late"],
     )
-    def test_verdict_has_its_colour(self, console: Console, verdict: Verdict, colour: int) -> None:
+    def test_verdict_has_its_colour(self, posted: list[Posted], lateness: dict[str, float], colour: int) -> None:
         """Green is on time, yellow is late, red is lost, early or twice."""
-        conclude(verdict, console)
+        console = Console(file=StringIO(), width=200, force_terminal=True, color_system="standard")
+        console.print(judge(posted, arrived(a=0, b=0, **lateness))[1])
         assert f"\x1b[1;{colour}m" in shown(console).splitlines()[1]
 
-    def test_late_verdict_names_the_load(self, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_late_verdict_names_the_load(self, posted: list[Posted], monkeypatch: pytest.MonkeyPatch) -> None:
         """A verdict on time doesn't."""
         monkeypatch.setattr("os.getloadavg", lambda: (7.25, 3, 2))
         monkeypatch.setattr("os.cpu_count", lambda: 2)
-        conclude(Verdict(is_good=True, is_on_time=False, line=""), console)
-        said = "too busy to be on time (load average 7.2, 2 processors)"
-        assert said in shown(console)
-        conclude(Verdict(is_good=True, is_on_time=True, line=""), console)
-        assert shown(console).count(said) == 1
+        _, verdict = judge(posted, arrived(a=0, b=0, c=20))
+        assert "too busy to be on time (load average 7.2, 2 processors)" in verdict.plain
 
 
 class TestDemonstration:
@@ -178,14 +149,13 @@ class TestDemonstration:
 
         monkeypatch.setattr(demo, "WORK", tmp_path)
         monkeypatch.setattr(stack, "start", start)
-        monkeypatch.setattr(demo, "warm_up", lambda _stack: None)
         monkeypatch.setattr(demo, "consuming", lambda *_: contextlib.nullcontext({}))
         monkeypatch.setattr(demo, "post_all", lambda *_: [])
         monkeypatch.setattr(demo, "manage", lambda *_: None)
         monkeypatch.setattr(demo, "watch", lambda *_: Table())
         return tmp_path / f"demo-{os.getpid()}"
 
-    @pytest.mark.parametrize("name", ["warm_up", "consuming", "post_all", "manage", "watch"])
+    @pytest.mark.parametrize("name", ["consuming", "post_all", "manage", "watch"])
     def test_interruption_removes_the_stack(self, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         """Ctrl-C may come at any point after the start."""
 
@@ -275,7 +245,7 @@ class TestPicture:
         """It is well-formed, the same for the same run, below 40 kB, and loads nothing."""
         arrivals = arrived(a=0.25, b=0.5, c=0.5)
         for name in ("one.svg", "two.svg"):
-            demo.draw(tmp_path / name, view(posted, arrivals, {}), summarize(posted, arrivals))
+            demo.draw(tmp_path / name, view(posted, arrivals, {}), judge(posted, arrivals)[1])
         svg = (tmp_path / "one.svg").read_text(encoding="utf-8")
         text = "".join(ET.fromstring(svg).itertext()).replace("\N{NO-BREAK SPACE}", " ")  # noqa: S314 -- our own
         assert "14:13:20.250" in text

@@ -15,7 +15,6 @@ from tests.support.checkouts import ROOT, write_program
 from tests.support.documents import example
 from tools import terminal
 from tools.local import __main__ as local
-from tools.local import stack
 from tools.local.stack import LOCAL_FOLDER, Stack
 from tools.project import CommandError
 
@@ -178,7 +177,7 @@ class TestCommand:
     ) -> None:
         """No other one is started."""
 
-        def start(*_: object) -> Stack:
+        def start(*_: object, **__: object) -> Stack:
             pytest.fail("another one was started")
 
         monkeypatch.setattr(local, "running_stack", lambda: _STACK)
@@ -195,7 +194,7 @@ class TestCommand:
             "the local stack is already running on port 4567: omit PORT=4566, or run make local-stop first"
         )
 
-    def test_stack_is_started_woken_kept_and_described(
+    def test_stack_is_started_and_described(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """It starts in its place in the checkout."""
@@ -207,28 +206,9 @@ class TestCommand:
 
         monkeypatch.setattr(local, "running_stack", lambda: None)
         monkeypatch.setattr(local, "start", start)
-        monkeypatch.setattr(local, "warm_up", lambda stack: done.append(("warm", stack)))
-        monkeypatch.setattr(local, "keep", lambda stack: done.append(("kept", stack)))
         local.up("4566")
-        assert done == [LOCAL_FOLDER, 4566, ("warm", _STACK), ("kept", _STACK)]
+        assert done == [LOCAL_FOLDER, 4566]
         assert local.describe(_STACK) in capsys.readouterr().out
-
-    @pytest.mark.parametrize("name", ["warm_up", "keep"])
-    def test_interruption_after_the_apply_ends_the_stack(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        """Ctrl-C may come while functions wake, or before the stack is kept."""
-        stopped: list[Path] = []
-
-        def interrupt(_stack: Stack) -> None:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(local, "running_stack", lambda: None)
-        monkeypatch.setattr(local, "start", lambda *_, **__: _STACK)
-        monkeypatch.setattr(local, "warm_up", lambda _stack: None)
-        monkeypatch.setattr(local, name, interrupt)
-        monkeypatch.setattr(stack, "stop", stopped.append)
-        with pytest.raises(KeyboardInterrupt):
-            local.up("")
-        assert stopped == [LOCAL_FOLDER]
 
     def test_stop_without_a_stack_succeeds(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

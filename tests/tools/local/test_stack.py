@@ -19,7 +19,7 @@ from tests.support.checkouts import ROOT, is_ended, write_program
 from tests.support.fake_terraform import FakeTerraform
 from tools import processes, terraform
 from tools.local import stack as stack_module
-from tools.local.stack import Stack, keep, running_stack, stack_in, start, stop
+from tools.local.stack import Stack, running_stack, stack_in, start, stop
 from tools.project import CommandError
 from tools.terraform import Workspace
 
@@ -95,6 +95,7 @@ def machine(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(stack_module, "ROOT", root)
     machine = Machine(root, fake_terraform)
     monkeypatch.setattr(stack_module, "LOCAL_FOLDER", machine.folder)
+    monkeypatch.setattr(stack_module, "warm_up", lambda _stack: None)
     yield machine
     stop(machine.folder)
 
@@ -111,8 +112,12 @@ def interrupt(*_: object) -> None:
 class TestStart:
     """A stack starts whole or not at all."""
 
-    def test_every_step_is_shown_and_the_stack_is_found(self, machine: Machine) -> None:
-        """The apply counts its resources; later commands find the stack once it is kept."""
+    def test_every_step_is_shown_and_the_stack_is_found(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The apply counts its resources; later commands find the stack, whose functions are awake."""
+        woken: list[Stack] = []
+        monkeypatch.setattr(stack_module, "warm_up", woken.append)
         seen: list[tuple[str, int, int]] = []
         stack = start(machine.folder, lambda step, done, total: seen.append((step, done, total)))
         assert seen == [
@@ -123,11 +128,12 @@ class TestStart:
             ("Applying the Terraform to the embedded AWS", 1, 2),
             ("Applying the Terraform to the embedded AWS", 2, 2),
             ("Reading the outputs", 0, 0),
+            ("Waking the functions", 0, 0),
         ]
         assert stack.schedules_url == f"{stack.endpoint}/_aws/execute-api/abc/$default/schedules"
         assert stack.api_url == f"{stack.endpoint}/_aws/execute-api/abc"
-        keep(stack)
         assert running_stack() == stack
+        assert woken == [stack]
 
     def test_terraform_keeps_sockets_in_the_folder(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """A killed provider leaves its socket behind: in the folder, which is removed, by a short path."""
@@ -230,15 +236,18 @@ class TestStart:
         assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
         assert machine.is_clean
 
-    @pytest.mark.parametrize("step", range(7))
-    def test_interruption_at_any_step_leaves_nothing(self, machine: Machine, step: int) -> None:
-        """Ctrl-C may come during each of the seven steps."""
-        steps = iter(range(7))
+    @pytest.mark.parametrize("step", range(9))
+    def test_interruption_at_any_step_leaves_nothing(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, step: int
+    ) -> None:
+        """Ctrl-C may come during each of the steps, or while the functions wake."""
+        steps = iter(range(9))
 
         def show(*_: object) -> None:
             if next(steps) == step:
                 raise KeyboardInterrupt
 
+        monkeypatch.setattr(stack_module, "warm_up", show)
         with pytest.raises(KeyboardInterrupt):
             start(machine.folder, show)
         assert machine.is_clean
@@ -322,8 +331,7 @@ class TestRunningStack:
 
     def test_stack_from_before_a_reboot_counts_as_none(self, machine: Machine) -> None:
         """Its file is there, and nothing answers."""
-        stack = start(machine.folder, ignore)
-        keep(stack)
+        start(machine.folder, ignore)
         kept = (machine.folder / "stack.json").read_text()
         stop(machine.folder)
         machine.folder.mkdir()
@@ -335,7 +343,6 @@ class TestRunningStack:
         pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
         (shown,) = re.findall(r"`build/work/local/stack\.json`.*?```json\n(.*?)```", "\n".join(pages), re.DOTALL)
         stack = start(machine.folder, ignore)
-        keep(stack)
         kept = json.loads((machine.folder / "stack.json").read_text())
         documented = json.loads(shown)
         assert documented.keys() == kept.keys()

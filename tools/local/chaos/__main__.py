@@ -1,24 +1,29 @@
 """make chaos: spoil a quarter of the delayer's calls, and account for every schedule. SEED=4711 repeats a run."""
 
 import contextlib
+import json
 import random
 import shutil
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from rich.console import Console
+from rich.table import Table
 
-from tools import terminal
+from tools import processes, terminal
 from tools.local.arrivals import accepted, arriving, consuming, post
-from tools.local.chaos.outcome import BURST, BURST_DUE, MAPPING_OFF, RULE_OFF, SCHEDULES, Journal, Outcome, report
-from tools.local.chaos.proxy import spoiling
-from tools.local.stack import INTERRUPTED, Answer, Stack, free_port, stack_in
+from tools.local.chaos.outcome import BURST, BURST_DUE, MAPPING_OFF, RULE_OFF, SCHEDULES, Journal, report
+from tools.local.stack import INTERRUPTED, Answer, Stack, comes_up, free_port, stack_in
 from tools.project import ROOT, WORK, CommandError
 
 #: So many of the BURST are posted in a request.
@@ -34,8 +39,51 @@ _CANCELLED_DUE = 7_200
 _THREADS = 6
 _MOST_TRIES = 50
 
+#: The rules of microburst, the proxy. `abort_frac` lets the call take effect and cuts its answer off; a call that is
+#: held for 4.5 s takes effect after the function has given it up.
+_RULES = [
+    {"service": service} | fault
+    for service, throttled, failed in (
+        ("dynamodb", {"code": "ProvisionedThroughputExceededException"}, "InternalServerError"),
+        ("sqs", {"code": "RequestThrottled", "status": 400}, "InternalError"),
+    )
+    for fault in (
+        {"probability": 0.06, "error": throttled},
+        {"probability": 0.05, "error": {"code": failed, "status": 500}},
+        {"probability": 0.05, "reset": True},
+        {"probability": 0.08, "response": {"abort_frac": 0.3}},
+        {"probability": 0.01, "latency": 4_500},
+    )
+]
+
 #: The proxy keeps so many of its faults; a run has less than a thousand.
 _KEPT_FAULTS = 2_000
+
+
+@contextlib.contextmanager
+def spoiling(port: int, upstream: int, folder: Path) -> Iterator[Callable[[str], Any]]:
+    """Spoil calls from one port to another by a proxy in between. Yield a function that reads a page of the proxy's.
+
+    Raises CommandError if it doesn't start. It keeps its rules and its log in `folder`.
+    """
+    url, rules, log = f"http://127.0.0.1:{port}/_microburst", folder / "faults.yml", folder / "proxy.log"
+    rules.write_text(json.dumps({"rules": _RULES}))  # JSON is YAML
+    options = [f"--upstream=http://127.0.0.1:{upstream}", f"--port={port}", f"--config={rules}"]
+
+    def read(page: str) -> Any:
+        with urllib.request.urlopen(f"{url}/{page}", timeout=5) as answer:
+            return json.load(answer)
+
+    with log.open("wb") as output:
+        process = processes.start([sys.executable, "-B", "-m", "microburst", *options], stdout=output, stderr=output)
+    try:
+        if not comes_up(process, f"{url}/health"):
+            said = log.read_text(errors="replace")[-500:]
+            raise CommandError(f"the fault proxy did not start: run make chaos again. Its log ends with: {said}")
+        yield read
+    finally:
+        process.kill()
+        process.wait()
 
 
 def post_all(
@@ -114,21 +162,19 @@ def outages(stack: Stack, start: float, console: Console) -> Iterator[None]:
     (rule,) = [rule["Name"] for rule in events.list_rules()["Rules"]]
     (mapping,) = [mapping["UUID"] for mapping in functions.list_event_source_mappings()["EventSourceMappings"]]
 
-    def switch(at: int, name: str, call: Callable[..., object], **how: object) -> threading.Timer:
-        def act() -> None:
-            call(**how)
-            console.print(f"  {at} s: {name}")
+    switch_mapping = partial(functions.update_event_source_mapping, UUID=mapping)
 
-        return threading.Timer(start + at - time.time(), act)
+    def act(at: int, name: str, switch: Callable[[], object]) -> None:
+        switch()
+        console.print(f"  {at} s: {name}")
 
-    timers = [
-        switch(RULE_OFF[0], "the minute's rule is off", events.disable_rule, Name=rule),
-        switch(RULE_OFF[1], "the minute's rule is on", events.enable_rule, Name=rule),
-        switch(
-            MAPPING_OFF[0], "the mapping is off", functions.update_event_source_mapping, UUID=mapping, Enabled=False
-        ),
-        switch(MAPPING_OFF[1], "the mapping is on", functions.update_event_source_mapping, UUID=mapping, Enabled=True),
-    ]
+    steps = (
+        (RULE_OFF[0], "the minute's rule is off", partial(events.disable_rule, Name=rule)),
+        (RULE_OFF[1], "the minute's rule is on", partial(events.enable_rule, Name=rule)),
+        (MAPPING_OFF[0], "the mapping is off", partial(switch_mapping, Enabled=False)),
+        (MAPPING_OFF[1], "the mapping is on", partial(switch_mapping, Enabled=True)),
+    )
+    timers = [threading.Timer(start + step[0] - time.time(), act, step) for step in steps]
     for timer in timers:
         timer.start()
     try:
@@ -149,49 +195,51 @@ def count_left(stack: Stack) -> dict[str, int]:
     return {"in the table": table, "in the failure bucket": failures, "in the dead-letter queue": int(dead)}
 
 
-def play(seed: int, logs: Path, console: Console) -> Outcome:
-    """Start the stack behind the proxy, post, and return the outcome. Raises CommandError."""
-    port = free_port()
+def play(seed: int, logs: Path, console: Console) -> tuple[bool, Table]:
+    """Start the stack behind the proxy, post, and return the report. Raises CommandError."""
+    proxy, upstream, journal = free_port(), free_port(), logs / "journal.jsonl"
     variables = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "CHAOS_JOURNAL": str(logs / "journal.jsonl"),
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy}",
+        "CHAOS_JOURNAL": str(journal),
         "CHAOS_SEED": str(seed),
         "EMBEDDED_AWS_PLUGINS": "tools.local.chaos.faults",
     }
     with contextlib.ExitStack() as cleanup:
+        read = cleanup.enter_context(spoiling(proxy, upstream, logs))
         with terminal.shown_progress(console) as progress:
-            stack = cleanup.enter_context(stack_in(logs.with_name(f"{logs.name}-stack"), progress, variables))
-        read = cleanup.enter_context(spoiling(port, stack.endpoint, logs))
+            stack = cleanup.enter_context(stack_in(logs.with_name(f"{logs.name}-stack"), progress, variables, upstream))
         start = time.time()
-        with (
-            consuming(stack) as arrivals,
-            outages(stack, start, console),
-            terminal.shown_progress(console) as progress,
-        ):
+        with consuming(stack) as arrivals, outages(stack, start, console), terminal.shown_progress(console) as progress:
             due, requests = post_all(stack, random.Random(seed), start, progress)
             cancelled = cancel_some(stack, start)
             for arrived in arriving(arrivals, due, patience=240, aftermath=15):
                 progress("Receiving messages", arrived, SCHEDULES)
-        with (logs / "journal.jsonl").open(encoding="utf-8") as lines:
-            journal = Journal(lines, read(f"fired?limit={_KEPT_FAULTS}"))
         by_service = read("stats")["by_service"]
-        calls = sum(each["requests"] for each in by_service if each["service"] in ("dynamodb", "sqs"))
-        return Outcome(start, due, requests, cancelled, arrivals, journal, calls, count_left(stack))
+        return report(
+            start=start,
+            due=due,
+            requests=requests,
+            cancelled=cancelled,
+            arrivals=arrivals,
+            journal=Journal(journal.read_text(encoding="utf-8").splitlines(), read(f"fired?limit={_KEPT_FAULTS}")),
+            calls=sum(each["requests"] for each in by_service if each["service"] in ("dynamodb", "sqs")),
+            left=count_left(stack),
+        )
 
 
-def spoil(seed: str) -> bool:
+def spoil(seed_text: str) -> bool:
     """Run it; return whether nothing was lost, early or unexplained. Raises CommandError."""
-    seed = seed or str(random.randrange(2**32))
-    if not seed.isdecimal():
-        raise CommandError(f"SEED must be a whole number, as an earlier run printed it, not {seed!r}")
+    if not (seed_text or "0").isdecimal():
+        raise CommandError(f"SEED must be a whole number, as an earlier run printed it, not {seed_text!r}")
+    seed = int(seed_text or random.randrange(2**32))
     console = terminal.open_console()
     console.print(
-        f"This takes ten minutes. SEED={int(seed)} repeats what is posted and what is done in part, not the timing."
+        f"This takes ten minutes. SEED={seed} repeats what is posted and what is done in part, not the timing."
     )
-    logs = WORK / f"chaos-{int(seed)}"
+    logs = WORK / f"chaos-{seed}"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
-    is_good, table = report(play(int(seed), logs, console))
+    is_good, table = play(seed, logs, console)
     console.print(table)
     if is_good:
         console.print("Passed.", style="bold green")

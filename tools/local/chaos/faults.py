@@ -50,8 +50,7 @@ class _Faults:
             self._journal.write(json.dumps({"what": what, "at": time.time(), **facts}) + "\n")
             self._journal.flush()
 
-    def invoke_fast_track(self, invoke: Function, lane: Any, records: list[Item]) -> Any:
-        """Journal it."""
+    def _invoke_fast_track(self, invoke: Function, lane: Any, records: list[Item]) -> Any:
         began = time.time()
         retry_from, outcome = invoke(lane, records)
         removed = [_schedule_id(r["dynamodb"]["Keys"]) if r["eventName"] == "REMOVE" else None for r in records]
@@ -79,8 +78,7 @@ class _Faults:
             process.kill()
             self._write("fault", name=f"killed after {operation}")
 
-    def invoke(self, invoke: Function, worker: Any, event: Any, *arguments: Any, **named: Any) -> Any:
-        """Know meanwhile which function's process works on which event."""
+    def _invoke(self, invoke: Function, worker: Any, event: Any, *arguments: Any, **named: Any) -> Any:
         with self._lock:
             self._running[worker] = event
         try:
@@ -89,8 +87,7 @@ class _Faults:
             with self._lock:
                 del self._running[worker]
 
-    def put_item(self, put: Function, data: Item) -> Any:
-        """Journal it, and maybe kill its function."""
+    def _put_item(self, put: Function, data: Item) -> Any:
         answer = put(data)
         stored = _schedule_id(data["Item"])
         if answer[0] == HTTPStatus.OK:
@@ -98,14 +95,12 @@ class _Faults:
         self._maybe_kill("PutItem", {stored})
         return answer
 
-    def delete_item(self, delete: Function, data: Item) -> Any:
-        """Maybe kill its function."""
+    def _delete_item(self, delete: Function, data: Item) -> Any:
         answer = delete(data)
         self._maybe_kill("DeleteItem", {_schedule_id(data["Key"])})
         return answer
 
-    def batch_write_item(self, write: Function, data: Item) -> Any:
-        """Journal it, maybe do only a part of it, and maybe kill its function."""
+    def _batch_write_item(self, write: Function, data: Item) -> Any:
         ((table, requests),) = data["RequestItems"].items()
         done, left = self._divide("BatchWriteItem", requests, least=1)  # DynamoDB does one at least, or it throttles
         puts = [each["PutRequest"]["Item"] for each in done if "PutRequest" in each]
@@ -120,8 +115,7 @@ class _Faults:
             body = json.dumps(json.loads(body) | {"UnprocessedItems": {table: left}}).encode()
         return status, headers, body
 
-    def send_message_batch(self, send: Function, data: Item, url: str) -> Any:
-        """Journal it, maybe do only a part of it, and maybe kill its function."""
+    def _send_message_batch(self, send: Function, data: Item, url: str) -> Any:
         done, left = self._divide("SendMessageBatch", data["Entries"], least=0)
         answer = send({**data, "Entries": done}, url) if done else {"Successful": [], "Failed": []}
         names = {entry["Id"]: entry["MessageAttributes"]["scheduleId"]["StringValue"] for entry in done}
@@ -163,11 +157,11 @@ def _trust_the_proxy(pin: Function, method: str, path: str, query: Item, headers
 def install() -> None:
     """Put the faults between the functions and the services."""
     faults = _Faults(os.environ["CHAOS_SEED"], Path(os.environ["CHAOS_JOURNAL"]))
-    around(streams.Lane, "invoke")(faults.invoke_fast_track)
+    around(streams.Lane, "invoke")(faults._invoke_fast_track)
     around(app, "pin_signed_request")(_trust_the_proxy)
-    around(lambda_runtime.Worker, "invoke")(faults.invoke)
-    around(dynamodb, "_put_item")(faults.put_item)
-    around(dynamodb, "_delete_item")(faults.delete_item)
-    around(dynamodb, "_batch_write_item")(faults.batch_write_item)
-    around(sqs, "_act_send_message_batch")(faults.send_message_batch)
+    around(lambda_runtime.Worker, "invoke")(faults._invoke)
+    around(dynamodb, "_put_item")(faults._put_item)
+    around(dynamodb, "_delete_item")(faults._delete_item)
+    around(dynamodb, "_batch_write_item")(faults._batch_write_item)
+    around(sqs, "_act_send_message_batch")(faults._send_message_batch)
     sqs._HANDLERS["SendMessageBatch"] = sqs._act_send_message_batch

@@ -4,7 +4,6 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -39,12 +38,6 @@ _ANSWER_SECONDS = 4.0
 
 #: The outcome of an invocation whose function was killed, in ministack's words.
 _KILLED = "Worker process died"
-
-#: Why the records of a batch come again, by the outcome of their invocation.
-_WHY_A_BATCH_COMES_AGAIN = {
-    "partial answer": "an earlier record of its batch had to come again",
-    _KILLED: "the function was killed after SQS had taken it",
-}
 
 
 class Journal:
@@ -98,11 +91,10 @@ class Journal:
             # No invocation worked on the schedule then.
             at = first if before is None else second
             ends = [each["at"] for each in invocations if each["outcome"] == _KILLED]
+            was_on_its_way = any(0 <= at - end <= _ON_ITS_WAY_SECONDS for end in ends)
             reasons = {
                 "a call that had been given up took effect later": self._is_spoiled(at),
-                "its call was on its way when the function was killed": any(
-                    0 <= at - end <= _ON_ITS_WAY_SECONDS for end in ends
-                ),
+                "its call was on its way when the function was killed": was_on_its_way,
             }
         elif before is after:
             reasons = {
@@ -114,31 +106,16 @@ class Journal:
             # The removal counts as handled, so that it is not retried.
             reasons = {_STORED_AGAIN: self.stored[schedule_id] > 1}
         else:
-            outcome = before["outcome"]
-            return _WHY_A_BATCH_COMES_AGAIN.get(outcome, f"its invocation failed: {outcome}")
+            reasons = {
+                "an earlier record of its batch had to come again": before["outcome"] == "partial answer",
+                "the function was killed after SQS had taken it": before["outcome"] == _KILLED,
+                f"its invocation failed: {before['outcome']}": True,
+            }
         return next((reason for reason, is_given in reasons.items() if is_given), UNEXPLAINED)
 
     def _is_spoiled(self, at: float) -> bool:
         """Return whether the proxy spoiled a call that may have brought the message that SQS took then."""
         return any(0 <= at - spoiled <= _CALL_SECONDS for spoiled in self._spoiled_sends)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """All that a run left behind.
-
-    `due` is when each accepted schedule is due, by scheduleId, and `requests` how many requests all of them took.
-    `calls` counts the functions' calls, and `left` the records and messages by the place where none should be.
-    """
-
-    start: float
-    due: dict[str, int]
-    requests: int
-    cancelled: Sequence[str]
-    arrivals: Arrivals
-    journal: Journal
-    calls: int
-    left: dict[str, int]
 
 
 def _percentiles(lateness: list[float]) -> str:
@@ -147,9 +124,22 @@ def _percentiles(lateness: list[float]) -> str:
     return f"p50 {cuts[49] * 1000:,.0f}, p99 {cuts[98] * 1000:,.0f}, worst {max(lateness) * 1000:,.0f}"
 
 
-def report(outcome: Outcome) -> tuple[bool, Table]:
-    """Return whether the outcome is as it should be, and a table that shows it."""
-    due, journal, arrivals = outcome.due, outcome.journal, outcome.arrivals
+def report(
+    *,
+    start: float,
+    due: dict[str, int],
+    requests: int,
+    cancelled: Sequence[str],
+    arrivals: Arrivals,
+    journal: Journal,
+    calls: int,
+    left: dict[str, int],
+) -> tuple[bool, Table]:
+    """Return whether the outcome of a run is as it should be, and a table that shows it.
+
+    `due` is when each accepted schedule is due, by scheduleId, and `requests` how many requests all of them took.
+    `calls` counts the functions' calls, and `left` the records and messages by the place where none should be.
+    """
     late = {each: min(arrivals[each]).at - due[each] for each in arrivals.keys() & due.keys()}
     lost = len(due) - len(late)
     early = sum(seconds < 0 for seconds in late.values())
@@ -161,34 +151,34 @@ def report(outcome: Outcome) -> tuple[bool, Table]:
         for reason in journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]
     ]
     unexplained = [schedule_id for schedule_id, reason in sent_again if reason == UNEXPLAINED]
-    sent = sum(schedule_id in journal.taken for schedule_id in outcome.cancelled)
+    sent = sum(schedule_id in journal.taken for schedule_id in cancelled)
     spoiled = journal.faults.total()
     # While nothing is switched off, and no wait for the next tick follows.
     undisturbed = [
         late[each]
         for each in late
-        if not any(begin <= due[each] - outcome.start <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
+        if not any(begin <= due[each] - start <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
     ]
-    burst = [late[each] for each in late if due[each] == int(outcome.start) + BURST_DUE]
+    burst = [late[each] for each in late if due[each] == int(start) + BURST_DUE]
 
     table = Table(show_header=False)
     for row in (
-        ("accepted", f"{len(due):,} in {outcome.requests:,} requests, {BURST} of them due in one second"),
+        ("accepted", f"{len(due):,} in {requests:,} requests, {BURST} of them due in one second"),
         ("arrived", f"{len(late):,}"),
-        ("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in outcome.left.items() if count)),
+        ("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in left.items() if count)),
         ("early", f"{early}"),
-        ("cancelled", f"{len(outcome.cancelled)}, {sent} of them sent all the same"),
+        ("cancelled", f"{len(cancelled)}, {sent} of them sent all the same"),
         ("sent again", f"{len(sent_again)}, each under its scheduleId"),
         *(("", f"{count}: {reason}") for reason, count in Counter(reason for _, reason in sent_again).most_common()),
         *(("", journal.story(schedule_id)) for schedule_id in unexplained),
         ("lateness, ms", f"all: {_percentiles(list(late.values()))}"),
         ("", f"due while nothing was switched off: {_percentiles(undisturbed)}"),
         ("", f"the burst: {_percentiles(burst)}"),
-        ("calls spoiled", f"{spoiled:,} of {outcome.calls:,} to DynamoDB and SQS, {spoiled / outcome.calls:.0%}"),
+        ("calls spoiled", f"{spoiled:,} of {calls:,} to DynamoDB and SQS, {spoiled / calls:.0%}"),
         *(("", f"{count}: {fault}") for fault, count in journal.faults.most_common()),
     ):
         table.add_row(*row)
 
     has_kill = any(fault.startswith("killed") for fault in journal.faults)
-    is_whole = len(due) == SCHEDULES and has_kill and spoiled / outcome.calls >= LEAST_FAULTY
-    return is_whole and not (lost or early or sent or unexplained or any(outcome.left.values())), table
+    is_whole = len(due) == SCHEDULES and has_kill and spoiled / calls >= LEAST_FAULTY
+    return is_whole and not (lost or early or sent or unexplained or any(left.values())), table
