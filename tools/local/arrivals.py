@@ -77,11 +77,8 @@ def consuming(stack: Stack) -> Iterator[Arrivals]:
 def arriving(arrivals: Arrivals, due: Mapping[str, int], patience: float, aftermath: float) -> Iterator[int]:
     """Yield the number of schedules that have arrived, four times a second, until the end of the wait.
 
-    Args:
-        arrivals: grows meanwhile.
-        due: the pointInTime of each scheduleId.
-        patience: seconds to wait after the last pointInTime.
-        aftermath: seconds to wait after the last arrival, so that second deliveries are seen.
+    `due` has the pointInTime of each scheduleId. The wait ends `patience` seconds after the last of them, or
+    `aftermath` seconds after the last arrival, so that second deliveries are seen.
     """
     deadline = max(due.values()) + patience
     while time.time() < deadline:

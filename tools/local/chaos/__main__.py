@@ -197,10 +197,10 @@ def count_left(stack: Stack) -> dict[str, int]:
 
 def play(seed: int, logs: Path, console: Console) -> tuple[bool, Table]:
     """Start the stack behind the proxy, post, and return the report. Raises CommandError."""
-    proxy, upstream, journal = free_port(), free_port(), logs / "journal.jsonl"
+    proxy, upstream, journal_path = free_port(), free_port(), logs / "journal.jsonl"
     variables = {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy}",
-        "CHAOS_JOURNAL": str(journal),
+        "CHAOS_JOURNAL": str(journal_path),
         "CHAOS_SEED": str(seed),
         "EMBEDDED_AWS_PLUGINS": "tools.local.chaos.faults",
     }
@@ -214,15 +214,17 @@ def play(seed: int, logs: Path, console: Console) -> tuple[bool, Table]:
             cancelled = cancel_some(stack, start)
             for arrived in arriving(arrivals, due, patience=240, aftermath=15):
                 progress("Receiving messages", arrived, SCHEDULES)
+        journal = Journal(journal_path.read_text().splitlines(), read(f"fired?limit={_KEPT_FAULTS}"))
         by_service = read("stats")["by_service"]
+        calls = sum(each["requests"] for each in by_service if each["service"] in ("dynamodb", "sqs"))
         return report(
             start=start,
             due=due,
             requests=requests,
             cancelled=cancelled,
             arrivals=arrivals,
-            journal=Journal(journal.read_text(encoding="utf-8").splitlines(), read(f"fired?limit={_KEPT_FAULTS}")),
-            calls=sum(each["requests"] for each in by_service if each["service"] in ("dynamodb", "sqs")),
+            journal=journal,
+            calls=calls,
             left=count_left(stack),
         )
 
