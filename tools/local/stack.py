@@ -151,7 +151,8 @@ def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None 
     on a free one. Raises CommandError if it did not start, or Terraform failed; nothing is left of it then.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    with _stopped_on_failure(folder):
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(stop, folder)
         progress("Starting the embedded AWS", 0, 0)
         empty = start_embedded_aws(folder, variables or {}, port)
         progress("Getting Terraform ready", 0, 0)
@@ -165,16 +166,8 @@ def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None 
         progress("Waking the functions", 0, 0)
         warm_up(stack)
         _keep(stack)
-        return stack
-
-
-@contextlib.contextmanager
-def _stopped_on_failure(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        stop(folder)
-        raise
+        on_failure.pop_all()
+    return stack
 
 
 def warm_up(stack: Stack) -> None:
@@ -235,12 +228,14 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) ->
     if not python.exists():
         raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    with _stopped_on_failure(folder):
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(stop, folder)
         # More than once: another process may take a free port before the embedded AWS listens on it.
         for _ in range(_STARTS):
             endpoint = f"http://127.0.0.1:{free_port(port)}"
             process = _start_process(python, folder, endpoint, added)
             if comes_up(process, endpoint + _HEALTH):
+                on_failure.pop_all()
                 return Stack(endpoint, folder)
             if process.poll() is None:
                 break  # it hangs
