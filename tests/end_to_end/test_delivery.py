@@ -108,7 +108,7 @@ def test_every_schedule_is_counted(scenario: Scenario) -> None:
     accepted = len(scenario.due) - 1  # one was the same again
     assert scenario.counted["SchedulesAccepted"] == accepted
     assert scenario.counted["SchedulesRepeated"] == 1
-    assert scenario.counted["SchedulesRejected"] == 1
+    assert scenario.counted["SchedulesRejected"] == 2  # one was the request that woke the function
     assert scenario.counted["SchedulesEnqueued"] == len(scenario.messages)
     # On a slow machine other schedules may be late too.
     assert scenario.counted["SchedulesEnqueuedLate"] >= 1
