@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import bursts, cpu, managing, requests, reviews, startup
+from bench import bursts, cpu, levers, managing, requests, reviews, startup
 from bench.processes import unpack
 from bench.table import Figure, show
 from tools import terminal
@@ -17,10 +17,14 @@ _ITEMS = {
     "requests": requests.measure,
     "managing": managing.measure,
     "cpu": cpu.measure,
+    "levers": levers.measure,
     "startup": startup.measure,
     "bursts": bursts.measure,
     "reviews": reviews.measure,
+    "million": bursts.measure_million,
 }
+#: Only if ONLY names it: it takes five minutes.
+_ASKED = "million"
 
 
 def _measured(name: str, folder: Path) -> Iterator[Figure]:
@@ -32,8 +36,8 @@ def _measured(name: str, folder: Path) -> Iterator[Figure]:
 
 
 def bench(only: str) -> bool:
-    """Measure these items, or all, and return whether every figure is within its bounds."""
-    names = only.split() or list(_ITEMS)
+    """Measure these items, or all but the longest, and return whether every figure is within its bounds."""
+    names = only.split() or [name for name in _ITEMS if name != _ASKED]
     if unknown := sorted(set(names) - set(_ITEMS)):
         raise CommandError(f"ONLY has unknown items: {', '.join(unknown)}. Choose from {', '.join(_ITEMS)}")
     figures: dict[str, list[Figure]] = {name: [] for name in names}

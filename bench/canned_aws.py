@@ -1,7 +1,7 @@
 """A canned AWS in its own process, so that its work is not measured as the handlers'.
 
 It answers the delayer's calls in DynamoDB's and SQS's JSON protocol on a free loopback port, counts the requests, and
-enforces the limit that bounds a burst: the write units of one DynamoDB partition, one for each partition key. It keeps
+enforces the limit that bounds a burst: the write units of DynamoDB's partitions. It keeps
 the table's stream for the benchmark to hand on.
 
 `python -m bench.canned_aws` prints its endpoint. Then each line of standard input is a command of the benchmark,
@@ -49,12 +49,18 @@ _UNKNOWN: Answer = (400, {"__type": "com.amazon.coral.service#UnknownOperationEx
 _INVALID: Answer = (400, {"__type": "com.amazon.coral.validate#ValidationException"})
 
 
-class _Partition:
-    """The payloads of one partition key by their sort keys, which are also kept in order, and its write units."""
+class _Items:
+    """The payloads of one partition key by their sort keys, which are also kept in order."""
 
     def __init__(self) -> None:
         self.payloads: dict[str, str] = {}
         self.order: list[str] = []
+
+
+class _Partition:
+    """The write units of one of DynamoDB's partitions."""
+
+    def __init__(self) -> None:
         self._units, self._units_at = 0.0, -math.inf
 
     def take_units(self, units: int, per_second: float, now: float) -> bool:
@@ -84,14 +90,22 @@ class Account:
     # The benchmark's commands.
 
     def reset(
-        self, *, now: float = 0.0, pace: float = 0.0, latency: float = 0.0, writes_per_second: float | None = None
+        self,
+        *,
+        now: float = 0.0,
+        pace: float = 0.0,
+        latency: float = 0.0,
+        writes_per_second: float | None = None,
+        partitions: int | None = None,
     ) -> Document:
         """Empty the account, and set the clock to `now`.
 
         In a second, the clock advances by `pace` seconds. `latency` and `writes_per_second` (of a partition; None for
-        no limit) are in the clock's seconds.
+        no limit) are in the clock's seconds. The partition keys share so many `partitions`, or have one each.
         """
-        self._partitions: dict[str, _Partition] = defaultdict(_Partition)
+        self._items: dict[str, _Items] = defaultdict(_Items)
+        self._partitions: dict[int, _Partition] = defaultdict(_Partition)
+        self._partition_count = partitions
         self._stream: list[Written] = []
         self._requests: Counter[str] = Counter()
         self._entries: Counter[str] = Counter()
@@ -113,10 +127,10 @@ class Account:
         chance = random.Random(count)
         for _ in range(count):
             unique = f"{chance.getrandbits(132):033x}"[:22]
-            partition = self._partitions[str(chance.randrange(shards))]
-            partition.payloads[f"{due:012d}#{unique}"] = payload
-        for partition in self._partitions.values():
-            partition.order = sorted(partition.payloads)
+            items = self._items[str(chance.randrange(shards))]
+            items.payloads[f"{due:012d}#{unique}"] = payload
+        for items in self._items.values():
+            items.order = sorted(items.payloads)
         return {}
 
     def records(self) -> Document:
@@ -131,7 +145,7 @@ class Account:
             "entries": dict(self._entries),
             "sent": len(self._sent),
             "keys_read": self._keys_read,
-            "left": sum(len(partition.payloads) for partition in self._partitions.values()),
+            "left": sum(len(items.payloads) for items in self._items.values()),
         }
 
     # The handlers' calls.
@@ -146,21 +160,23 @@ class Account:
         """Put a new item, or delete an existing one, if the key comes without a payload."""
         shard, due = item["shard"]["N"], item["due"]["S"]
         is_put = "payload" in item
-        partition = self._partitions[shard]
-        old = partition.payloads.get(due)
+        items = self._items[shard]
+        old = items.payloads.get(due)
         now = self._time()
         if self._writes_per_second is not None:
+            number = int(shard)
+            partition = self._partitions[number % self._partition_count if self._partition_count else number]
             units = -(-_size(due, item["payload"]["S"] if is_put else old or "") // _UNIT_BYTES)
             if not partition.take_units(units, self._writes_per_second, now):
                 return _THROTTLED
         if is_put == (old is not None):
             return _REFUSED
         if is_put:
-            partition.payloads[due] = item["payload"]["S"]
-            insort(partition.order, due)
+            items.payloads[due] = item["payload"]["S"]
+            insort(items.order, due)
         else:
-            del partition.payloads[due]
-            del partition.order[bisect_left(partition.order, due)]
+            del items.payloads[due]
+            del items.order[bisect_left(items.order, due)]
         self._stream.append(("INSERT" if is_put else "REMOVE", shard, due, old, now))
         return 200, {}
 
@@ -180,7 +196,7 @@ class Account:
 
     def _get_item(self, request: Document) -> Answer:
         key = request["Key"]
-        payload = self._partitions[key["shard"]["N"]].payloads.get(key["due"]["S"])
+        payload = self._items[key["shard"]["N"]].payloads.get(key["due"]["S"])
         return 200, {} if payload is None else {"Item": key | {"payload": {"S": payload}}}
 
     def _query(self, request: Document) -> Answer:
@@ -189,17 +205,17 @@ class Account:
             return _INVALID
         values = request["ExpressionAttributeValues"]
         shard = values[":shard"]["N"]
-        partition = self._partitions[shard]
+        items = self._items[shard]
         after = request.get("ExclusiveStartKey", {}).get("due", {}).get("S", "")
         first = values.get(":first", {}).get("S", "")
-        begin = bisect_right(partition.order, max(after, first))
-        end = bisect_left(partition.order, values[":end"]["S"])
+        begin = bisect_right(items.order, max(after, first))
+        end = bisect_left(items.order, values[":end"]["S"])
         keys: list[Document] = []
         size = 0
-        for due in partition.order[begin:end]:
+        for due in items.order[begin:end]:
             if size >= _PAGE_BYTES or len(keys) == request.get("Limit"):
                 break
-            size += _size(due, partition.payloads[due])
+            size += _size(due, items.payloads[due])
             keys.append({"shard": {"N": shard}, "due": {"S": due}})
         self._keys_read += len(keys)
         return 200, {"Items": keys} | ({"LastEvaluatedKey": keys[-1]} if len(keys) < end - begin else {})

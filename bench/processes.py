@@ -86,8 +86,11 @@ class CannedAws(Process):
         self._folder = folder
         self.endpoint: str = self._read()["endpoint"]
 
-    def start(self, function: str, *, source: str = "wall", shards: int = 16) -> Process:
-        """Start a function. `bench.runtime` describes its commands, and the sources of its clock."""
+    def start(
+        self, function: str, *, source: str = "wall", shards: int = 16, has_default_clients: bool = False
+    ) -> Process:
+        """Start a function. `bench.runtime` describes its commands and these arguments."""
         paths, module = [str(self._folder / function), str(ROOT)], f"{functions()[function].package}.main"
-        program = f"import sys; sys.path[:0] = {paths}; from bench.runtime import main; main({module!r}, {source!r})"
+        program = f"import sys; sys.path[:0] = {paths}; from bench.runtime import main;"
+        program += f" main({module!r}, {source!r}, has_default_clients={has_default_clients})"
         return Process("-I", "-c", program, variables=environment(self.endpoint, shards))

@@ -1,19 +1,22 @@
 """One function as Lambda runs it: a process with its unpacked zip and nothing else, and an invocation at a time.
 
-`main` takes the module that Lambda imports, and its clock's source: `wall`, or `process` for the processor's time. Each
-line of standard input is a JSON command, answered by a JSON line. The function's own output is discarded. Commands:
+`main` takes the module that Lambda imports, its clock's source (`wall`, or `process` for the processor's time), and
+whether its clients are botocore's with default settings in place of its own. Each line of standard input is a JSON
+command, answered by a JSON line. Commands:
 
     invoke  hand the handler each of `events`, with `seconds` left (60 unless given)
     record  the same, and keep the boto3 calls
-    replay  make the kept calls again, bare: deletes on so many `threads`, everything else in turn
+    replay  make the kept calls again, bare, with default clients: deletes on so many `threads`, everything else in turn
 
-`now`, `pace` and `latency` set the clock first. Answers hold `cpu_seconds`, and `now` and `memory_bytes` at the end.
+`now`, `pace` and `latency` set the clock first. Answers hold `cpu_seconds`, `logged_bytes`, and `now` and
+`memory_bytes` at the end.
 """
 
 import importlib
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -63,13 +66,17 @@ class _Calls:
         from botocore import client, xform_name  # noqa: PLC0415 -- the function's own
 
         self.are_kept = False
+        default_clients: dict[str, Any] = {}
         self._kept: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
         client_class: Any = client.BaseClient
         make_call = client_class._make_api_call  # noqa: SLF001
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             if self.are_kept:
-                self._kept.append((operation, getattr(client, xform_name(operation)), parameters))
+                service = client.meta.service_model.service_name
+                if service not in default_clients:
+                    default_clients[service] = _default_client(service)
+                self._kept.append((operation, getattr(default_clients[service], xform_name(operation)), parameters))
             answer = make_call(client, operation, parameters)
             clock.pass_call()
             return answer
@@ -89,6 +96,12 @@ class _Calls:
                 each.result()
 
 
+def _default_client(service: str, *_: int, **_settings: int) -> Any:
+    from botocore.session import get_session  # noqa: PLC0415 -- the function's own
+
+    return get_session().create_client(service)
+
+
 def _context(seconds: float) -> SimpleNamespace:
     deadline = time.time() + seconds
     return SimpleNamespace(get_remaining_time_in_millis=lambda: round((deadline - time.time()) * 1000))
@@ -100,13 +113,16 @@ def _peak_memory_bytes() -> int:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
 
-def main(module: str, source: str) -> None:
+def main(module: str, source: str, *, has_default_clients: bool) -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    log = tempfile.TemporaryFile()  # noqa: SIM115 -- open until the process ends
+    os.dup2(log.fileno(), 1)
     clock = _Clock(source)
     # Before the function binds them.
     time.time, time.sleep = clock.time, clock.sleep  # type: ignore[assignment]
+    if has_default_clients:
+        importlib.import_module("delayer.clients").make_client = _default_client  # type: ignore[attr-defined]
     handler = importlib.import_module(module).handler
     calls = _Calls(clock)
     for line in sys.stdin:
@@ -114,6 +130,8 @@ def main(module: str, source: str) -> None:
         clock.set(**{name: command[name] for name in ("now", "pace", "latency") if name in command})
         calls.are_kept = command["do"] == "record"
         answer: dict[str, Any] = {}
+        log.seek(0)
+        log.truncate()
         begun = _process_time()
         try:
             if command["do"] == "replay":
@@ -124,4 +142,6 @@ def main(module: str, source: str) -> None:
         except Exception as raised:  # noqa: BLE001 -- whatever a function raises, Lambda goes on
             answer["error"] = repr(raised)
         answer |= {"cpu_seconds": _process_time() - begun, "now": time.time(), "memory_bytes": _peak_memory_bytes()}
+        sys.stdout.flush()
+        answer["logged_bytes"] = log.seek(0, os.SEEK_END)
         print(json.dumps(answer), file=answers, flush=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bench.processes import PRINT_MEMORY, PYTHON, environment
 from bench.table import Figure, at_most, unbounded
 from tools.processes import Done, run
-from tools.project import DIST, FAST_TRACK, POST, ROOT, CommandError, functions
+from tools.project import FAST_TRACK, POST, ROOT, SWEEP, CommandError, functions
 
 _STARTS = 9
 

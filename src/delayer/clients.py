@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import cache
 from typing import Any
 
 from botocore.config import Config
@@ -29,14 +31,24 @@ def make_client(service: str, connections: int, *, read_timeout_seconds: int = 4
         # Botocore's own is assembled twice for each call, from a dozen parts.
         user_agent="delayer",
     )
-    return _Session(service).create_client(service, config=config)
+    return _session().create_client(service, config=config)
+
+
+@cache
+def _session() -> _Session:
+    # Clients of one session share what it has loaded.
+    return _Session()
 
 
 class _Session(Session):
-    """A session for one service, without botocore's handlers for the others: registering those costs the most."""
+    """A session that registers botocore's handlers for a service with the first client of it.
 
-    def __init__(self, service: str) -> None:
-        self._service = service
+    Most of them are for services that the functions don't call, and registering them all costs more than anything else
+    in making a client.
+    """
+
+    def __init__(self) -> None:
+        self._of_services: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         super().__init__()
 
     def register(
@@ -46,7 +58,15 @@ class _Session(Session):
         unique_id: str | None = None,
         unique_id_uses_count: bool = False,  # noqa: FBT001, FBT002 -- as the session has it
     ) -> None:
-        """Register a handler of an event for all services or this one, like `before-call` or `after-call.sqs.*`."""
+        """Register a handler, or keep it if its event names a service, like `after-call.sqs.*`."""
         _, *service = event_name.split(".")[:2]
-        if service in ([], [self._service]):
+        if service and unique_id is None:
+            self._of_services[service[0]].append((event_name, handler))
+        else:
             super().register(event_name, handler, unique_id, unique_id_uses_count)
+
+    def create_client(self, service_name: str, *arguments: Any, **named: Any) -> Any:
+        """Make a client of a service, with the handlers of that service."""
+        for event_name, handler in self._of_services.pop(service_name, ()):
+            super().register(event_name, handler)
+        return super().create_client(service_name, *arguments, **named)

@@ -33,16 +33,19 @@ _LONG_POLL_SECONDS = 20
 _BATCH_SECONDS = 0.005
 
 #: Logged bytes, measured with prod's names: for an accepted schedule, and for each further one of an array; for a batch
-#: of the stream, each of its send calls and each schedule in them; for a sweep, each of its delete calls and each
-#: schedule in them.
-_POST_LOG, _POST_ITEM_LOG = 420, 42
-_BATCH_LOG, _SEND_LOG, _SENT_LOG = 250, 360, 49
+#: of removals, each of its send calls and each schedule in them (a batch of insertions logs nothing); for a sweep, each
+#: of its delete calls and each schedule in them. Lambda's own lines are logged for failures only.
+_POST_LOG, _POST_ITEM_LOG = 305, 42
+_BATCH_LOG, _SEND_LOG, _SENT_LOG = 140, 325, 49
 _SWEEP_LOG, _DELETE_LOG, _DELETED_LOG = 550, 160, 42
-#: Assumed: Lambda's own two lines for each execution, and a line of the API's access log.
-_PLATFORM_LOG, _ACCESS_LOG = 600, 400
+#: A line of the API's access log, for a role's request.
+_ACCESS_LOG = 230
 
 #: The metrics that the functions write, and those that alarms watch (terraform/modules/monitoring/alarms.tf).
 METRICS, ALARM_METRICS = 14, 26
+#: Of a table with provisioned capacity: our two alarms, and four of auto scaling for each of its two targets (Amazon
+#: DynamoDB developer guide, "Managing throughput capacity automatically with DynamoDB auto scaling").
+_CAPACITY_ALARMS = 2 + 2 * 4
 
 
 class Line(NamedTuple):
@@ -67,6 +70,18 @@ def total(*groups: Iterable[Line]) -> float:
     return sum(line.dollars for lines in groups for line in lines)
 
 
+def table_capacity(load: Workload, planned: Plan) -> tuple[int, int]:
+    """Return the least write and read units of `table_capacity` in each environment.
+
+    They are the even rate, and the peak handed over in its planned time: auto scaling would come too late for it.
+    """
+    peak_units = load.peak / planned.environments * model.write_units(load.size_bytes)
+    writes = planned.even_write_units + peak_units / PEAK_SECONDS
+    return math.ceil(writes / _PROVISIONED_SHARE), math.ceil(
+        _read_units(load, planned) / MINUTE_SECONDS / _PROVISIONED_SHARE
+    )
+
+
 def bill(load: Workload, planned: Plan) -> Bill:
     """Return what a month of the delayer costs, after AWS's free tier."""
     environments, shards, size_bytes = planned.environments, planned.shards, load.size_bytes
@@ -88,8 +103,7 @@ def bill(load: Workload, planned: Plan) -> Bill:
     # The sweep.
     sweeps = minutes * planned.workers
     deletes = max(schedules / WRITES_PER_CALL, min(schedules, sweeps))
-    reads = max(1, math.ceil(due / shards * item_bytes / _READ_BYTES))
-    read_units = shards * reads * _READ_UNITS * environments
+    write_capacity, read_capacity = table_capacity(load, planned)
 
     executions = requests + batches + sweeps
     sweeping = sweeps * model.sweep_seconds(due, size_bytes, shards, planned.workers)
@@ -103,15 +117,12 @@ def bill(load: Workload, planned: Plan) -> Bill:
     logged = (
         requests * (_POST_LOG + (load.batch - 1) * _POST_ITEM_LOG)
         + schedules * (_SENT_LOG + _DELETED_LOG)
-        + batches * _BATCH_LOG
+        + removals * _BATCH_LOG
         + sends * _SEND_LOG
         + sweeps * _SWEEP_LOG
         + deletes * _DELETE_LOG
-        + executions * _PLATFORM_LOG
     )
     stored = load.pending * (item_bytes + _ITEM_OVERHEAD_BYTES) / _GB
-    # Provisioned all day: the even rate, and the peak handed over in its planned time.
-    write_capacity = planned.even_write_units * environments + load.peak * units / PEAK_SECONDS
     return Bill(
         common=[
             _line("HTTP API", requests * math.ceil(load.request_bytes / _API_REQUEST_BYTES), "api_request"),
@@ -129,17 +140,22 @@ def bill(load: Workload, planned: Plan) -> Bill:
         ],
         on_demand=[
             _line("table: a put and a delete each", 2 * schedules * units, "dynamodb_write_request"),
-            _line("table: the sweeps' queries", read_units * _MINUTES, "dynamodb_read_request"),
+            _line("table: the sweeps' queries", _read_units(load, planned) * minutes, "dynamodb_read_request"),
         ],
         provisioned=[
-            _line("table: write capacity", _provisioned_hours(write_capacity), "dynamodb_write_capacity"),
-            _line("table: read capacity", _provisioned_hours(read_units / MINUTE_SECONDS), "dynamodb_read_capacity"),
+            _line("table: write capacity", write_capacity * environments * _HOURS, "dynamodb_write_capacity"),
+            _line("table: read capacity", read_capacity * environments * _HOURS, "dynamodb_read_capacity"),
+            _line(
+                "alarms of the capacity", _CAPACITY_ALARMS * environments, "alarm_metric", ALARM_METRICS * environments
+            ),
         ],
     )
 
 
-def _line(what: str, quantity: float, price: str) -> Line:
-    return Line(what, quantity, PRICES[price].unit, PRICES[price].dollars(quantity))
+def _line(what: str, quantity: float, price: str, before: float = 0) -> Line:
+    """Return a line. Of the free units and the tiers, so many units `before` it have their part already."""
+    of = PRICES[price]
+    return Line(what, quantity, of.unit, of.dollars(before + quantity) - of.dollars(before))
 
 
 def _batches(records: float, polls: float, stream_shards: int) -> float:
@@ -152,8 +168,11 @@ def _batches(records: float, polls: float, stream_shards: int) -> float:
     return max(polls * stream_shards * filled, records / declared.BATCH_RECORDS)
 
 
-def _provisioned_hours(units_per_second: float) -> int:
-    return math.ceil(units_per_second / _PROVISIONED_SHARE) * _HOURS
+def _read_units(load: Workload, planned: Plan) -> float:
+    """Return the read units of a minute's queries in one environment."""
+    due_in_shard = MINUTE_SECONDS * load.rate / planned.environments / planned.shards
+    reads = max(1, math.ceil(due_in_shard * model.item_bytes(load.size_bytes) / _READ_BYTES))
+    return planned.shards * reads * _READ_UNITS
 
 
 def _queue_requests(payload_bytes: float) -> int:
@@ -161,16 +180,14 @@ def _queue_requests(payload_bytes: float) -> int:
 
 
 def _queue_lines(load: Workload, schedules: float, sends: float) -> list[Line]:
-    """Return the lines of the send requests and of the consumer's: it receives full batches and deletes one by one.
-
-    They share the free million and the tiers.
-    """
+    """Return the lines of the send requests and of the consumer's: full batches, each deleted in one request."""
     full = model.messages_per_call(load.size_bytes)
-    received = schedules / full * _queue_requests(full * model.message_bytes(load.size_bytes))
-    consuming = received + schedules + _SECONDS / _LONG_POLL_SECONDS
-    sending = _line("queue: sends", sends, "sqs_request")
-    both = _line("queue: the consumer's receives and deletes", sends + consuming, "sqs_request")
-    return [sending, both._replace(quantity=consuming, dollars=both.dollars - sending.dollars)]
+    received = _queue_requests(full * model.message_bytes(load.size_bytes))
+    consuming = schedules / full * (received + 1) + _SECONDS / _LONG_POLL_SECONDS
+    return [
+        _line("queue: sends", sends, "sqs_request"),
+        _line("queue: the consumer's receives and deletes", consuming, "sqs_request", sends),
+    ]
 
 
 def scheduler_bill(load: Workload) -> list[Line]:

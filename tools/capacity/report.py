@@ -5,7 +5,7 @@ import itertools
 from rich.table import Table
 
 from tools.capacity.book import LIMITS, LOOKED_UP, REGION
-from tools.capacity.cost import bill, scheduler_bill, total
+from tools.capacity.cost import bill, scheduler_bill, table_capacity, total
 from tools.capacity.model import BUDGET_SECONDS, Workload
 from tools.capacity.needs import Plan, Use, plan, uses
 from tools.project import FAST_TRACK, POST, SWEEP
@@ -78,6 +78,7 @@ def tables(load: Workload) -> list[Table]:
 def _needs(load: Workload, planned: Plan) -> Table:
     each = "" if planned.environments == 1 else ", in each environment"
     executions = planned.concurrency
+    writes, reads = table_capacity(load, planned)
     budget = f"s of the {BUDGET_SECONDS} s available"
     is_late = planned.new_table_handover_seconds > BUDGET_SECONDS
     table = Table(
@@ -94,6 +95,7 @@ def _needs(load: Workload, planned: Plan) -> Table:
         f"{executions[SWEEP]:,} sweep, {executions[FAST_TRACK]:,} fast track",
         f"write units per second{each}": f"{_number(planned.even_write_units)} on average, "
         f"{_number(planned.peak_write_units)} while a sweep deletes",
+        f"table_capacity{each}, if provisioned": f"at least {writes:,} write and {reads:,} read units",
         "sweep of an ordinary minute": f"{planned.minute_seconds:,.1f} s",
         "peak handed to the queue in": f"{planned.handover_seconds:,.1f} {budget}: none late",
         "the same on a new table": f"{planned.new_table_handover_seconds:,.1f} {budget}: "
