@@ -12,8 +12,7 @@ from typing import Any
 
 from tools.review.danger import WHOLE, Danger, Markdown, danger, quoted
 from tools.review.differences import Difference, differences
-from tools.review.documents import POLICY_ATTRIBUTES
-from tools.review.plan import UNKNOWN, Change, Plan, Sensitive, at, is_blank, parsed
+from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitive, at, is_blank, parsed
 from tools.review.statements import Statement, document_statements, gained, lost_denials, policy_statements, wildcards
 from tools.review.table import RULES, Judged, goes_with_whole, is_ours, ours
 

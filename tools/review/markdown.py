@@ -127,7 +127,7 @@ def _changes(plan: Plan) -> Iterator[str]:
 
 def _listed(plan: Plan, changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
-        facts = "".join(f", {name} {quoted(fact)}" for name, fact in change.facts)
+        facts = "".join(f", {name} {quoted(fact)}" for name, fact in change.facts.items())
         yield f"- {_MARKS[change.action]} {quoted(change.address, WHOLE)}{facts}"
         if change.action == "update" or (change.action in ("create", "replace") and not plan.is_first):
             yield from list(_attributes(plan, change)) or [

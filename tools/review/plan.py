@@ -1,30 +1,15 @@
 """Read a plan as `terraform show -json` prints it into a small model that shows no sensitive value."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import zip_longest
+from itertools import chain, repeat, zip_longest
 from typing import Any
 
 from tools.project import CommandError
-from tools.review.documents import documents
-
-#: The major versions of the format. Terraform raises it when readers of the earlier one would misunderstand it.
-_FORMATS = ("0", "1")
-
-_SINGLE_ACTIONS = {
-    "create": "create",
-    "delete": "destroy",
-    "forget": "forget",
-    "no-op": "no-op",
-    "read": "read",
-    "update": "update",
-}
 
 #: The parts of a plan that are read.
 _ARRAYS = (
@@ -33,11 +18,15 @@ _ARRAYS = (
 )  # fmt: skip
 _OBJECTS = ("configuration", "output_changes", "planned_values", "prior_state", "variables")
 
+#: The attributes that hold a policy.
+POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
+
 #: As terraform/variables.tf allows them.
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 
-#: A program that Terraform runs, or a server that it asks, while it plans.
-_ASKING_DATA = ("external", "http")
+#: An instance key in an address, and the last step of a module's address.
+_KEY = re.compile(r'\[(?:"(?:\\.|[^"\\])*"|\d+)\]')
+_LAST_STEP = re.compile(rf"\.?module\.[^.\[]+(?:{_KEY.pattern})?$")
 
 
 class PlanError(CommandError):
@@ -49,9 +38,6 @@ class _Unknown:
         return "(known after apply)"
 
 
-#: A fact in a plan beside the changes that is a danger: the sentence in dangers.toml, its subject, and a detail.
-type Fact = tuple[str, str, Any]
-
 #: Stands for every value that is known only after the apply.
 UNKNOWN = _Unknown()
 
@@ -60,7 +46,7 @@ UNKNOWN = _Unknown()
 class Sensitive:
     """Stands for a sensitive value, which can be compared with another and not shown."""
 
-    _value: Any = field(repr=False)
+    _value: Any
 
     def __repr__(self) -> str:
         return "(sensitive)"
@@ -83,7 +69,7 @@ class Change:
     before: Mapping[str, Any]
     after: Mapping[str, Any]
     forced_by: tuple[tuple[str, ...], ...] = ()
-    facts: tuple[tuple[str, Any], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def exists(self) -> bool:
@@ -99,6 +85,10 @@ class Change:
         """Return whether an attribute changes, or may change."""
         old, new = at(self.before, path), at(self.after, path)
         return old != new and not (is_blank(old) and is_blank(new))
+
+
+#: A fact in a plan beside the changes that is a danger: the sentence in dangers.toml, its subject, and a detail.
+type Fact = tuple[str, str, Any]
 
 
 @dataclass(frozen=True)
@@ -132,25 +122,25 @@ class Plan:
             found[change.type].append(change)
         return found
 
-    def unread(self, *, with_policies: bool) -> list[Change]:
-        """Return the policy documents that Terraform reads when it applies, perhaps with those that are a policy."""
-        known = set() if with_policies else {document.address for document in self.documents.values()}
-        found = (each for each in self.all_of_type("aws_iam_policy_document") if each.action == "read")
-        return [each for each in found if each.address not in known]
-
     @cached_property
     def emptied(self) -> frozenset[tuple[str, str]]:
         """The modules and types of which every resource is destroyed."""
         kept = {(change.module, change.type) for change in self.resources if change.action != "destroy"}
         return frozenset({(each.module, each.type) for each in self.resources if each.action == "destroy"} - kept)
 
-    def of_type(self, *types: str) -> Iterator[Change]:
-        """Return the changed resources of some types."""
-        return (change for change in self.all_of_type(*types) if change.action not in ("no-op", "read"))
-
     def all_of_type(self, *types: str) -> list[Change]:
         """Return the resources of some types, with those that stay."""
         return [change for kind in types for change in self._by_type.get(kind, ())]
+
+    def of_type(self, *types: str) -> list[Change]:
+        """Return the changed resources of some types."""
+        return [change for change in self.all_of_type(*types) if change.action not in ("no-op", "read")]
+
+    def unread(self, *, with_policies: bool) -> list[Change]:
+        """Return the policy documents that Terraform reads when it applies, perhaps with those that are a policy."""
+        known = () if with_policies else {document.address for document in self.documents.values()}
+        found = self.all_of_type("aws_iam_policy_document")
+        return [each for each in found if each.action == "read" and each.address not in known]
 
 
 def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = None) -> Plan:
@@ -158,7 +148,8 @@ def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = N
     if not isinstance(document, dict) or "format_version" not in document:
         raise PlanError(f"{source} is not a plan as terraform show -json prints it: it has no format_version")
     version = str(document["format_version"])
-    if version.partition(".")[0] not in _FORMATS:
+    # Terraform raises the major version when readers of the earlier one would misunderstand the format.
+    if version.partition(".")[0] not in ("0", "1"):
         raise PlanError(
             f"{source} is a plan in format {version}, of Terraform {document.get('terraform_version', 'unknown')}, "
             "which is newer than this review: it reads formats 0.x and 1.x"
@@ -206,11 +197,17 @@ def parsed(value: Any) -> Any:
         return None
 
 
+def without_keys(address: str) -> str:
+    """Return an address without the instance keys in it: the same for all instances of a declaration."""
+    return _KEY.sub("", address)
+
+
 def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
     resources = tuple(map(_resource, document.get("resource_changes", ())))
     outputs = tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items()))
     drift = tuple(map(_resource, document.get("resource_drift", ())))
-    kept = set(_state_addresses(document.get("prior_state", {}).get("values") or {}))
+    kept = set(_state_addresses((document.get("prior_state", {}).get("values") or {}).get("root_module") or {}))
+    declared = list(_declared(document.get("configuration", {}).get("root_module") or {}))
     variables = {name: found.get("value") for name, found in document.get("variables", {}).items()}
     environment = variables.get("environment")
     existing = any(change.exists for change in (*resources, *drift) if change.mode == "managed")
@@ -220,16 +217,59 @@ def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
         resources=resources,
         outputs=outputs,
         drift=tuple(change for change in drift if change.action != "no-op"),
-        facts=tuple(dict.fromkeys(_facts(document, resources, kept))),
+        facts=tuple(dict.fromkeys(_facts(document, resources, kept, declared))),
         variables=variables,
-        documents=dict(documents(resources, document.get("configuration", {}).get("root_module") or {})),
+        documents=dict(_documents(resources, dict(declared))),
         packages=packages,
     )
 
 
-def _facts(document: Mapping[str, Any], resources: tuple[Change, ...], kept: set[str]) -> Iterator[Fact]:
+def _declared(module: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Return what a configuration says of each resource and each call of a module, by the address without keys."""
+    for found in module.get("resources") or ():
+        yield f"{prefix}{found.get('address') or '{}.{}'.format(found.get('type'), found.get('name'))}", found
+    for name, call in (module.get("module_calls") or {}).items():
+        yield f"{prefix}module.{name}", call
+        yield from _declared(call.get("module") or {}, f"{prefix}module.{name}.")
+
+
+def _documents(
+    resources: tuple[Change, ...], declared: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[tuple[str, str], Change]]:
+    """Return each policy that is exactly one unread document, by its address and attribute, with the document."""
+    unread = {change.address: change for change in resources if change.action == "read"}
+    for change in resources if unread else ():
+        expressions = _expressions(declared, f"{change.module}.{change.type}.{change.name}".removeprefix("."))
+        for attribute in POLICY_ATTRIBUTES:
+            found = unread.get(_document_address(declared, change.module, expressions.get(attribute)))
+            if found is not None:
+                yield (change.address, attribute), found
+
+
+def _document_address(declared: Mapping[str, Mapping[str, Any]], module: str, expression: Any) -> str:
+    """Return the address of the document that an expression is, or passes on from the calling module; "" if none."""
+    named = (expression or {}).get("references") or [""]
+    if module and named[0].startswith("var."):
+        passed = _expressions(declared, module).get(named[0].removeprefix("var."))
+        return _document_address(declared, _LAST_STEP.sub("", module), passed)
+    # Terraform names the attribute first, then its resource: an expression that refers to more names more.
+    if named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
+        return f"{module}.{named[0]}".removeprefix(".").removesuffix(".json")
+    return ""
+
+
+def _expressions(declared: Mapping[str, Mapping[str, Any]], address: str) -> Mapping[str, Any]:
+    return declared.get(without_keys(address), {}).get("expressions") or {}
+
+
+def _facts(
+    document: Mapping[str, Any],
+    resources: tuple[Change, ...],
+    kept: set[str],
+    declared: list[tuple[str, Mapping[str, Any]]],
+) -> Iterator[Fact]:
     """Find what a plan says beside its changes, and what else happens when it is made or applied."""
-    known = {change.address for change in resources} | {str(fact[1]) for each in resources for fact in each.facts}
+    known = {change.address for change in resources} | {str(fact) for each in resources for fact in each.facts.values()}
     # Terraform before 1.8 doesn't say whether a plan is complete. A plan without changes may only refresh the state.
     if document.get("errored"):
         yield "plan-partial/failed", "plan", None
@@ -239,19 +279,23 @@ def _facts(document: Mapping[str, Any], resources: tuple[Change, ...], kept: set
         if found["change"]["actions"] == ["delete"]:
             yield "vanished", found["address"], None
     for change in resources:
-        if "imported with" in dict(change.facts) and change.action != "destroy":
-            yield "imported", change.address, dict(change.facts)["imported with"]
+        if "imported with" in change.facts and change.action != "destroy":
+            yield "imported", change.address, change.facts["imported with"]
     yield from _notes(document)
-    yield from _programs(document.get("configuration", {}).get("root_module") or {})
+    for address, resource in declared:
+        for provisioner in resource.get("provisioners") or ():
+            yield "program-run/provisioner", address, provisioner.get("type")
+        # A program that Terraform runs, or a server that it asks, while it plans.
+        if resource.get("mode") == "data" and resource.get("type") in ("external", "http"):
+            yield f"program-run/{resource['type']}", address, None
 
 
 def _notes(document: Mapping[str, Any]) -> Iterator[Fact]:
     for found in document.get("checks", ()):
         if found["status"] in ("fail", "error"):
-            messages = [
-                problem["message"] for each in found.get("instances") or () for problem in each.get("problems") or ()
-            ]
-            yield "check-failed", found["address"]["to_display"], "; ".join(map(str, messages)) or found["status"]
+            problems = chain.from_iterable(each.get("problems") or () for each in found.get("instances") or ())
+            messages = "; ".join(str(problem["message"]) for problem in problems)
+            yield "check-failed", found["address"]["to_display"], messages or found["status"]
     for found in document.get("deferred_changes", ()):
         yield "change-deferred", found["resource_change"]["address"], found.get("reason")
     for found in document.get("action_invocations", ()):
@@ -260,42 +304,27 @@ def _notes(document: Mapping[str, Any]) -> Iterator[Fact]:
         yield "action-invoked/deferred", found["action_invocation"]["address"], found.get("reason")
 
 
-def _programs(module: Mapping[str, Any], prefix: str = "") -> Iterator[Fact]:
-    """Find provisioners, and data that asks a program or a server."""
-    for resource in module.get("resources") or ():
-        address = f"{prefix}{resource.get('address') or '{}.{}'.format(resource.get('type'), resource.get('name'))}"
-        for provisioner in resource.get("provisioners") or ():
-            yield "program-run/provisioner", address, provisioner.get("type")
-        if resource.get("mode") == "data" and resource.get("type") in _ASKING_DATA:
-            yield f"program-run/{resource['type']}", address, None
-    for name, call in (module.get("module_calls") or {}).items():
-        yield from _programs(call.get("module") or {}, f"{prefix}module.{name}.")
-
-
-def _state_addresses(values: Mapping[str, Any]) -> Iterator[str]:
-    """Return the addresses of the managed resources in a prior state."""
-    modules = [values.get("root_module") or {}]
-    while modules:
-        module = modules.pop()
-        modules.extend(module.get("child_modules") or ())
-        yield from (found["address"] for found in module.get("resources") or () if found.get("mode") == "managed")
+def _state_addresses(module: Mapping[str, Any]) -> Iterator[str]:
+    yield from (found["address"] for found in module.get("resources") or () if found.get("mode") == "managed")
+    for child in module.get("child_modules") or ():
+        yield from _state_addresses(child)
 
 
 def _resource(found: dict[str, Any]) -> Change:
     change = found["change"]
-    before, after = _values(change)
+    before, after = map(_attributes, _values(change))
     for name in ("address", "mode", "type", "name"):
         if not isinstance(found[name], str):
             raise TypeError(f"{name} {found[name]!r}")
+    action = _action(change["actions"])
+    is_created_first = action == "replace" and change["actions"][0] == "create"
     facts = {
         "deposed": found.get("deposed"),
         "moved from": found.get("previous_address"),
         "imported with": change.get("importing") and (change["importing"].get("id") or "an identity"),
         "reason": str(found.get("action_reason") or "").replace("_", " "),
+        "create before destroy": is_created_first and "the new one is created first",
     }
-    action = _action(change["actions"])
-    if action == "replace" and change["actions"][0] == "create":
-        facts["create before destroy"] = "the new one is created first"
     return Change(
         address=found["address"],
         module=found.get("module_address") or "",
@@ -303,23 +332,28 @@ def _resource(found: dict[str, Any]) -> Change:
         type=found["type"],
         name=found["name"],
         action=action,
-        before=_attributes(before),
-        after=_attributes(after),
+        before=before,
+        after=after,
         forced_by=tuple(tuple(map(str, path)) for path in change.get("replace_paths") or ()),
-        facts=tuple((name, fact) for name, fact in facts.items() if fact),
+        facts={name: fact for name, fact in facts.items() if fact},
     )
 
 
 def _output(name: str, change: dict[str, Any]) -> Change:
-    before, after = _values(change)
-    old, new = ({} if value is None else {"value": value} for value in (before, after))
+    old, new = ({} if value is None else {"value": value} for value in _values(change))
     return Change(f"output.{name}", "", "output", "output", name, _action(change["actions"]), old, new)
 
 
 def _action(actions: list[str]) -> str:
     """Return one word for Terraform's actions; a replacement has two, in any order. Raises KeyError for others."""
-    is_replacement = sorted(actions) in (["create", "delete"], ["create", "forget"])
-    return "replace" if is_replacement else _SINGLE_ACTIONS[",".join(actions)]
+    match sorted(actions):
+        case ["create", "delete" | "forget"]:
+            return "replace"
+        case ["delete"]:
+            return "destroy"
+        case [("create" | "forget" | "no-op" | "read" | "update") as action]:
+            return action
+    raise KeyError(",".join(actions))
 
 
 def _attributes(values: Any) -> Mapping[str, Any]:
@@ -331,21 +365,8 @@ def _attributes(values: Any) -> Mapping[str, Any]:
 
 def _values(change: dict[str, Any]) -> tuple[Any, Any]:
     # A mark on one side counts on both, so that a value that becomes sensitive is not shown for the last time.
-    marks = _union(change.get("before_sensitive", False), change.get("after_sensitive", False))
-    after = _fill(change.get("after"), change.get("after_unknown", False))
-    return _mask(change.get("before"), marks), _mask(after, marks)
-
-
-def _union(one: Any, other: Any) -> Any:
-    if one is True or other is True:
-        return True
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {name: _union(one.get(name, False), other.get(name, False)) for name in {**one, **other}}
-    if isinstance(one, list) and isinstance(other, list):
-        return [_union(*pair) for pair in zip_longest(one, other, fillvalue=False)]
-    if _is_marked(one) and _is_marked(other):
-        return True
-    return one if _is_marked(one) else other
+    marks = change.get("before_sensitive"), change.get("after_sensitive")
+    return _mask(change.get("before"), *marks), _mask(_fill(change.get("after"), change.get("after_unknown")), *marks)
 
 
 def _is_marked(marks: Any) -> bool:
@@ -355,27 +376,27 @@ def _is_marked(marks: Any) -> bool:
     return marks is True
 
 
-def _mask(value: Any, marks: Any) -> Any:
-    """Hide the parts of a value that are marked sensitive; the whole value if marks and value differ in shape."""
-    if not _is_marked(marks) or value is None:
+def _mask(value: Any, *marks: Any) -> Any:
+    """Hide the parts of a value that are marked as sensitive; all of it if marks and value differ in shape."""
+    given = [mark for mark in marks if _is_marked(mark)]
+    if not given or value is None:
         return value
-    if isinstance(marks, dict) and isinstance(value, dict):
-        return {name: _mask(part, marks.get(name, False)) for name, part in value.items()}
-    if isinstance(marks, list) and isinstance(value, list):
-        return [_mask(part, marks[index] if index < len(marks) else True) for index, part in enumerate(value)]
+    if isinstance(value, dict) and all(isinstance(mark, dict) for mark in given):
+        return {name: _mask(part, *(mark.get(name) for mark in given)) for name, part in value.items()}
+    if isinstance(value, list) and all(isinstance(mark, list) for mark in given):
+        # Parts beyond the marks are hidden.
+        parts = chain(zip_longest(*(mark for mark in marks if isinstance(mark, list))), repeat((True,)))
+        return [_mask(part, *found) for part, found in zip(value, parts, strict=False)]
     return Sensitive(value)
 
 
 def _fill(value: Any, marks: Any) -> Any:
     """Put UNKNOWN into a value where it is marked as known only after the apply."""
-    if marks is True:
-        return UNKNOWN
     if not _is_marked(marks):
         return value
     if isinstance(marks, dict) and (value is None or isinstance(value, dict)):
         known = value or {}
-        names = [*known, *(name for name in marks if name not in known and _is_marked(marks[name]))]
-        return {name: _fill(known.get(name), marks.get(name, False)) for name in names}
+        return known | {name: _fill(known.get(name), mark) for name, mark in marks.items() if _is_marked(mark)}
     if isinstance(marks, list) and isinstance(value, list):
         return [_fill(part, mark) for part, mark in zip_longest(value, marks)]
     # Marks of another shape than the value hide what is known.

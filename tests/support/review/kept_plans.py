@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.review.scenarios import SCENARIOS, Scenario
-from tools.review.documents import POLICY_ATTRIBUTES
-from tools.review.plan import Plan, plan_from
+from tools.review.plan import POLICY_ATTRIBUTES, Plan, plan_from
 
 PLANS = Path(__file__).parents[2] / "tools" / "review" / "plans"
 
