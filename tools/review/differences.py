@@ -1,17 +1,17 @@
 """Compare two values: attribute by attribute, also in JSON texts, and blocks by what identifies them."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
-from tools.review.plan import is_blank
+from tools.review.plan import is_blank, parsed
 from tools.review.statements import policy_statements
 
 #: The attributes by which the blocks of a set or list are matched, and the objects in a JSON array.
 _IDENTITIES = ("id", "sid", "Sid", "Id", "key", "name", "route_key", "region_name", "device_name", "attribute_name")
+
+type _Block = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,55 +58,39 @@ def _differences(names: tuple[str, ...], around: tuple[tuple[Any, Any], ...], bl
     old, new = around[-1]
     if (old == new and isinstance(old, bool) == isinstance(new, bool)) or (is_blank(old) and is_blank(new)):
         return
-    if not any(policy_statements(value) for value in (old, new)):
-        pair = _contents(old), _contents(new)
-        if _are(Mapping, *pair):
-            one, other = (value or {} for value in pair)
-            block = _identity(one, other) if isinstance(old or new, list) else block
-            below = (*around[:-1], (old if old is None else one, new if new is None else other))
-            for name in sorted({*one, *other}):
-                yield from _differences((*names, name), (*below, (one.get(name), other.get(name))), block)
-            return
-        if _are_blocks(*pair):
-            for one, other in _matched(pair[0] or (), pair[1] or ()):
-                blocks = [[value] if value else [] for value in (one, other)]
-                yield from _differences(names, (*around[:-1], (blocks[0], blocks[1])))
-            return
-    yield Difference(names, around, block)
+    before, after = _blocks(old), _blocks(new)
+    if before is None or after is None or not (before or after):
+        yield Difference(names, around, block)
+    elif len(before) > 1 or len(after) > 1:
+        for pair in _matched(before, after):
+            yield from _differences(names, (*around[:-1], ([pair[0]] if pair[0] else [], [pair[1]] if pair[1] else [])))
+    else:
+        one, other = before[0] if before else {}, after[0] if after else {}
+        block = _identity(one, other) if isinstance(old or new, list) else block
+        below = (*around[:-1], (old if old is None else one, new if new is None else other))
+        for name in sorted({*one, *other}):
+            yield from _differences((*names, name), (*below, (one.get(name), other.get(name))), block)
 
 
-def _identity(*blocks: Mapping[str, Any]) -> str:
+def _identity(*blocks: _Block) -> str:
     found = (block[name] for block in blocks for name in _IDENTITIES if block.get(name))
     return next((each for each in found if isinstance(each, str)), "")
 
 
-def _contents(value: Any) -> Any:
-    """Return the object or array in a JSON text, and the only block of a list; else the value."""
+def _blocks(value: Any) -> Sequence[_Block] | None:
+    """Return the blocks or JSON objects that a value holds, none if it is not set; None if it is anything else."""
+    if policy_statements(value):
+        return None
     if isinstance(value, str) and value.startswith(("{", "[")):
-        try:
-            value = json.loads(value)
-        except (RecursionError, ValueError):
-            return value
-    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping) else value
+        value = parsed(value)
+        if value is None:
+            return None
+    blocks = [value] if isinstance(value, Mapping) else [] if is_blank(value) else value
+    return blocks if isinstance(blocks, list) and all(isinstance(block, Mapping) for block in blocks) else None
 
 
-def _are(kind: type, old: Any, new: Any) -> bool:
-    """Return whether both values are of a type, or one is while the other is not set."""
-    return any(isinstance(value, kind) for value in (old, new)) and all(
-        isinstance(value, kind) or is_blank(value) for value in (old, new)
-    )
-
-
-def _are_blocks(old: Any, new: Any) -> bool:
-    lists = [value if isinstance(value, list) else [value] for value in (old, new) if not is_blank(value)]
-    return any(len(blocks) > 1 for blocks in lists) and all(
-        isinstance(block, Mapping) for blocks in lists for block in blocks
-    )
-
-
-def _matched(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
+def _matched(before: Sequence[_Block], after: Sequence[_Block]) -> Iterator[tuple[_Block | None, _Block | None]]:
     """Return pairs of blocks: with the same identity, else in the order of those that are in one list only."""
-    before, after = (_listed(value) for value in (old, new))
     identity = next((name for name in _IDENTITIES if _identifies(name, before) and _identifies(name, after)), None)
     if identity is not None:
         known = {block[identity]: block for block in after}
@@ -114,24 +98,15 @@ def _matched(old: Any, new: Any) -> Iterator[tuple[Any, Any]]:
             yield block, known.pop(block[identity], None)
         yield from ((None, block) for block in known.values())
         return
-    texts = [[_text(block) for block in blocks] for blocks in (before, after)]
-    gone = [block for block, text in zip(before, texts[0], strict=True) if text not in set(texts[1])]
-    come = [block for block, text in zip(after, texts[1], strict=True) if text not in set(texts[0])]
-    if not gone and not come and len(before) != len(after):
-        gone, come = before[len(after) :], after[len(before) :]
-    for place in range(max(len(gone), len(come))):
-        yield tuple(blocks[place] if place < len(blocks) else None for blocks in (gone, come))  # type: ignore[misc]
+    gone, come = (
+        [block for block in blocks if block not in others] for blocks, others in ((before, after), (after, before))
+    )
+    if not gone and not come:
+        # They hold the same blocks, one of them more often.
+        gone, come = list(before[len(after) :]), list(after[len(before) :])
+    yield from zip_longest(gone, come)
 
 
-def _listed(value: Any) -> list[Any]:
-    return [value] if isinstance(value, Mapping) else list(value)
-
-
-def _identifies(name: str, blocks: Sequence[Mapping[str, Any]]) -> bool:
+def _identifies(name: str, blocks: Sequence[_Block]) -> bool:
     found = [block.get(name) for block in blocks]
     return all(isinstance(each, str) and each for each in found) and len(set(found)) == len(found)
-
-
-def _text(block: Mapping[str, Any]) -> str:
-    """Return a text that differs between two blocks that differ, also in sensitive values."""
-    return json.dumps(block, sort_keys=True, default=lambda value: [repr(value), repr(getattr(value, "_value", ""))])

@@ -1,19 +1,25 @@
 """Read the statements of access policies, and compare what two policies allow and deny."""
 
-from __future__ import annotations
-
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
-from tools.review.plan import UNKNOWN, Sensitive
+from tools.review.plan import UNKNOWN, Sensitive, parsed
 
 #: Actions that take no resource (Service Authorization Reference) and show only names.
 WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
+
+#: The elements of a statement in JSON, by their names in the data source aws_iam_policy_document.
+_ELEMENTS = {
+    "sid": "Sid", "effect": "Effect", "actions": "Action", "resources": "Resource", "principals": "Principal",
+    "not_actions": "NotAction", "not_resources": "NotResource", "not_principals": "NotPrincipal",
+}  # fmt: skip
+
+type _Condition = tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     principals: tuple[str, ...]
-    conditions: frozenset[tuple[str, str, tuple[str, ...]]]
+    conditions: frozenset[_Condition]
     negations: tuple[str, ...] = ()
 
     @property
@@ -52,28 +58,28 @@ class Statement:
         return " ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Atom:
+class _Atom(NamedTuple):
     """One action on one resource by one principal, of all that a statement combines."""
 
     action: str
     resource: str
     principal: str
-    conditions: frozenset[tuple[str, str, tuple[str, ...]]]
+    conditions: frozenset[_Condition]
     negations: tuple[str, ...]
 
-    def covers(self, other: _Atom) -> bool:
-        """Return whether this matches every request that the other matches."""
-        return (
-            self.negations == other.negations
-            and _matches(self.action.lower(), other.action.lower())
-            and _matches(self.resource, other.resource)
-            and self.principal in (other.principal, "AWS:*")
-            and all(any(_implies(one, condition) for one in other.conditions) for condition in self.conditions)
-        )
+
+def _covers(wide: _Atom, other: _Atom) -> bool:
+    """Return whether one matches every request that the other matches."""
+    return (
+        wide.negations == other.negations
+        and _matches(wide.action.lower(), other.action.lower())
+        and _matches(wide.resource, other.resource)
+        and wide.principal in (other.principal, "AWS:*")
+        and all(any(_implies(one, condition) for one in other.conditions) for condition in wide.conditions)
+    )
 
 
-def _implies(one: tuple[str, str, tuple[str, ...]], other: tuple[str, str, tuple[str, ...]]) -> bool:
+def _implies(one: _Condition, other: _Condition) -> bool:
     """Return whether every request that meets a condition meets the other. Each of its values is enough."""
     (test, key, values), (other_test, other_key, others) = one, other
     is_wider = set(values) >= set(others) if "Not" in test else set(values) <= set(others)
@@ -82,56 +88,44 @@ def _implies(one: tuple[str, str, tuple[str, ...]], other: tuple[str, str, tuple
 
 def policy_statements(value: Any) -> tuple[Statement, ...] | None:
     """Return the statements of a policy in JSON; None if the value is no policy."""
-    if not isinstance(value, str):
-        return None
-    try:
-        document = json.loads(value)
-    except (RecursionError, ValueError):
-        return None
+    document = parsed(value) if isinstance(value, str) else None
     if not isinstance(document, dict) or "Statement" not in document:
         return None
     found = document["Statement"]
     statements = found if isinstance(found, list) else [found]
     if not all(isinstance(statement, dict) for statement in statements):
         return None
-    return tuple(_statement(statement) for statement in statements)
+    return tuple(_statement(_as_document(statement)) for statement in statements)
 
 
 def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
     """Return the statements of the data source aws_iam_policy_document; unknown values are named as unknown."""
-    found = values.get("statement")
-    if not isinstance(found, list):
-        return ()
-    return tuple(_document_statement(statement) for statement in found if isinstance(statement, dict))
+    return tuple(_statement(each) for each in _listed(values.get("statement")) if isinstance(each, dict))
 
 
 def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
     """Return the statements that allow more than before, reduced to the new permissions."""
-    allowed = [atom for statement in before if statement.effect == "Allow" for atom in _atoms(statement)]
-    same = set(allowed)
+    allowed = dict.fromkeys(_atoms("Allow", before))
     grown = []
     for statement in after:
-        if statement.effect != "Allow":
-            continue
         new = [
-            atom for atom in _atoms(statement) if atom not in same and not any(known.covers(atom) for known in allowed)
+            atom
+            for atom in _atoms("Allow", [statement])
+            if atom not in allowed and not any(_covers(known, atom) for known in allowed)
         ]
         if new:
-            actions, resources, principals = (
-                _distinct(getattr(atom, name) for atom in new) for name in ("action", "resource", "principal")
-            )
+            actions, resources, principals, *_ = map(_distinct, zip(*new, strict=True))
             grown.append(replace(statement, actions=actions, resources=resources, principals=principals))
     return grown
 
 
 def lost_denials(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
     """Return the statements whose denials are not all denied afterwards."""
-    denied = [atom for statement in after if statement.effect == "Deny" for atom in _atoms(statement)]
+    denied = list(_atoms("Deny", after))
     return [
         statement
         for statement in before
-        if statement.effect == "Deny"
-        and not all(any(known.covers(atom) for known in denied) for atom in _atoms(statement))
+        if not all(any(_covers(known, atom) for known in denied) for atom in _atoms("Deny", [statement]))
     ]
 
 
@@ -166,66 +160,65 @@ def _matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def _expression(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if each == "*" else "[^*]" if each == "?" else re.escape(each) for each in pattern)
-    return re.compile("".join(parts), re.DOTALL)
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "[^*]"), re.DOTALL)
 
 
-def _atoms(statement: Statement) -> Iterator[_Atom]:
-    everything = product(statement.actions or ("",), statement.resources or ("",), statement.principals or ("",))
-    for action, resource, principal in everything:
-        yield _Atom(action, resource, principal, statement.conditions, statement.negations)
+def _atoms(effect: str, statements: Iterable[Statement]) -> Iterator[_Atom]:
+    for each in statements:
+        if each.effect == effect:
+            everything = product(each.actions or ("",), each.resources or ("",), each.principals or ("",))
+            yield from (_Atom(*one, each.conditions, each.negations) for one in everything)
+
+
+def _as_document(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a statement in JSON under the names of the data source."""
+    conditions = found.get("Condition") or {}
+    if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
+        # AWS would not accept it: a condition that equals no other.
+        conditions = {"is": {"Condition": json.dumps(conditions)}}
+    blocks = [
+        {"test": test, "variable": key, "values": values}
+        for test, keys in conditions.items()
+        for key, values in keys.items()
+    ]
+    return {name: found.get(element) for name, element in _ELEMENTS.items()} | {"condition": blocks}
 
 
 def _statement(found: Mapping[str, Any]) -> Statement:
-    return Statement(
-        sid=str(found.get("Sid") or ""),
-        effect=str(found.get("Effect", "")),
-        actions=_texts(found.get("Action")),
-        resources=_texts(found.get("Resource")),
-        principals=_principals(found.get("Principal")),
-        conditions=_conditions(found.get("Condition") or {}),
-        negations=_negations(found.get("NotAction"), found.get("NotResource"), _principals(found.get("NotPrincipal"))),
-    )
-
-
-def _conditions(found: Any) -> frozenset[tuple[str, str, tuple[str, ...]]]:
-    if isinstance(found, dict) and all(isinstance(keys, dict) for keys in found.values()):
-        return frozenset((test, key, _texts(values)) for test, keys in found.items() for key, values in keys.items())
-    # AWS would not accept it: a condition that equals no other.
-    return frozenset({("is", "Condition", (json.dumps(found),))})
-
-
-def _document_statement(found: Mapping[str, Any]) -> Statement:
-    def principals(blocks: Any) -> Iterator[str]:
-        for block in blocks if isinstance(blocks, list) else []:
-            yield from (f"{block.get('type')}:{name}" for name in _texts(block.get("identifiers")))
-
-    conditions = found.get("condition")
+    negations = {
+        "NotAction": _texts(found.get("not_actions")),
+        "NotResource": _texts(found.get("not_resources")),
+        "NotPrincipal": _principals(found.get("not_principals")),
+    }
     return Statement(
         sid=str(found.get("sid") or ""),
         effect=str(found.get("effect") or "Allow"),
         actions=_texts(found.get("actions")),
         resources=_texts(found.get("resources")),
-        principals=_distinct(principals(found.get("principals"))),
+        principals=_principals(found.get("principals")),
         conditions=frozenset(
             (str(block.get("test")), str(block.get("variable")), _texts(block.get("values")))
-            for block in (conditions if isinstance(conditions, list) else [])
+            for block in _listed(found.get("condition"))
         ),
-        negations=_negations(
-            found.get("not_actions"), found.get("not_resources"), _distinct(principals(found.get("not_principals")))
-        ),
+        negations=tuple(f"{element} {text}" for element, texts in negations.items() for text in texts),
     )
 
 
-def _negations(actions: Any, resources: Any, principals: Sequence[str]) -> tuple[str, ...]:
-    named = {"NotAction": _texts(actions), "NotResource": _texts(resources), "NotPrincipal": principals}
-    return tuple(f"{element} {text}" for element, texts in named.items() for text in texts)
-
-
 def _principals(found: Any) -> tuple[str, ...]:
-    if isinstance(found, dict):
-        return _distinct(f"{kind}:{name}" for kind, names in found.items() for name in _texts(names))
-    return tuple(f"AWS:{name}" for name in _texts(found))
+    match found:
+        case dict():
+            pairs = list(found.items())
+        case [dict(), *_]:
+            pairs = [(block.get("type"), block.get("identifiers")) for block in found]
+        case str() | list():
+            pairs = [("AWS", found)]
+        case _:
+            pairs = []
+    return _distinct(f"{kind}:{name}" for kind, names in pairs for name in _texts(names))
+
+
+def _listed(blocks: Any) -> list[Any]:
+    return blocks if isinstance(blocks, list) else []
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -237,5 +230,5 @@ def _texts(value: Any) -> tuple[str, ...]:
     return _distinct(json.dumps(part) if isinstance(part, bool) else str(part) for part in parts if part is not None)
 
 
-def _distinct(texts: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(texts) - {""}))
