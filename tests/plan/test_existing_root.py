@@ -10,7 +10,7 @@ import pytest
 from tools.deploy.plan import NO_CREDENTIALS
 from tools.project import CONFIGURATION, ROOT, functions
 from tools.review.plan import plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 from tools.terraform import LOCAL_STATE, Workspace, process_variables
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.review.danger import MEANINGS, Danger
 from tools.review.plan import PlanError
-from tools.review.rows import matches
+from tools.review.table import matches
 
 #: Nobody remembers an older entry.
 _LONGEST = timedelta(days=90)

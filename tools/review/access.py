@@ -4,8 +4,6 @@ On a first apply every policy is new and is what the configuration says; only wi
 a queue or a bucket reports, and that is not known yet, is set by a resource of its own, which is judged.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,8 +23,6 @@ _PERMISSION = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
 
 _CALLERS = {"apigateway.amazonaws.com": "api", "events.amazonaws.com": "rule"}
 
-type _Statements = tuple[Statement, ...]
-
 
 def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name permissions that somebody gains or loses, and policies that can't be judged."""
@@ -37,26 +33,19 @@ def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
         if change.type == "aws_iam_role_policy" and change.differs("role") and not change.differs("policy"):
             policy = change.after.get("policy")
             yield from _policy(plan, change, Difference(("policy",), ((policy, policy),)), roles, judged)
-        if change.action == "destroy":
-            continue
-        if change.type == "aws_lambda_permission":
-            judged.add(change, *_PERMISSION)
+        if change.type == "aws_lambda_permission" and change.action != "destroy":
+            judged.update((change.address, name) for name in _PERMISSION)
             yield from _permission(change, is_first=plan.is_first)
-        if "policy_attachment" in change.type:
-            judged.add(change, "policy_arn", "role")
-            policy = at(change.after, "policy_arn")
-            yield danger(change, "access-grows/attachment", holder=_holder(change), policy=policy)
-    yield from _open(plan)
-
-
-def _open(plan: Plan) -> Iterator[Danger]:
-    """Name functions' URLs that anyone may call, and wildcards in documents that are not known to be one policy."""
+        if "policy_attachment" in change.type and change.action != "destroy":
+            judged |= {(change.address, "policy_arn"), (change.address, "role")}
+            yield danger(change, "access-grows/attachment", policy=at(change.after, "policy_arn"))
     for change in plan.of_type("aws_lambda_function_url"):
         if at(change.after, "authorization_type") == "NONE" and change.differs("authorization_type"):
             yield danger(change, "authorization-removed/url")
     for document in plan.unread(with_policies=False):
         for statement in document_statements(document.after):
             yield from _wild(plan, document, statement)
+    yield from _callers(plan)
 
 
 class _Roles:
@@ -71,21 +60,21 @@ class _Roles:
                 _readable(plan, change, "policy", side.get("policy")) for side in (change.before, change.after)
             )
             old, new = (_key(change, side.get("role")) for side in (change.before, change.after))
-            self._before[old].extend(before or ())
-            self._after[new].extend(after or ())
+            self._before[old] += before or ()
+            self._after[new] += after or ()
             if after is None and not change.exists:
                 # What it allows is a danger already, and lost permissions may be in it.
                 self._hidden.add(new)
         self.gone = {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}
 
-    def before(self, change: Change, own: _Statements) -> Sequence[Statement]:
+    def before(self, change: Change, own: Sequence[Statement]) -> Sequence[Statement]:
         """Return everything that a policy's role, or else the policy itself, says now."""
         role = change.after.get("role")
         if change.type != "aws_iam_role_policy" or change.action == "destroy":
             return own
         return () if role is UNKNOWN and change.differs("role") else self._before[_key(change, role)]
 
-    def after(self, change: Change, own: _Statements) -> Sequence[Statement] | None:
+    def after(self, change: Change, own: Sequence[Statement]) -> Sequence[Statement] | None:
         """Return everything that a policy's role, or else the policy itself, would say; None if that is hidden."""
         if change.type != "aws_iam_role_policy":
             return own
@@ -98,7 +87,7 @@ def _key(change: Change, role: Any) -> str:
     return role if isinstance(role, str) else f"{change.module} {role!r}" if role is UNKNOWN else change.address
 
 
-def _readable(plan: Plan, change: Change, path: str, value: Any) -> _Statements | None:
+def _readable(plan: Plan, change: Change, path: str, value: Any) -> Sequence[Statement] | None:
     """Return the statements of a policy; None if they can't be read."""
     document = plan.documents.get((change.address, path))
     if document and value is UNKNOWN:
@@ -107,69 +96,69 @@ def _readable(plan: Plan, change: Change, path: str, value: Any) -> _Statements 
 
 
 def _policy(plan: Plan, change: Change, difference: Difference, roles: _Roles, judged: Judged) -> Iterator[Danger]:
-    attribute, old, new = difference.names[-1], difference.old, difference.new
+    old, new = difference.old, difference.new
     before, after = (_readable(plan, change, difference.path, value) for value in (old, new))
     if goes_with_whole(plan, change):
         return
     if before is None or after is None:
-        is_hidden = new is UNKNOWN or isinstance(new, Sensitive) or isinstance(old, Sensitive)
-        if (change.type, attribute) in _REPORTED and new is UNKNOWN:
-            judged.add(change, attribute)
-        elif attribute in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
-            judged.add(change, difference.path)
-            if not plan.is_first:
-                hidden = new if new is UNKNOWN else Sensitive(None)
-                yield danger(
-                    change, "access-unknown/policy", holder=_holder(change), path=difference.path, hidden=hidden
-                )
+        yield from _unreadable(plan, change, difference, judged)
         return
     if not before and not after:
         return
-    judged.add(change, difference.path, *(("role",) if change.type == "aws_iam_role_policy" else ()))
-    yield from _gained(plan, change, roles.before(change, before), after)
+    judged.add((change.address, difference.path))
+    if change.type == "aws_iam_role_policy":
+        judged.add((change.address, "role"))
+    for statement in gained(roles.before(change, before), after):
+        wild = list(_wild(plan, change, statement))
+        yield from wild
+        if not wild and not plan.is_first:
+            name = "access-unknown/statement" if statement.is_unknown else "access-grows/statement"
+            yield danger(change, name, statement=_shown(statement))
     if plan.is_first:
         return
     left = roles.after(change, after)
     if left is not None and (change.action != "destroy" or is_ours(plan, change)):
         yield from _lost(change, before, left, roles.gone)
     yield from _denials(plan, change, before, after)
-    versions = [at(parsed(value), "Version") for value in (old, new)]
-    if old and new is not UNKNOWN and new and versions[0] != versions[1]:
+    if old and new and new is not UNKNOWN and at(parsed(old), "Version") != at(parsed(new), "Version"):
         yield danger(change, "unjudged-change/version")
 
 
-def _gained(plan: Plan, change: Change, before: Sequence[Statement], after: Sequence[Statement]) -> Iterator[Danger]:
-    for statement in gained(before, after):
-        wild = list(_wild(plan, change, statement))
-        yield from wild
-        if not wild and not plan.is_first:
-            name = "access-unknown/statement" if statement.is_unknown else "access-grows/statement"
-            yield danger(change, name, holder=_holder(change), statement=_shown(statement))
+def _unreadable(plan: Plan, change: Change, difference: Difference, judged: Judged) -> Iterator[Danger]:
+    attribute, path, new = difference.names[-1], difference.path, difference.new
+    is_hidden = new is UNKNOWN or isinstance(new, Sensitive) or isinstance(difference.old, Sensitive)
+    if (change.type, attribute) in _REPORTED and new is UNKNOWN:
+        judged.add((change.address, attribute))
+    elif attribute in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
+        judged.add((change.address, path))
+        if not plan.is_first:
+            hidden = new if new is UNKNOWN else Sensitive(None)
+            yield danger(change, "access-unknown/policy", path=path, hidden=hidden)
 
 
-def _lost(change: Change, before: _Statements, left: Sequence[Statement], gone_roles: set[Any]) -> Iterator[Danger]:
+def _lost(
+    change: Change, before: Sequence[Statement], left: Sequence[Statement], gone_roles: set[Any]
+) -> Iterator[Danger]:
     """Name what is allowed now and would not be, unless its holder goes too."""
-    if change.before.get("role") in gone_roles:
-        return
-    lost = [
-        each for each in gained(left, before) if not any(other.is_unknown and other.sid == each.sid for other in left)
-    ]
-    if lost:
-        statements = Markdown("; ".join(quoted(str(statement), WHOLE) for statement in lost))
-        yield danger(change, "call-refused", holder=_holder(change), statements=statements)
+    unknown = {statement.sid for statement in left if statement.is_unknown}
+    lost = [statement for statement in gained(left, before) if statement.sid not in unknown]
+    if lost and change.before.get("role") not in gone_roles:
+        statements = "; ".join(quoted(str(statement), WHOLE) for statement in lost)
+        yield danger(change, "call-refused", statements=Markdown(statements))
 
 
-def _denials(plan: Plan, change: Change, before: _Statements, after: _Statements) -> Iterator[Danger]:
+def _denials(plan: Plan, change: Change, before: Sequence[Statement], after: Sequence[Statement]) -> Iterator[Danger]:
+    unknown = {statement.sid for statement in after if statement.effect == "Deny" and statement.is_unknown}
     for statement in lost_denials(before, after):
-        if any(other.effect == "Deny" and other.sid == statement.sid and other.is_unknown for other in after):
-            yield danger(change, "access-unknown/denial", holder=_holder(change), statement=_shown(statement))
+        if statement.sid in unknown:
+            yield danger(change, "access-unknown/denial", statement=_shown(statement))
         elif statement.has_tls_only and is_ours(plan, change):
-            yield danger(change, "tls-only-removed", holder=_holder(change))
+            yield danger(change, "tls-only-removed")
         else:
-            yield danger(change, "access-grows/denial", holder=_holder(change), statement=_shown(statement))
+            yield danger(change, "access-grows/denial", statement=_shown(statement))
     for statement in lost_denials(after, before):
         if not statement.has_tls_only:
-            yield danger(change, "call-denied", holder=_holder(change), statement=_shown(statement))
+            yield danger(change, "call-denied", statement=_shown(statement))
 
 
 def _shown(statement: Statement) -> Markdown:
@@ -178,54 +167,42 @@ def _shown(statement: Statement) -> Markdown:
 
 
 def _wild(plan: Plan, change: Change, statement: Statement) -> Iterator[Danger]:
-    found = wildcards(statement, f"delayer-{plan.environment}")
-    if found:
+    if found := wildcards(statement, f"delayer-{plan.environment}"):
         wide = Markdown(", ".join(map(quoted, found)))
         yield danger(change, "access-wildcard/statement", wide=wide, statement=quoted(str(statement), WHOLE))
 
 
 def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
+    if not any(change.differs(name) for name in _PERMISSION):
+        return
     principal, function, action = (at(change.after, name) for name in ("principal", "function_name", "action"))
     limits = [at(change.after, limit) for limit in _PERMISSION_LIMITS]
-    is_changed = any(change.differs(name) for name in _PERMISSION)
-    if all(is_blank(limit) for limit in limits) or principal == "*":
-        if is_changed:
-            yield danger(change, "access-wildcard/permission", principal=principal, function=function)
-    elif is_changed and not is_first:
+    if all(map(is_blank, limits)) or principal == "*":
+        yield danger(change, "access-wildcard/permission", principal=principal, function=function)
+    elif not is_first:
         is_unknown = change.exists and UNKNOWN in (*limits, function)
         name = "access-unknown/call" if is_unknown else "access-grows/call"
         sources = Markdown(", ".join(map(quoted, filter(None, limits))))
         yield danger(change, name, principal=principal, function=function, action=action, sources=sources)
 
 
-def caller_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+def _callers(plan: Plan) -> Iterator[Danger]:
     """Name permissions that go while their caller and their function stay, and that no other replaces."""
-    del judged
     permissions = plan.all_of_type("aws_lambda_permission")
     callers = plan.of_type("aws_apigatewayv2_api", "aws_cloudwatch_event_rule")
     gone = [str(at(each.before, name)) for each in callers if each.is_gone for name in ("arn", "execution_arn")]
     functions = [at(change.before, "function_name") for change in plan.of_type("aws_lambda_function") if change.is_gone]
     for change in ours(plan, "aws_lambda_permission"):
         principal, function, source = (at(change.before, name) for name in ("principal", "function_name", "source_arn"))
+        if any(_allows(other.after, change.before) for other in permissions):
+            continue
         is_caller_gone = any(str(source).startswith(arn) for arn in gone if arn != "None")
-        is_kept = any(_allows(other.after, change.before) for other in permissions)
-        if change.is_gone and not is_caller_gone and function not in functions and not is_kept:
-            variant = _CALLERS.get(str(principal), "other")
+        variant = _CALLERS.get(str(principal), "other") if change.is_gone else "other"
+        if change.action == "update" or (change.is_gone and not is_caller_gone and function not in functions):
             yield danger(change, f"caller-refused/{variant}", principal=principal, function=function, source=source)
-        elif change.action == "update" and not is_kept:
-            yield danger(change, "caller-refused/other", principal=principal, function=function, source=source)
 
 
 def _allows(permission: Any, other: Any) -> bool:
     """Return whether a permission allows everything that another does, as far as it is known."""
     pairs = [(at(permission, name), at(other, name)) for name in ("function_name", "principal", "source_arn")]
     return bool(permission) and all(new in (old, UNKNOWN) or is_blank(new) for new, old in pairs)
-
-
-def _holder(change: Change) -> object:
-    """Return the name of the role, queue, bucket or table that a policy belongs to, as far as it is known."""
-    for attribute in ("role", "name", "queue_url", "bucket", "resource_arn"):
-        for found in (change.after.get(attribute), change.before.get(attribute)):
-            if not is_blank(found) and found is not UNKNOWN:
-                return found
-    return change.name

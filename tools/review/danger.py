@@ -1,7 +1,5 @@
 """Dangers, and how a sentence about one quotes what a plan holds. The sentences are in dangers.toml."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib
@@ -47,25 +45,34 @@ def danger(change: Change, sentence_name: str, **values: object) -> Danger:
     A sentence may also name attributes of the resource. Raises KeyError if there is no such sentence.
     """
     name, _, variant = sentence_name.partition("/")
-    text = SENTENCES[name][variant or "text"].format_map(_Values(change, values))
-    return Danger(name, change.address, text)
+    given = {"address": change.address} | values
+    text = SENTENCES[name][variant or "text"]
+    return Danger(name, change.address, re.sub(r"{(\w+)}", lambda found: quoted(_value(change, found[1], given)), text))
 
 
-class _Values(dict[str, Markdown]):
-    """The values of a sentence: those of a rule, what follows from them, and else the resource's attributes."""
-
-    def __init__(self, change: Change, values: Mapping[str, object]) -> None:
-        super().__init__(address=quoted(change.address), name=name_of(change))
-        self.update({name: quoted(value) for name, value in values.items()})
-        self._change, self._values = change, values
-
-    def __missing__(self, name: str) -> Markdown:
-        old, new = self._values.get("old"), self._values.get("new")
-        if name == "difference":
-            return Markdown(abs(int(str(new)) - int(str(old))))
-        if name in ("old_span", "new_span"):
-            return _span(new if name == "new_span" else old)
-        return quoted(self._change.after.get(name) or self._change.before.get(name))
+def _value(change: Change, name: str, given: Mapping[str, Any]) -> object:
+    """Return a value of a sentence: one given, what follows from those, or else an attribute of the resource."""
+    if name in given:
+        return given[name]
+    match name:
+        case "difference":
+            return Markdown(abs(int(str(given["new"])) - int(str(given["old"]))))
+        case "old_span" | "new_span":
+            seconds = given[name.removesuffix("_span")]
+            is_days = isinstance(seconds, int) and seconds and seconds % _DAY_SECONDS == 0
+            return Markdown(f"{seconds // _DAY_SECONDS} days" if is_days else f"{quoted(seconds)} s")
+        case "name":
+            # Its name in AWS, or in Terraform if AWS gives it none.
+            known = [
+                (change.before or change.after).get(each) for each in ("name", "function_name", "bucket", "uuid", "id")
+            ]
+        case "holder":
+            # The role, queue, bucket or table that a policy belongs to.
+            attributes = ("role", "name", "queue_url", "bucket", "resource_arn")
+            known = [side.get(each) for each in attributes for side in (change.after, change.before)]
+        case _:
+            return change.after.get(name) or change.before.get(name)
+    return next((each for each in known if not is_blank(each) and each is not UNKNOWN), change.name)
 
 
 def sentence(sentence_name: str, address: str, **values: object) -> Danger:
@@ -91,20 +98,3 @@ def quoted(value: Any, longest: int = _MAX_CHARACTERS) -> Markdown:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     padding = " " if text.startswith("`") or text.endswith("`") else ""
     return Markdown(f"{fence}{padding}{text}{padding}{fence}")
-
-
-def name_of(change: Change) -> Markdown:
-    """Return a resource's name in AWS, or in Terraform if AWS gives it none."""
-    values = change.before or change.after
-    for attribute in ("name", "function_name", "bucket", "uuid", "id"):
-        found = values.get(attribute)
-        if not is_blank(found) and found is not UNKNOWN:
-            return quoted(found)
-    return quoted(change.name)
-
-
-def _span(value: Any) -> Markdown:
-    """Return seconds as days, if they are whole days."""
-    if isinstance(value, int) and value and value % _DAY_SECONDS == 0:
-        return Markdown(f"{value // _DAY_SECONDS} days")
-    return Markdown(f"{quoted(value)} s")

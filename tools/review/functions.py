@@ -1,7 +1,5 @@
 """The functions: their code, the shards that they fill and sweep, and who reads the stream and the queues."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
@@ -12,10 +10,12 @@ from tools.review.danger import Danger, Markdown, danger
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, parsed
 from tools.review.table import Judged, is_ours, ours, package_of
 
-_TYPE, _MAPPING = "aws_lambda_function", "aws_lambda_event_source_mapping"
+_TYPE = "aws_lambda_function"
 
 #: The functions' packages.
 _POST, _SWEEP = "api_schedule_post", "task_1minute_enqueuer"
+
+_SHARDS = "environment.variables.SHARD_COUNT"
 
 #: Attributes by which a function gets code from elsewhere than its zip.
 _ELSEWHERE = (
@@ -25,25 +25,27 @@ _ELSEWHERE = (
 
 
 def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
-    """Name strangers with a role of the delayer, foreign code, and shards that nobody sweeps."""
-    own = [
-        change
-        for change in plan.of_type(_TYPE)
-        if change.action != "destroy" and (is_ours(plan, change) or package_of(change) == _SWEEP)
-    ]
+    """Name second readers, missing workers, strangers with a role of the delayer, foreign code, and unswept shards."""
+    yield from _readers(plan)
+    yield from _targets(plan, judged)
     roles = [at(each.before, "role") for each in plan.all_of_type(_TYPE) if is_ours(plan, each)]
     for change in plan.of_type(_TYPE):
         role = at(change.after, "role")
         if isinstance(role, str) and role in roles and change.differs("role") and not is_ours(plan, change):
             yield danger(change, "access-grows/function", role=role)
+    own = [
+        change
+        for change in plan.of_type(_TYPE)
+        if change.action != "destroy" and (is_ours(plan, change) or package_of(change) == _SWEEP)
+    ]
     for change in own:
-        yield from _code(plan, change, judged)
+        judged.update((change.address, name) for name in ("filename", "source_code_hash", *_ELSEWHERE))
+        yield from _code(plan, change)
     yield from _shards(plan, own, judged)
 
 
-def _code(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
+def _code(plan: Plan, change: Change) -> Iterator[Danger]:
     """Name code that is not the zip which was built here, by its path and its hash."""
-    judged.add(change, "filename", "source_code_hash", *_ELSEWHERE)
     for attribute in _ELSEWHERE:
         old, new = at(change.before, attribute), at(change.after, attribute)
         is_default = is_blank(new) or new == "Zip" or (new is UNKNOWN and is_blank(old) and change.action != "update")
@@ -62,16 +64,16 @@ def _code(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
 
 def _shards(plan: Plan, own: list[Change], judged: Judged) -> Iterator[Danger]:
     """Name shards that hold schedules, or will, and are not swept."""
-    functions = plan.all_of_type(_TYPE)
-    posted = max(_counts(plan, functions, _POST), default=0)
-    swept = min(_counts(plan, functions, _SWEEP), default=posted)
+    counts = [(package_of(each), _planned_count(plan, each)) for each in plan.all_of_type(_TYPE)]
+    posted = max((count for package, count in counts if package == _POST and isinstance(count, int)), default=0)
+    swept = min((count for package, count in counts if package == _SWEEP and isinstance(count, int)), default=posted)
     # New schedules are named once: at the sweep, unless only the post function changes.
     named = _SWEEP if any(package_of(change) == _SWEEP for change in own) else _POST
     for change in own:
         package, old, new = package_of(change), _count(change.before), _planned_count(plan, change)
         if package == _SWEEP or (isinstance(new, int) and (package == _POST or new >= posted)):
             # New schedules may use fewer shards than are swept, and no function may look for them in fewer.
-            judged.add(change, "environment.variables.SHARD_COUNT")
+            judged.add((change.address, _SHARDS))
         if package == _SWEEP and old is not None and not isinstance(new, int):
             yield danger(change, "shards-unswept/unknown", old=old, new=new)
         elif package == _SWEEP and isinstance(old, int) and new < old:
@@ -85,15 +87,9 @@ def _range(first: int, end: int) -> Markdown:
     return Markdown(f"shard {first}" if end - first == 1 else f"shards {first} to {end - 1}")
 
 
-def _counts(plan: Plan, functions: list[Change], package: str) -> list[int]:
-    """Return the numbers of shards that the functions of a package would have."""
-    counts = [_planned_count(plan, each) for each in functions if package_of(each) == package]
-    return [count for count in counts if isinstance(count, int)]
-
-
 def _count(values: Any) -> Any:
     """Return a function's number of shards; None if it has none."""
-    found = at(values, "environment.variables.SHARD_COUNT")
+    found = at(values, _SHARDS)
     return int(found) if isinstance(found, str) and re.fullmatch(r"\d{1,9}", found) else found
 
 
@@ -108,39 +104,32 @@ def _planned_count(plan: Plan, change: Change) -> Any:
     return _count(change.after)
 
 
-def reader_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+def _readers(plan: Plan) -> Iterator[Danger]:
     """Name functions that would read the stream or a queue beside its reader."""
-    del judged
-    kept = [change for change in plan.all_of_type(_MAPPING) if change.after]
-    own = [change for change in kept if is_ours(plan, change)]
+    kept = [change for change in plan.all_of_type("aws_lambda_event_source_mapping") if change.after]
+    own = {change: at(change.after, "event_source_arn") for change in kept if is_ours(plan, change)}
     queues = {at(each.before, "arn") for each in plan.all_of_type("aws_sqs_queue") if is_ours(plan, each)}
     for change in kept:
-        if (
-            change.action in ("no-op", "read")
-            or not change.differs("event_source_arn")
-            or (change.exists and change in own)
-        ):
+        if change.action in ("no-op", "read") or not change.differs("event_source_arn"):
+            continue
+        if change.exists and change in own:
             continue
         new, source = at(change.after, "function_name"), at(change.after, "event_source_arn")
-        read = [each for each in own if each is not change]
-        read = [
-            each
-            for each in read
-            if UNKNOWN in (source, at(each.after, "event_source_arn")) or source == at(each.after, "event_source_arn")
+        beside = [
+            each for each, read in own.items() if each is not change and (UNKNOWN in (source, read) or source == read)
         ]
-        if read:
-            yield danger(change, "stream-read-twice", new=new, reader=at(read[0].after, "function_name"))
+        if beside:
+            yield danger(change, "stream-read-twice", new=new, reader=at(beside[0].after, "function_name"))
             if at(change.after, "maximum_record_age_in_seconds") in (UNKNOWN, None, -1):
                 yield danger(change, "stream-mapping-loses/never")
         if source in queues and not is_blank(source):
             yield danger(change, "queue-consumed", new=new, source=source)
 
 
-def target_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
+def _targets(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name workers that are not called: each sweeps its own shards."""
     targets = [each for each in plan.all_of_type("aws_cloudwatch_event_target") if is_ours(plan, each)]
-    for change in targets:
-        judged.add(change, "input")
+    judged.update((change.address, "input") for change in targets)
     changed = [change for change in targets if change.exists and change.action != "no-op"]
     if not changed:
         return

@@ -153,7 +153,9 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
     for difference in differences(change.before, change.after):
         forced = " (forces the replacement)" if _forces(change, difference) else ""
         _, row = row_of(change, difference.names)
-        is_later = difference.new is UNKNOWN and not forced and (is_blank(difference.old) or row == "reported")
+        is_later = (
+            difference.new is UNKNOWN and not forced and (is_blank(difference.old) or row.get("danger") == "reported")
+        )
         document = plan.documents.get((change.address, difference.path))
         policies = policy_statements(difference.old), policy_statements(difference.new)
         if document is not None and difference.new is UNKNOWN:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,36 @@ from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
 from tools.project import DIST, ROOT
 from tools.review.accepted import Judgement, judge, read_accepted
+from tools.review.access import access_dangers
+from tools.review.danger import MEANINGS, Danger, sentence
 from tools.review.digest import digest
+from tools.review.functions import function_dangers
 from tools.review.markdown import render
 from tools.review.plan import Plan, PlanError, plan_from
-from tools.review.rules import find_dangers
+from tools.review.table import Judged, table_dangers
+
+
+def find_dangers(plan: Plan) -> list[Danger]:
+    """Return every danger of a plan once, losses first: by code, by the table, and whatever neither of them judges.
+
+    A value that is known only after the apply is judged like a changed one, because it may be anything. A sensitive
+    value is compared, and never shown.
+    """
+    judged: Judged = set()
+    # Forgotten resources stay as they are in AWS.
+    kept = (
+        replace(change, action="no-op", after=change.before) if change.action == "forget" else change
+        for change in plan.resources
+    )
+    staying = replace(plan, resources=tuple(kept))
+    found = [
+        *function_dangers(staying, judged),
+        *access_dangers(staying, judged),
+        *table_dangers(plan, judged),
+        *(sentence(name, address, detail=detail) for name, address, detail in plan.facts),
+    ]
+    order = list(MEANINGS)
+    return sorted(dict.fromkeys(found), key=lambda danger: order.index(danger.id))
 
 
 def accepted_file(environment: str) -> str:

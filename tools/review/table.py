@@ -1,30 +1,32 @@
 """The table of rules.toml: which resources are the delayer's own, and what a change of each attribute means."""
 
-from __future__ import annotations
-
+import json
 import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import accumulate, chain
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from tools.review.danger import SENTENCES, Danger, Markdown, danger, quoted, sentence
 from tools.review.differences import Difference, differences
-from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank
-from tools.review.rows import HARMLESS, Row, counted, is_plain, key_of, listed, matches, verdict
+from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, without_keys
 
-RULES: Mapping[str, Mapping[str, Any]] = tomllib.loads(
-    Path(__file__).with_name("rules.toml").read_text(encoding="utf-8")
-)
+#: Rows for which no change is a danger.
+HARMLESS = ("harmless", "reported")
 
 #: Variables that only the root terraform/bootstrap has.
 _BOOTSTRAP_VARIABLES = {"repository", "state_bucket"}
 
-#: An instance key at the end of a module's address.
-_INSTANCE = re.compile(r'\[("(\\.|[^"\\])*"|\d+)\]$')
+#: Attributes by which other resources refer to one.
+_REFERRED = ("arn", "execution_arn", "id", "invoke_arn", "name", "stream_arn", "url")
+
+#: What is left out when texts are compared: the version or alias of a function, and the number of sweeps.
+_SAME = {"function": r"(:lambda:[^:]*:[^:]*:function:[^:/]+):[^:/]+", "workers": r"(sweeps >=) *\d+"}
 
 _VERBS = {
     "create": "created",
@@ -37,30 +39,38 @@ _VERBS = {
 #: Types that hold schedules, messages, records, logs or states.
 _STORES = ("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue")
 
+type Row = Mapping[str, Any]
 
-class Judged:
-    """The attributes that Python has judged, so that the table says nothing about them."""
+#: The addresses and paths of attributes that Python has judged, with everything below them: the table skips them.
+type Judged = set[tuple[str, str]]
 
-    def __init__(self) -> None:
-        self._paths: set[tuple[str, str]] = set()
 
-    def add(self, change: Change, *paths: str) -> None:
-        """Note the paths of attributes that are judged, with everything below them."""
-        self._paths.update((change.address, path) for path in paths)
+def _read_rules() -> Mapping[str, Mapping[str, Any]]:
+    tables = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
+    for table in tables.values():
+        rows = table.setdefault("attributes", {})
+        rows |= {path: {"danger": row} for path, row in rows.items() if isinstance(row, str)}
+    return tables
 
-    def covers(self, change: Change, names: Sequence[str]) -> bool:
-        """Return whether an attribute is judged."""
-        return any((change.address, ".".join(names[: end + 1])) in self._paths for end in range(len(names)))
+
+#: The tables of rules.toml, in which a row that is a text is a `danger`.
+RULES = _read_rules()
+
+
+@cache
+def matches(pattern: str, text: str) -> bool:
+    """Return whether a text is like a pattern, in which a * stands for any characters."""
+    return pattern == text or re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, re.DOTALL) is not None
 
 
 def is_ours(plan: Plan, change: Change) -> bool:
     """Return whether a resource is one that the delayer's roots declare."""
-    found = RULES.get(f"{change.type}.{change.name}")
-    return found is not None and any(
+    found = RULES.get(f"{change.type}.{change.name}", {})
+    return any(
         pattern == ""
         or (pattern == "bootstrap" and not change.module and plan.variables.keys() >= _BOOTSTRAP_VARIABLES)
-        or matches(pattern, module_name(change.module))
-        for pattern in listed(found["module"])
+        or matches(pattern, _module_name(change))
+        for pattern in _listed(found.get("module", ()))
     )
 
 
@@ -69,32 +79,34 @@ def ours(plan: Plan, *types: str) -> list[Change]:
     return [change for change in plan.of_type(*types) if is_ours(plan, change)]
 
 
-def module_name(module: str) -> str:
-    """Return the name of the last module of an address, without an instance key."""
-    return _INSTANCE.sub("", module).rpartition("module.")[2]
-
-
 def package_of(change: Change) -> str:
     """Return the package of a function: by its handler, or else the name of its module."""
     package = str(at(change.before or change.after, "handler")).partition(".")[0]
-    return package if f"{package}.{change.type}" in RULES else module_name(change.module)
+    return package if f"{package}.{change.type}" in RULES else _module_name(change)
+
+
+def _module_name(change: Change) -> str:
+    return without_keys(change.module).rpartition("module.")[2]
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
 
 
 @cache
 def _rows(package: str, kind: str, name: str) -> list[dict[tuple[str, ...], Row]]:
     """Return the rows of a resource by the names that lead to an attribute, the most special table first."""
-    names = (f"{package}.{kind}", f"{kind}.{name}", kind, "any")
-    tables = (RULES.get(table, {}).get("attributes", {}) for table in names)
-    return [{tuple(path.split(".")): row for path, row in table.items()} for table in tables if table]
+    tables = (RULES.get(table, {}) for table in (f"{package}.{kind}", f"{kind}.{name}", kind, "any"))
+    return [{tuple(path.split(".")): row for path, row in table.get("attributes", {}).items()} for table in tables]
 
 
-def row_of(change: Change, names: Sequence[str]) -> tuple[int, Row | None]:
-    """Return the row of an attribute, and how many of the names lead to what it judges; None if it has no row."""
+def row_of(change: Change, names: Sequence[str]) -> tuple[int, Row]:
+    """Return the row of an attribute, and how many of the names lead to what it judges; an empty row if it has none."""
     for rows in _rows(package_of(change), change.type, change.name):
         for length in range(len(names), 0, -1):
             if (row := rows.get(tuple(names[:length]))) is not None:
                 return length, row
-    return len(names), None
+    return len(names), {}
 
 
 def goes_with_whole(plan: Plan, change: Change) -> bool:
@@ -116,7 +128,7 @@ def table_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
         yield sentence(f"{name}/all", place, changes=Markdown("; ".join(dict.fromkeys(texts))))
     for output in plan.outputs:
         if output.action != "no-op" and not plan.is_first:
-            yield from _attributes(plan, output, judged, is_lost=False)
+            yield from _attributes(plan, output, judged)
 
 
 def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
@@ -127,98 +139,170 @@ def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Dang
         yield danger(change, name, verb=Markdown(_VERBS[change.action]))
     elif change.action == "forget":
         yield danger(change, "forgotten")
+    elif change.action == "update":
+        yield from _attributes(plan, change, judged)
     elif not goes_with_whole(plan, change):
-        yield from _dangers(plan, change, judged)
+        if change.action == "create":
+            yield from _required(change)
+        if change.action != "create" or not plan.is_first:
+            yield from _event(plan, change, judged)
 
 
-def _dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
-    """Judge a change of one of the delayer's own resources."""
-    found = "harmless"
-    if change.action != "update":
-        event = _VERBS[change.action]
-        tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
-        unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
-        found = next((table[event] for table in tables if event in table), unjudged)
-    if change.action == "create":
-        yield from _required(change)
-        if plan.is_first:
-            return
+def _event(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
+    """Judge that one of the delayer's own resources is created, destroyed or replaced."""
+    event = _VERBS[change.action]
+    tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
+    unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
+    found = next((table[event] for table in tables if event in table), unjudged)
     is_named = found not in ("harmless", "judged", "attributes")
     if is_named:
         is_emptied = change.action == "replace" and change.type in _STORES
         position = at(change.after, "starting_position")
-        planned = f"; this plan says {quoted(position)}" if position else ""
-        verb = _VERBS[change.action] + (" by an empty one" if is_emptied else "")
-        yield danger(change, found, verb=Markdown(verb), position=Markdown(planned))
-    if change.action in ("replace", "update"):
+        planned = Markdown(f"; this plan says {quoted(position)}" if position else "")
+        yield danger(change, found, verb=Markdown(event + (" by an empty one" if is_emptied else "")), position=planned)
+    if change.action == "replace":
         yield from _attributes(plan, change, judged, is_lost=is_named)
     elif found == "attributes":
-        before = _predecessor(plan, change)
-        dangers = _attributes(plan, replace(change, before=before), judged, is_lost=False)
+        before = change.before or _predecessor(plan, change)
+        dangers = _attributes(plan, replace(change, before=before), judged)
         kept = [each for each in dangers if each.id != "unjudged-change" or (change.action == "create" and before)]
         # A resource that goes is each danger once.
         yield from kept if change.action == "create" else {each.id: each for each in reversed(kept)}.values()
 
 
 def _predecessor(plan: Plan, change: Change) -> Mapping[str, Any]:
-    """Return what a resource was: if it is created, the values of the only one of its module that is destroyed."""
+    """Return what a created resource was: the values of the only one of its name that its module loses."""
     gone = [
         each.before
         for each in plan.of_type(change.type)
         if each.action == "destroy" and (each.module, each.name) == (change.module, change.name)
     ]
-    return change.before or (gone[0] if len(gone) == 1 else {})
+    return gone[0] if len(gone) == 1 else {}
 
 
 def _required(change: Change) -> Iterator[Danger]:
     """Name attributes that a new resource lacks, or that have a value which is always dangerous."""
-    for rows in _rows(package_of(change), change.type, change.name):
-        for names, row in rows.items():
-            if isinstance(row, Mapping) and row.keys() & {"required", "values"}:
-                new = at(change.after, ".".join(names))
-                found = row.get("required") if is_blank(new) else row.get("values", {}).get(key_of(new))
-                if found:
-                    yield danger(change, found, old=None, new=new)
+    for names, row in chain.from_iterable(rows.items() for rows in _rows(package_of(change), change.type, change.name)):
+        new = at(change.after, ".".join(names))
+        if found := row.get("required") if is_blank(new) else row.get("values", {}).get(_key_of(new)):
+            yield danger(change, found, old=None, new=new)
 
 
-def _attributes(plan: Plan, change: Change, judged: Judged, *, is_lost: bool) -> Iterator[Danger]:
+def _attributes(plan: Plan, change: Change, judged: Judged, *, is_lost: bool = False) -> Iterator[Danger]:
     """Judge the attributes of a resource. `is_lost`: its replacement is a danger that explains unknown values."""
     found = []
     for difference in differences(change.before, change.after):
-        if not judged.covers(change, difference.names):
-            _, row = judgement = row_of(change, difference.names)
-            old, new = _judged_values(change, difference, *judgement)
-            if not _is_explained(change, difference, row, (old, new), is_lost=is_lost):
-                name = verdict(plan, row, old, new, lambda other: is_ours(plan, other))
-                found.append((name, row, counted(row, old), counted(row, new), difference))
+        if any((change.address, path) in judged for path in accumulate(difference.names, "{}.{}".format)):
+            continue
+        length, row = row_of(change, difference.names)
+        # The row may be for more than what differs.
+        old, new = difference.around[length - 1]
+        if row.get("each") and not is_blank(new):
+            old, new = difference.old, difference.new
+        if is_blank(old) and "instead" in row:
+            old = at(change.before, row["instead"])
+        if not _is_explained(change, difference, row, old, new, is_lost=is_lost):
+            found.append((_verdict(plan, row, old, new), row, _counted(row, old), _counted(row, new), difference))
     named = {name for name, *_ in found}
     for name, row, old, new, difference in found:
-        suppressed = listed(row.get("unless", ())) if isinstance(row, Mapping) else ()
-        if name not in HARMLESS and not named & set(suppressed):
+        if name not in HARMLESS and named.isdisjoint(_listed(row.get("unless", ()))):
             yield danger(change, name, old=old, new=new, path=difference.path, block=difference.block)
 
 
-def _judged_values(change: Change, difference: Difference, length: int, row: Row | None) -> tuple[Any, Any]:
-    """Return the values that a row judges: of the attribute that it is for, which may be more than what differs."""
-    old, new = difference.around[length - 1]
-    if not isinstance(row, Mapping):
-        return old, new
-    if row.get("each") and not is_blank(new):
-        old, new = difference.old, difference.new
-    return (at(change.before, row["instead"]) if is_blank(old) and "instead" in row else old), new
-
-
-def _is_explained(
-    change: Change, difference: Difference, row: Row | None, values: tuple[Any, Any], *, is_lost: bool
-) -> bool:
+def _is_explained(change: Change, difference: Difference, row: Row, old: Any, new: Any, *, is_lost: bool) -> bool:
     """Return whether a value differs for a reason that is harmless, or named already."""
-    old, new = values
-    if isinstance(row, Mapping) and row.get("plain"):
-        return all(map(is_plain, (*difference.names, difference.new)))
+    names = difference.names
+    if row.get("plain"):
+        # AWS takes nothing else in a tag.
+        texts = (each for each in (*names, difference.new) if isinstance(each, str))
+        return all(re.fullmatch(r"[\w .:/=+@-]*", text) for text in texts)
     if difference.new is UNKNOWN and change.type == "output":
         # It follows a resource, which is judged itself.
         return True
     # The provider calls an attribute that is not set unknown when it replaces the resource.
     is_default = new is UNKNOWN and change.action == "replace" and (is_lost or is_blank(old))
-    forced = any(path[: len(difference.names)] == difference.names for path in change.forced_by)
-    return is_default or (row is None and is_lost and forced)
+    return is_default or (not row and is_lost and any(path[: len(names)] == names for path in change.forced_by))
+
+
+def _verdict(plan: Plan, row: Row, old: Any, new: Any) -> str:
+    """Return "harmless" or "reported", or the sentence for a change from one value to another."""
+    found = chain(_by_reference(plan, row, old, new), _by_value(row, old, new), _by_number(row, old, new))
+    # A value that can't be compared is never harmless.
+    directions = (row[key] for key in ("falls", "rises") if row.get(key, "harmless") != "harmless")
+    return next(found, None) or row.get("danger") or next(directions, "unjudged-change")
+
+
+def _by_reference(plan: Plan, row: Row, old: Any, new: Any) -> Iterator[str]:
+    """Judge a value that names another resource."""
+    if any(_follows(plan, kind, old, new) for kind in _listed(row.get("follows", ()))):
+        yield "harmless"
+    if new is UNKNOWN and "unknown" in row:
+        yield row["unknown"]
+    if "same" in row and isinstance(old, str) and isinstance(new, str):
+        one, other = (re.sub(_SAME[row["same"]], r"\1", value) for value in (old, new))
+        if one == other:
+            yield "harmless"
+    if is_blank(old) and "names" in row:
+        package, _, kind = row["names"].rpartition(".")
+        own = (change for change in plan.all_of_type(kind) if package in change.module and is_ours(plan, change))
+        if new is UNKNOWN or any(_names(new, change) for change in own):
+            yield "harmless"
+
+
+def _by_value(row: Row, old: Any, new: Any) -> Iterator[str]:
+    if "values" in row and (found := row["values"].get(_key_of(new))):
+        yield found
+    if is_blank(new) and "unset" in row:
+        yield row["unset"]
+    if is_blank(old) and "set" in row and new is not UNKNOWN:
+        yield row["set"]
+    if any(new == good and type(new) is type(good) for good in row.get("to", ())):
+        yield "harmless"
+
+
+def _by_number(row: Row, old: Any, new: Any) -> Iterator[str]:
+    """Judge a number that rises or falls."""
+    before, after = (_number(_counted(row, value)) for value in (old, new))
+    if before is None or after is None or not {"rises", "falls"} & row.keys():
+        return
+    if after > row.get("most", inf):
+        yield row["danger"]
+    if before <= after <= before * row.get("factor", 1) or before > after >= row.get("enough", inf):
+        yield "harmless"
+    yield row.get("rises" if after > before else "falls", "unjudged-change")
+
+
+def _counted(row: Row, value: Any) -> Any:
+    """Return the number that a value stands for, if the row says so; else the value."""
+    return row["means"].get(_key_of(value), value) if "means" in row else value
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, also one in a text; None if it is none."""
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
+        return int(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _key_of(value: Any) -> str:
+    """Return a value as the keys in rules.toml write it; "" stands for nothing."""
+    return "" if is_blank(value) else value if isinstance(value, str) else json.dumps(value, default=repr)
+
+
+def _follows(plan: Plan, kind: str, old: Any, new: Any) -> bool:
+    """Return whether a value changes because a resource that it names is replaced, or created again."""
+    if new is not UNKNOWN:
+        gone = [change for change in plan.of_type(kind) if change.action == "replace" and _names(old, change)]
+        return any(new == change.after.get(name) for change in gone for name in _REFERRED)
+    renewed = [change for change in plan.of_type(kind) if any(change.after.get(name) is UNKNOWN for name in _REFERRED)]
+    if any(_names(old, change) for change in renewed):
+        return True
+    kept = (change for change in plan.all_of_type(kind) if change.action != "destroy")
+    return any(not change.exists for change in renewed) and not any(_names(old, change) for change in kept)
+
+
+def _names(value: Any, change: Change) -> bool:
+    """Return whether a value holds what other resources call a resource."""
+    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    names = {str(change.before.get(name) or "") for name in _REFERRED} - {""}
+    return any(name in text and re.search(rf"{re.escape(name)}(?![\w-])", text) for name in names)

@@ -20,7 +20,7 @@ from tests.support.review.addresses import (
 )
 from tests.support.review.kept_plans import changed, kept_plan, scenario
 from tools.review.plan import Plan, plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 
 
 def ids(plan: Plan) -> list[str]:

@@ -36,7 +36,7 @@ from tests.support.review.addresses import (
 )
 from tests.support.review.kept_plans import changed, kept_plan, packages_of, scenario
 from tools.review.plan import plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 
 ANOTHER = "arn:aws:lambda:eu-west-1:777788889999:function:another"
 TOKENS = {"jwt_configuration": [{"issuer": "https://issuer.example", "audience": ["delayer"]}]}

@@ -14,7 +14,7 @@ from tools.review.accepted import Accepted, judge
 from tools.review.danger import quoted
 from tools.review.markdown import render
 from tools.review.plan import UNKNOWN, Plan, Sensitive, plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 
 TODAY = date(2026, 11, 25)
 

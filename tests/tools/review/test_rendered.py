@@ -20,7 +20,7 @@ from tools.review.accepted import judge
 from tools.review.danger import quoted
 from tools.review.markdown import GITHUB_LIMIT, fit, render
 from tools.review.plan import Plan, plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 
 #: The only HTML of a page. Nothing else may look like it to a renderer.
 OWN_HTML = re.compile(r"<br>|<details><summary><code>[^<>]*</code>: [\d,]+</summary>|</details>")

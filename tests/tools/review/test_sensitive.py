@@ -14,7 +14,7 @@ from tests.support.review.scenarios import SECRET
 from tools.review.accepted import judge
 from tools.review.markdown import render
 from tools.review.plan import Plan, plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 
 FAST_TRACK, POST, SWEEP = "stream_dynamodb_fasttrack_enqueuer", "api_schedule_post", "task_1minute_enqueuer"
 TODAY = date(2026, 11, 25)

@@ -9,7 +9,7 @@ import pytest
 from tests.support.review.addresses import QUEUE, TABLE
 from tests.support.review.kept_plans import kept_plan
 from tools.review.plan import plan_from
-from tools.review.rules import find_dangers
+from tools.review.review import find_dangers
 
 NAMED = {"mode": "managed", "type": "aws_sns_topic", "name": "t"}
 STAYS = {
