@@ -3,57 +3,100 @@
 Exit status: 0 if there is no danger, or every one is accepted; 2 if there is one that is not; 1 if there was an error.
 """
 
-from __future__ import annotations
-
 import argparse
+import json
 import re
 import sys
 from datetime import UTC, datetime
-from typing import NoReturn
+from pathlib import Path
+from typing import Any
 
+from tools import terminal
 from tools.project import ROOT, CommandError
 from tools.review.plan import PlanError
-from tools.review.reading import read_document
 from tools.review.review import print_page, review_document, review_environment
-from tools.terminal import end
 
+_MAKE_ONE = "run terraform show -json PLAN > plan.json, and review that"
+_LOG = f"is the log of terraform plan -json, which has no values: save the plan with -out, and {_MAKE_ONE}"
+_WRAPPED = "begins with a line of setup-terraform's wrapper: set terraform_wrapper to false in that step"
 
-class _Parser(argparse.ArgumentParser):
-    """End with status 1 for wrong arguments: status 2 is for dangers."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(1, f"make review: {message}\n")
+#: What the first bytes of a file say that it is.
+_BEGINNINGS = {
+    b"PK\x03\x04": f"is a saved plan, not its JSON: {_MAKE_ONE}",
+    b"tfplan": f"is a saved plan of an old Terraform, not its JSON: {_MAKE_ONE}",
+    b"\x1f\x8b": "is compressed: unpack it with gunzip, and review the result",
+    b"[command]": _WRAPPED,
+}
 
 
 def main(arguments: list[str]) -> None:
     """Review the plan that the arguments name, and print the page. Exits."""
-    parser = _Parser(prog="review", description=__doc__)
+    terminal.main("make review", lambda: _review(arguments), arguments=())
+
+
+def _review(arguments: list[str]) -> None:
+    # Status 2, with which argparse ends, is for dangers.
+    parser = argparse.ArgumentParser(prog="review", description=__doc__, exit_on_error=False)
     parser.add_argument("plan", nargs="?", help="the output of terraform show -json; - is standard input")
     parser.add_argument("--environment", help="instead: the environment whose plan make plan wrote")
     parser.add_argument("--offline", action="store_true")
-
-    def action() -> None:
+    today = datetime.now(UTC).date()
+    try:
         options = parser.parse_args(arguments)
         if (options.plan is None) == (options.environment is None):
-            parser.error("give the JSON of a plan, or --environment")
-        today = datetime.now(UTC).date()
-        try:
-            if options.plan is not None:
-                document = read_document(options.plan)
-                page, is_dangerous = review_document(document, options.plan, ROOT, today)
-            else:
-                page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
-        except (PlanError, CommandError) as error:
-            raise CommandError(_one_line(error)) from error
-        print_page(page)
-        sys.exit(2 if is_dangerous else 0)
-
-    end("make review", action)
+            raise CommandError("give the JSON of a plan, or --environment")
+        if options.plan is None:
+            page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
+        else:
+            page, is_dangerous = review_document(_read(options.plan), options.plan, ROOT, today)
+    except (argparse.ArgumentError, CommandError) as error:
+        # Terraform's message stands in a frame of many lines.
+        raise CommandError(" ".join(re.sub("[╷│╵]", " ", str(error)).split())) from error
+    print_page(page)
+    sys.exit(2 if is_dangerous else 0)
 
 
-def _one_line(error: Exception) -> str:
-    """Return Terraform's message, which stands in a frame of many lines, as one line."""
-    return " ".join(re.sub(r"[╷│╵]", " ", str(error)).split())
+def _read(path: str) -> Any:
+    """Return the parsed JSON in a file, or of standard input for `-`. Raises PlanError and OSError."""
+    source = "standard input" if path == "-" else path
+    content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    for beginning, meaning in _BEGINNINGS.items():
+        if content.startswith(beginning):
+            raise PlanError(f"{source} {meaning}")
+    if not content.strip():
+        raise PlanError(f"{source} is empty: {_MAKE_ONE}")
+    try:
+        text = content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        raise PlanError(
+            f"{source} is not in UTF-8, as terraform show -json prints it, nor in UTF-16: did a shell write it in "
+            "another encoding?"
+        ) from error
+    del content
+    try:
+        document = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise PlanError(f"{source} {_meaning(text, error)}") from error
+    # Documents that are often taken for a plan.
+    members = document if isinstance(document, dict) else {}
+    if "lineage" in members or ("values" in members and "planned_values" not in members):
+        raise PlanError(f"{source} is a state, not a plan: {_MAKE_ONE}")
+    if "@level" in members:
+        raise PlanError(f"{source} {_LOG}")
+    return document
+
+
+def _meaning(text: str, error: Exception) -> str:
+    """Return what a text is that is not JSON."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    if '"@level"' in first or '"@message"' in first:
+        return _LOG
+    if "::debug::" in text or "terraform-bin" in first:
+        return _WRAPPED
+    if first.startswith(("Terraform ", "OpenTofu ", "\x1b[")):
+        return f"is a plan for people, not its JSON: {_MAKE_ONE}"
+    reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+    return f"is not JSON, as terraform show -json prints it ({reason})"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,10 @@
 """The dangers that an environment's file accepts: which, where, why, and until when."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools.review.danger import MEANINGS, Danger
 from tools.review.plan import PlanError
@@ -16,11 +13,8 @@ from tools.review.table import matches
 #: Nobody remembers an older entry.
 _LONGEST = timedelta(days=90)
 
-_FIELDS: dict[str, type] = {"danger": str, "address": str, "reason": str, "expires": date}
 
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """An entry: a danger that may be applied until the end of the day `expires`, at each address like its pattern."""
 
     danger: str
@@ -29,14 +23,13 @@ class Accepted:
     expires: date
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(NamedTuple):
     """The dangers that stop the plan, the accepted ones with their entries, and the entries without effect."""
 
-    dangers: tuple[Danger, ...] = ()
-    accepted: tuple[tuple[Danger, Accepted], ...] = ()
-    expired: tuple[Accepted, ...] = ()
-    unused: tuple[Accepted, ...] = ()
+    dangers: list[Danger]
+    accepted: list[tuple[Danger, Accepted]]
+    expired: list[Accepted]
+    unused: list[Accepted]
 
 
 def read_accepted(path: Path, shown: str, today: date) -> list[Accepted]:
@@ -60,28 +53,25 @@ def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -
         # An entry that is valid comes before an expired one.
         known = [entry for entry in entries if entry.danger == danger.id and matches(entry.address, danger.address)]
         entry = max(known, key=lambda entry: entry.expires, default=None)
-        if entry is not None:
-            met.add(entry)
+        met.add(entry)
         if entry is not None and entry.expires >= today:
             accepted.append((danger, entry))
         else:
             stopping.append(danger)
-    expired = tuple(entry for entry in entries if entry.expires < today)
-    unused = tuple(entry for entry in entries if entry not in met and entry not in expired)
-    return Judgement(tuple(stopping), tuple(accepted), expired, unused)
+    expired = [entry for entry in entries if entry.expires < today]
+    unused = [entry for entry in entries if entry not in met and entry not in expired]
+    return Judgement(stopping, accepted, expired, unused)
 
 
 def _entry(entry: Any, shown: str, today: date) -> Accepted:
     if not isinstance(entry, dict):
         raise PlanError(f"{shown} is not a table: begin it with [[accepted]]")
-    for name, kind in _FIELDS.items():
+    for name, kind in Accepted.__annotations__.items():
         value = entry.get(name)
         if not isinstance(value, kind) or isinstance(value, datetime) or not str(value).strip():
-            wanted = "a date like 2027-01-31" if kind is date else "a text"
-            raise PlanError(f"{shown} needs `{name}`, {wanted}")
-    unknown = sorted(set(entry) - set(_FIELDS))
-    if unknown:
-        raise PlanError(f"{shown} has `{unknown[0]}`, which is none of {', '.join(_FIELDS)}")
+            raise PlanError(f"{shown} needs `{name}`, {'a date like 2027-01-31' if kind is date else 'a text'}")
+    if unknown := sorted(set(entry) - set(Accepted._fields)):
+        raise PlanError(f"{shown} has `{unknown[0]}`, which is none of {', '.join(Accepted._fields)}")
     if entry["danger"] not in MEANINGS:
         raise PlanError(f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(MEANINGS))}")
     if entry["expires"] - today > _LONGEST:

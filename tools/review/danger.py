@@ -95,6 +95,11 @@ def quoted(value: Any, longest: int = _MAX_CHARACTERS) -> Markdown:
         text = text if text.isprintable() else json.dumps(value, default=repr)
     if len(text) > longest:
         text = f"{text[:longest]}… ({len(text):,} characters)"
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    marks = fence(text)
     padding = " " if text.startswith("`") or text.endswith("`") else ""
-    return Markdown(f"{fence}{padding}{text}{padding}{fence}")
+    return Markdown(f"{marks}{padding}{text}{padding}{marks}")
+
+
+def fence(text: str, least: int = 1) -> str:
+    """Return backticks that no text between them ends."""
+    return "`" * max(least, *(len(run) + 1 for run in re.findall("`+", text)), 1)

@@ -1,27 +1,36 @@
-"""A review as Markdown: dangers, counts, changes by module, drift, outputs."""
+"""A review as Markdown: dangers, counts, changes by module, drift, outputs. Nothing in a value can leave its quotes."""
 
-from __future__ import annotations
-
+import difflib
 import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, groupby, islice, takewhile
+from operator import eq
+from typing import Any
 
 from tools.review.accepted import Judgement
-from tools.review.danger import WHOLE, quoted
+from tools.review.danger import WHOLE, fence, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
 from tools.review.statements import Statement, document_statements, policy_statements
 from tools.review.table import row_of
-from tools.review.values import shown_change
 
 #: The longest comment that GitHub takes, in characters.
 GITHUB_LIMIT = 65_536
 
-_COUNTED = ("create", "update", "replace", "destroy")
 _MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget", "no-op": "="}
+
+#: The longest value that is shown whole, how many characters around a difference are shown of a longer one, and the
+#: longest line and the most lines of a difference.
+_WHOLE, _AROUND, _LINE, _MOST_LINES = 160, 30, 300, 60
+
+#: How many lines around a difference are shown.
+_LINES_AROUND = 2
+
+#: difflib takes the square of the lines: for longer texts, only the block between the first and the last difference.
+_COMPARED_LINES = 500
 
 
 def render(plan: Plan, judgement: Judgement, limit: int = GITHUB_LIMIT) -> str:
@@ -30,7 +39,7 @@ def render(plan: Plan, judgement: Judgement, limit: int = GITHUB_LIMIT) -> str:
         _head(plan, judgement), _dangers(judgement), _counts(plan), _changes(plan), _unread(plan),
         _drift(plan), _outputs(plan),
     )  # fmt: skip
-    return fit("\n".join(line for part in parts for line in part), limit)
+    return fit("\n".join(chain.from_iterable(parts)), limit)
 
 
 def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
@@ -41,15 +50,16 @@ def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
     if len(page) <= limit:
         return page
     lines = page.split("\n")
-    starts = [place for place, line in enumerate(lines) if line and not line.startswith((" ", "<br>", "</"))]
-    size, sizes = 0, []
-    for line in lines:
-        sizes.append(size)
-        size += len(line) + 1
     # Room for the sentence, and for the ends of folded sections.
-    end = max((place for place in starts if sizes[place] <= limit - 400), default=0)
-    starts_of = {"danger": r"\d+\. ", "change": r"- "}
-    left = {name: sum(bool(re.match(start, line)) for line in lines[end:]) for name, start in starts_of.items()}
+    starts = accumulate((len(line) + 1 for line in lines), initial=400)
+    fitting = (place for place, start in enumerate(starts) if start <= limit)
+    end = max(
+        (place for place in fitting if lines[place] and not lines[place].startswith((" ", "<br>", "</"))), default=0
+    )
+    left = {
+        name: sum(bool(re.match(start, line)) for line in lines[end:])
+        for name, start in (("danger", r"\d+\. "), ("change", "- "))
+    }
     names = [f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in left.items() if count]
     kept = "\n".join(lines[:end]).rstrip()
     closing = "\n</details>\n" * (kept.count("\n<details>") - kept.count("\n</details>"))
@@ -76,164 +86,143 @@ def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
     yield ""
 
 
+def _section(heading: str, lines: Iterable[str]) -> Iterator[str]:
+    if listed := list(lines):
+        yield from (heading, "", *listed, "")
+
+
 def _dangers(judgement: Judgement) -> Iterator[str]:
-    if judgement.dangers:
-        yield from ("## Dangers", "")
-        for number, danger in enumerate(judgement.dangers, 1):
-            yield f"{number}. {danger.text}"
-            yield f"   <br>`{danger.id}` at {quoted(danger.address, WHOLE)}"
-        yield ""
-    if judgement.accepted:
-        yield from ("## Accepted dangers", "")
-        for danger, entry in judgement.accepted:
-            yield f"- {danger.text}"
-            yield f"  <br>`{danger.id}` at {quoted(danger.address)}, until {entry.expires}: {quoted(entry.reason)}"
-        yield ""
+    dangers = (
+        f"{number}. {danger.text}\n   <br>`{danger.id}` at {quoted(danger.address, WHOLE)}"
+        for number, danger in enumerate(judgement.dangers, 1)
+    )
+    accepted = (
+        f"- {found.text}\n  <br>`{found.id}` at {quoted(found.address)}, until {entry.expires}: {quoted(entry.reason)}"
+        for found, entry in judgement.accepted
+    )
     notes = [
         *((entry, f"expired on {entry.expires}") for entry in judgement.expired),
         *((entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
     ]
-    if notes:
-        yield "In the file of accepted dangers, to remove or renew:"
-        yield ""
-        yield from (f"- `{entry.danger}` at {quoted(entry.address)} {state}" for entry, state in notes)
-        yield ""
+    yield from _section("## Dangers", dangers)
+    yield from _section("## Accepted dangers", accepted)
+    yield from _section(
+        "In the file of accepted dangers, to remove or renew:",
+        (f"- `{entry.danger}` at {quoted(entry.address)} {state}" for entry, state in notes),
+    )
 
 
 def _counts(plan: Plan) -> Iterator[str]:
     counts = Counter(change.action for change in plan.changes)
-    shown = [f"{counts[action]:,} to {action}" for action in (*_COUNTED, *(["forget"] if counts["forget"] else []))]
-    yield f"**Changes:** {', '.join(shown)}."
+    actions = ("create", "update", "replace", "destroy", *(["forget"] if counts["forget"] else []))
+    yield f"**Changes:** {', '.join(f'{counts[action]:,} to {action}' for action in actions)}."
     yield ""
 
 
 def _shown(plan: Plan) -> list[Change]:
     """Return the changes, and the resources that stay and are moved or imported."""
-    return [
-        change for change in plan.resources if change.action in _MARKS and (change.action != "no-op" or change.facts)
-    ]
+    return [each for each in plan.resources if each.action in _MARKS and (each.action != "no-op" or each.facts)]
 
 
 def _changes(plan: Plan) -> Iterator[str]:
-    """List the changes of each module in a folded section."""
-    order = list(_MARKS)
-    found = sorted(_shown(plan), key=lambda each: (each.module, order.index(each.action), each.address))
-    if found:
-        yield from ("## Changes", "")
-    for module, changes in groupby(found, key=lambda change: change.module):
-        listed = list(changes)
-        yield from _folded(f"<code>{_inert(module or 'root')}</code>: {len(listed):,}", _listed(plan, listed))
-
-
-def _listed(plan: Plan, changes: Iterable[Change]) -> Iterator[str]:
-    for change in changes:
+    def listed(change: Change) -> Iterator[str]:
         facts = "".join(f", {name} {quoted(fact)}" for name, fact in change.facts.items())
         yield f"- {_MARKS[change.action]} {quoted(change.address, WHOLE)}{facts}"
         if change.action == "update" or (change.action in ("create", "replace") and not plan.is_first):
-            yield from list(_attributes(plan, change)) or [
-                "  - no visible difference: an empty value counts as not set"
-            ]
+            lines = list(_attributes(plan, change))
+            yield from lines or ["  - no visible difference: an empty value counts as not set"]
+
+    order = list(_MARKS)
+    found = sorted(_shown(plan), key=lambda each: (each.module, order.index(each.action), each.address))
+    yield from _folded("## Changes", found, lambda change: change.module or "root", listed)
 
 
-def _folded(summary: str, lines: Iterable[str]) -> Iterator[str]:
-    yield f"<details><summary>{summary}</summary>"
-    yield ""
-    yield from lines
-    yield from ("", "</details>", "")
-
-
-def _inert(text: str) -> str:
-    """Return a text for HTML, in which nothing is a tag, Markdown or a line of its own."""
-    shown = text if text.isprintable() else json.dumps(text)
-    return html.escape(shown)
+def _folded(
+    heading: str,
+    changes: Sequence[Change],
+    key: Callable[[Change], str],
+    listed: Callable[[Change], Iterator[str]],
+) -> Iterator[str]:
+    """Return sorted changes in a folded section for each key."""
+    if changes:
+        yield from (heading, "")
+    for name, group in groupby(changes, key):
+        found = list(group)
+        # Nothing in the name is a tag, Markdown or a line of its own.
+        shown = html.escape(name if name.isprintable() else json.dumps(name))
+        yield from (f"<details><summary><code>{shown}</code>: {len(found):,}</summary>", "")
+        yield from chain.from_iterable(map(listed, found))
+        yield from ("", "</details>", "")
 
 
 def _attributes(plan: Plan, change: Change) -> Iterator[str]:
     later = []
     for difference in differences(change.before, change.after):
-        forced = " (forces the replacement)" if _forces(change, difference) else ""
-        _, row = row_of(change, difference.names)
-        is_later = (
-            difference.new is UNKNOWN and not forced and (is_blank(difference.old) or row.get("danger") == "reported")
-        )
-        document = plan.documents.get((change.address, difference.path))
-        policies = policy_statements(difference.old), policy_statements(difference.new)
-        if document is not None and difference.new is UNKNOWN:
-            policies = policies[0] or (), document_statements(document.after)
-        if any(statements is not None for statements in policies) and (difference.new is not UNKNOWN or document):
-            yield from _policy(difference, policies[0] or (), policies[1] or (), forced)
-        elif is_later:
+        old, new = difference.old, difference.new
+        note = " (forces the replacement)" if _forces(change, difference) else ""
+        document = plan.documents.get((change.address, difference.path)) if new is UNKNOWN else None
+        before = policy_statements(old)
+        after = document_statements(document.after) if document else policy_statements(new)
+        if document or (new is not UNKNOWN and (before is not None or after is not None)):
+            yield from _policy(difference, before or (), after or (), note)
+        elif new is UNKNOWN and not note and (is_blank(old) or _is_reported(change, difference)):
             later.append(quoted(difference.path))
-        elif is_blank(difference.old) and change.action == "create":
-            yield f"  - {quoted(difference.path)}: {quoted(difference.new)}"
+        elif is_blank(old) and change.action == "create":
+            yield f"  - {quoted(difference.path)}: {quoted(new)}"
         else:
             path = f"{difference.path} ({difference.block})" if difference.block else difference.path
-            yield from _change(f"  - {quoted(path)}", difference, forced)
+            yield from _change(f"  - {quoted(path)}", difference, note)
     if later:
         yield f"  - known after apply: {', '.join(later)}"
 
 
-def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[str]:
-    """Return the lines about an attribute: what differs may stand below its name."""
-    indent = " " * (len(beginning) - len(beginning.lstrip()) + 2)
-    first, *further = shown_change(difference.old, difference.new, indent)
-    yield f"{beginning}: {first}{note}"
-    yield from further
+def _is_reported(change: Change, difference: Difference) -> bool:
+    return row_of(change, difference.names)[1].get("danger") == "reported"
 
 
 def _forces(change: Change, difference: Difference) -> bool:
-    """Return whether an attribute, or what it is part of, forces the replacement."""
-    names = [tuple(step for step in path if not step.isdecimal()) for path in change.forced_by]
-    return any(
-        difference.names[: len(each)] == each or each[: len(difference.names)] == difference.names for each in names
-    )
+    """Return whether an attribute, a part of it, or what it is part of, forces the replacement."""
+    ways = (filter(lambda step: not step.isdecimal(), path) for path in change.forced_by)
+    return any(all(map(eq, way, difference.names)) for way in ways)
 
 
 def _policy(
     difference: Difference, before: tuple[Statement, ...], after: tuple[Statement, ...], forced: str
 ) -> Iterator[str]:
-    gone = [statement for statement in before if statement not in after]
-    come = [statement for statement in after if statement not in before]
-    if not gone and not come:
+    gone = [f"    - goes: {quoted(str(each), WHOLE)}" for each in before if each not in after]
+    come = [f"    - comes: {quoted(str(each), WHOLE)}" for each in after if each not in before]
+    if gone or come:
+        yield from (f"  - {quoted(difference.path)}{forced}:", *gone, *come)
+    else:
         yield f"  - {quoted(difference.path)}: its statements stay as they are{forced}"
-        return
-    yield f"  - {quoted(difference.path)}{forced}:"
-    for verb, statements in (("goes", gone), ("comes", come)):
-        yield from (f"    - {verb}: {quoted(str(statement), WHOLE)}" for statement in statements)
 
 
 def _unread(plan: Plan) -> Iterator[str]:
-    documents = plan.unread(with_policies=plan.is_first)
-    unread = [(document, each) for document in documents for each in document_statements(document.after)]
-    if unread:
-        yield "Policies that are known in full only after the apply, as far as they are known:"
-        yield ""
-        yield from (f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}" for document, statement in unread)
-        yield ""
+    yield from _section(
+        "Policies that are known in full only after the apply, as far as they are known:",
+        (
+            f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}"
+            for document in plan.unread(with_policies=plan.is_first)
+            for statement in document_statements(document.after)
+        ),
+    )
 
 
 def _drift(plan: Plan) -> Iterator[str]:
     """List what somebody changed outside of Terraform, folded, and which of it the plan would revert."""
-    if not plan.drift:
-        return
-    yield from ("## Changed outside of Terraform", "")
     planned = {change.address: change for change in plan.changes}
-    for kind, changes in groupby(
-        sorted(plan.drift, key=lambda each: (each.type, each.address)), lambda each: each.type
-    ):
-        listed = list(changes)
-        yield from _folded(f"<code>{_inert(kind)}</code>: {len(listed):,}", _drifted(listed, planned))
 
-
-def _drifted(changes: Iterable[Change], planned: dict[str, Change]) -> Iterator[str]:
-    for change in changes:
-        gone = " no longer exists" if change.action == "destroy" else ""
-        yield f"- {quoted(change.address)}{gone}"
+    def listed(change: Change) -> Iterator[str]:
+        is_gone = change.action == "destroy"
+        yield f"- {quoted(change.address)}{' no longer exists' if is_gone else ''}"
         later = planned.get(change.address)
         reverted = {each.names for each in differences(later.before, later.after)} if later else set()
-        for difference in differences(change.before, change.after) if not gone else ():
+        for difference in differences(change.before, change.after) if not is_gone else ():
             note = " (this plan changes it again)" if difference.names in reverted else ""
             yield from _change(f"  - {quoted(difference.path)}", difference, note)
+
+    found = sorted(plan.drift, key=lambda each: (each.type, each.address))
+    yield from _folded("## Changed outside of Terraform", found, lambda change: change.type, listed)
 
 
 def _outputs(plan: Plan) -> Iterator[str]:
@@ -246,3 +235,71 @@ def _outputs(plan: Plan) -> Iterator[str]:
             yield from _change(f"- {quoted(path)}", difference)
     if changed:
         yield ""
+
+
+def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[str]:
+    """Return the lines about an attribute: what differs may stand below its name."""
+    indent = " " * (len(beginning) - len(beginning.lstrip()) + 2)
+    old, new = difference.old, difference.new
+    texts = isinstance(old, str) and isinstance(new, str)
+    if texts and ("\n" in old.strip() or "\n" in new.strip()):
+        yield f"{beginning}: by line{note}"
+        yield from (f"{indent}{line}" for line in _fenced(_diff(old.split("\n"), new.split("\n"))))
+    elif texts and max(len(old), len(new)) > _WHOLE:
+        yield f"{beginning}: {' → '.join(_around(old, new))}{note}"
+    elif _is_long_set(old) and _is_long_set(new):
+        gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
+        parts = [
+            f"{word} {', '.join(map(quoted, found))}" for word, found in (("without", gone), ("with", come)) if found
+        ]
+        shown = "; ".join(parts) or f"in another order, {quoted(old)} → {quoted(new)}"
+        yield f"{beginning}: {shown}{note}"
+    else:
+        yield f"{beginning}: {quoted(old)} → {quoted(new)}{note}"
+
+
+def _is_long_set(value: Any) -> bool:
+    """Return whether a value is a list of texts and numbers that is too long to be shown whole."""
+    plain = (str, int, float)
+    return isinstance(value, list) and len(str(value)) > _WHOLE and all(isinstance(each, plain) for each in value)
+
+
+def _around(old: str, new: str) -> Iterator[str]:
+    """Return what differs of two long texts, with a few characters before and after."""
+    start, end = _same(old, new)
+    first = max(0, start - _AROUND)
+    for text in (old, new):
+        last = min(len(text), len(text) - end + _AROUND)
+        middle = f"{'…' if first else ''}{text[first:last]}{'…' if last < len(text) else ''}"
+        yield f"{quoted(middle, _LINE)} ({len(text):,} characters)"
+
+
+def _diff(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    """Return the lines that differ, each after its sign, with the lines around them."""
+    start, end = _same(old, new)
+    first, last = max(0, start - _LINES_AROUND), max(0, end - _LINES_AROUND)
+    before, after = old[first : len(old) - last], new[first : len(new) - last]
+    if max(len(before), len(after)) <= _COMPARED_LINES:
+        yield from islice(difflib.unified_diff(before, after, n=_LINES_AROUND, lineterm=""), 3, None)
+    else:
+        yield from (f"{sign}{line}" for sign, lines in (("-", before), ("+", after)) for line in lines)
+
+
+def _same(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
+    """Return how many characters or lines at the start are the same, and how many of the others at the end."""
+    start = sum(takewhile(bool, map(eq, old, new)))
+    return start, sum(takewhile(bool, map(eq, reversed(old[start:]), reversed(new[start:]))))
+
+
+def _fenced(lines: Iterator[str]) -> Iterator[str]:
+    """Return lines as a block of code, with unprintable characters escaped."""
+    shown = [_printable(line) for line in islice(lines, _MOST_LINES)]
+    marks = fence("\n".join(shown), least=3)
+    yield from (f"{marks}diff", *shown, marks)
+    if left := sum(1 for _ in lines):
+        yield f"… and {left:,} more lines"
+
+
+def _printable(line: str) -> str:
+    text = line if line.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return text if len(text) <= _LINE else f"{text[:_LINE]}…"

@@ -1,7 +1,5 @@
 """Review a plan: find its dangers, judge them by the environment's file of accepted ones, and make the page."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import io
@@ -79,12 +77,22 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
 
     Returns the page, and whether it names a danger that is not accepted. Raises OSError, PlanError and CommandError.
     """
+    check_environment(environment)
     page_path = deploy.review_path(environment, is_offline=is_offline)
     digest_path = deploy.digest_path(environment, is_offline=is_offline)
     for path in (page_path, digest_path):
         path.unlink(missing_ok=True)
-    document = _read_planned(environment, is_offline=is_offline)
-    source = str(deploy.plan_path(environment, is_offline=is_offline).relative_to(ROOT))
+    again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
+    path = deploy.plan_path(environment, is_offline=is_offline)
+    if not path.exists():
+        raise PlanError(f"there is no plan to review: {again} first")
+    document = deploy.read_plan(environment, is_offline=is_offline)
+    source = str(path.relative_to(ROOT))
+    planned = plan_from(document, source).environment
+    if planned != environment:
+        found = f"environment {planned}" if planned else "no environment of the delayer"
+        raise PlanError(f"the plan is for {found}, not {environment}: {again} again")
+    deploy.check_packages(environment, document, is_offline=is_offline)
     page, is_dangerous = review_document(document, source, ROOT, today)
     digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")
     page_path.write_text(page, encoding="utf-8")
@@ -96,22 +104,6 @@ def built_packages() -> dict[str, str]:
     return {
         path.name: base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() for path in DIST.glob("*.zip")
     }
-
-
-def _read_planned(environment: str, *, is_offline: bool) -> dict[str, Any]:
-    """Return the document of the plan that make plan wrote. Raises CommandError and PlanError."""
-    check_environment(environment)
-    again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
-    path = deploy.plan_path(environment, is_offline=is_offline)
-    if not path.exists():
-        raise PlanError(f"there is no plan to review: {again} first")
-    document: dict[str, Any] = deploy.read_plan(environment, is_offline=is_offline)
-    plan = plan_from(document, str(path.relative_to(ROOT)))
-    if plan.environment != environment:
-        found = f"environment {plan.environment}" if plan.environment else "no environment of the delayer"
-        raise PlanError(f"the plan is for {found}, not {environment}: {again} again")
-    deploy.check_packages(environment, document, is_offline=is_offline)
-    return document
 
 
 def print_page(page: str) -> None:
