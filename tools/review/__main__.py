@@ -40,20 +40,22 @@ def _review(arguments: list[str]) -> None:
     parser.add_argument("plan", nargs="?", help="the output of terraform show -json; - is standard input")
     parser.add_argument("--environment", help="instead: the environment whose plan make plan wrote")
     parser.add_argument("--offline", action="store_true")
-    today = datetime.now(UTC).date()
     try:
-        options = parser.parse_args(arguments)
-        if (options.plan is None) == (options.environment is None):
-            raise CommandError("give the JSON of a plan, or --environment")
-        if options.plan is None:
-            page, is_dangerous = review_environment(options.environment, today, is_offline=options.offline)
-        else:
-            page, is_dangerous = review_document(_read(options.plan), options.plan, ROOT, today)
+        page, is_dangerous = _reviewed(parser.parse_args(arguments))
     except (argparse.ArgumentError, CommandError) as error:
         # Terraform's message stands in a frame of many lines.
         raise CommandError(" ".join(re.sub("[╷│╵]", " ", str(error)).split())) from error
     print_page(page)
     sys.exit(2 if is_dangerous else 0)
+
+
+def _reviewed(options: argparse.Namespace) -> tuple[str, bool]:
+    today = datetime.now(UTC).date()
+    if (options.plan is None) == (options.environment is None):
+        raise CommandError("give the JSON of a plan, or --environment")
+    if options.plan is None:
+        return review_environment(options.environment, today, is_offline=options.offline)
+    return review_document(_read(options.plan), options.plan, ROOT, today)
 
 
 def _read(path: str) -> Any:

@@ -32,7 +32,7 @@ def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
             yield from _policy(plan, change, difference, roles, judged)
         if change.type == "aws_iam_role_policy" and change.differs("role") and not change.differs("policy"):
             policy = change.after.get("policy")
-            yield from _policy(plan, change, Difference(("policy",), ((policy, policy),)), roles, judged)
+            yield from _policy(plan, change, Difference(("policy",), policy, policy), roles, judged)
         if change.type == "aws_lambda_permission" and change.action != "destroy":
             judged.update((change.address, name) for name in _PERMISSION)
             yield from _permission(change, is_first=plan.is_first)
@@ -55,14 +55,14 @@ class _Roles:
         self._before: dict[Any, list[Statement]] = defaultdict(list)
         self._after: dict[Any, list[Statement]] = defaultdict(list)
         self._hidden: set[Any] = set()
-        for change in plan.all_of_type("aws_iam_role_policy"):
+        for change in plan.by_type["aws_iam_role_policy"]:
             before, after = (
                 _readable(plan, change, "policy", side.get("policy")) for side in (change.before, change.after)
             )
             old, new = (_key(change, side.get("role")) for side in (change.before, change.after))
             self._before[old] += before or ()
             self._after[new] += after or ()
-            if after is None and not change.exists:
+            if after is None and not change.before:
                 # What it allows is a danger already, and lost permissions may be in it.
                 self._hidden.add(new)
         self.gone = {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}
@@ -180,7 +180,7 @@ def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
     if all(map(is_blank, limits)) or principal == "*":
         yield danger(change, "access-wildcard/permission", principal=principal, function=function)
     elif not is_first:
-        is_unknown = change.exists and UNKNOWN in (*limits, function)
+        is_unknown = change.before and UNKNOWN in (*limits, function)
         name = "access-unknown/call" if is_unknown else "access-grows/call"
         sources = Markdown(", ".join(map(quoted, filter(None, limits))))
         yield danger(change, name, principal=principal, function=function, action=action, sources=sources)
@@ -188,8 +188,8 @@ def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
 
 def _callers(plan: Plan) -> Iterator[Danger]:
     """Name permissions that go while their caller and their function stay, and that no other replaces."""
-    permissions = plan.all_of_type("aws_lambda_permission")
-    callers = plan.of_type("aws_apigatewayv2_api", "aws_cloudwatch_event_rule")
+    permissions = plan.by_type["aws_lambda_permission"]
+    callers = plan.of_type("aws_apigatewayv2_api") + plan.of_type("aws_cloudwatch_event_rule")
     gone = [str(at(each.before, name)) for each in callers if each.is_gone for name in ("arn", "execution_arn")]
     functions = [at(change.before, "function_name") for change in plan.of_type("aws_lambda_function") if change.is_gone]
     for change in ours(plan, "aws_lambda_permission"):

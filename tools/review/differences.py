@@ -1,7 +1,7 @@
 """Compare two values: attribute by attribute, also in JSON texts, and blocks by what identifies them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -18,12 +18,14 @@ type _Block = Mapping[str, Any]
 class Difference:
     """An attribute and its two values; None for a value that is not set.
 
-    `names` lead to it, without the places of blocks; `around` are the two values at each of them, the last its own.
+    `names` lead to it, without the places of blocks; `above` are the two values at each of them but the last.
     `block` is the value that identifies the block it is in; "" if the block has none.
     """
 
     names: tuple[str, ...]
-    around: tuple[tuple[Any, Any], ...]
+    old: Any
+    new: Any
+    above: tuple[tuple[Any, Any], ...] = ()
     block: str = ""
 
     @property
@@ -31,22 +33,12 @@ class Difference:
         """The names as one text."""
         return ".".join(self.names)
 
-    @property
-    def old(self) -> Any:
-        """The value before the change."""
-        return self.around[-1][0]
-
-    @property
-    def new(self) -> Any:
-        """The value after the change."""
-        return self.around[-1][1]
-
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
     """Return every difference of two resources, in the order of the attributes' names. A policy is one attribute."""
     tags: set[tuple[str, ...]] = set()
     for name in sorted({*old, *new}):
-        for difference in _differences((name,), ((old.get(name), new.get(name)),)):
+        for difference in _differences(Difference((name,), old.get(name), new.get(name))):
             if name == "tags":
                 tags.add(difference.names[1:])
             # The provider copies the tags into tags_all.
@@ -54,22 +46,22 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Diff
                 yield difference
 
 
-def _differences(names: tuple[str, ...], around: tuple[tuple[Any, Any], ...], block: str = "") -> Iterator[Difference]:
-    old, new = around[-1]
+def _differences(whole: Difference) -> Iterator[Difference]:
+    old, new = whole.old, whole.new
     if (old == new and isinstance(old, bool) == isinstance(new, bool)) or (is_blank(old) and is_blank(new)):
         return
     before, after = _blocks(old), _blocks(new)
     if before is None or after is None or not (before or after):
-        yield Difference(names, around, block)
+        yield whole
     elif len(before) > 1 or len(after) > 1:
-        for pair in _matched(before, after):
-            yield from _differences(names, (*around[:-1], ([pair[0]] if pair[0] else [], [pair[1]] if pair[1] else [])))
+        for one, other in _matched(before, after):
+            yield from _differences(replace(whole, old=[one] if one else [], new=[other] if other else [], block=""))
     else:
         one, other = before[0] if before else {}, after[0] if after else {}
-        block = _identity(one, other) if isinstance(old or new, list) else block
-        below = (*around[:-1], (old if old is None else one, new if new is None else other))
+        block = _identity(one, other) if isinstance(old or new, list) else whole.block
+        above = (*whole.above, (old if old is None else one, new if new is None else other))
         for name in sorted({*one, *other}):
-            yield from _differences((*names, name), (*below, (one.get(name), other.get(name))), block)
+            yield from _differences(Difference((*whole.names, name), one.get(name), other.get(name), above, block))
 
 
 def _identity(*blocks: _Block) -> str:

@@ -28,7 +28,7 @@ def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name second readers, missing workers, strangers with a role of the delayer, foreign code, and unswept shards."""
     yield from _readers(plan)
     yield from _targets(plan, judged)
-    roles = [at(each.before, "role") for each in plan.all_of_type(_TYPE) if is_ours(plan, each)]
+    roles = [at(each.before, "role") for each in plan.by_type[_TYPE] if is_ours(plan, each)]
     for change in plan.of_type(_TYPE):
         role = at(change.after, "role")
         if isinstance(role, str) and role in roles and change.differs("role") and not is_ours(plan, change):
@@ -64,7 +64,7 @@ def _code(plan: Plan, change: Change) -> Iterator[Danger]:
 
 def _shards(plan: Plan, own: list[Change], judged: Judged) -> Iterator[Danger]:
     """Name shards that hold schedules, or will, and are not swept."""
-    counts = [(package_of(each), _planned_count(plan, each)) for each in plan.all_of_type(_TYPE)]
+    counts = [(package_of(each), _planned_count(plan, each)) for each in plan.by_type[_TYPE]]
     posted = max((count for package, count in counts if package == _POST and isinstance(count, int)), default=0)
     swept = min((count for package, count in counts if package == _SWEEP and isinstance(count, int)), default=posted)
     # New schedules are named once: at the sweep, unless only the post function changes.
@@ -106,13 +106,13 @@ def _planned_count(plan: Plan, change: Change) -> Any:
 
 def _readers(plan: Plan) -> Iterator[Danger]:
     """Name functions that would read the stream or a queue beside its reader."""
-    kept = [change for change in plan.all_of_type("aws_lambda_event_source_mapping") if change.after]
+    kept = [change for change in plan.by_type["aws_lambda_event_source_mapping"] if change.after]
     own = {change: at(change.after, "event_source_arn") for change in kept if is_ours(plan, change)}
-    queues = {at(each.before, "arn") for each in plan.all_of_type("aws_sqs_queue") if is_ours(plan, each)}
+    queues = {at(each.before, "arn") for each in plan.by_type["aws_sqs_queue"] if is_ours(plan, each)}
     for change in kept:
         if change.action in ("no-op", "read") or not change.differs("event_source_arn"):
             continue
-        if change.exists and change in own:
+        if change.before and change in own:
             continue
         new, source = at(change.after, "function_name"), at(change.after, "event_source_arn")
         beside = [
@@ -128,9 +128,9 @@ def _readers(plan: Plan) -> Iterator[Danger]:
 
 def _targets(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name workers that are not called: each sweeps its own shards."""
-    targets = [each for each in plan.all_of_type("aws_cloudwatch_event_target") if is_ours(plan, each)]
+    targets = [each for each in plan.by_type["aws_cloudwatch_event_target"] if is_ours(plan, each)]
     judged.update((change.address, "input") for change in targets)
-    changed = [change for change in targets if change.exists and change.action != "no-op"]
+    changed = [change for change in targets if change.before and change.action != "no-op"]
     if not changed:
         return
     if all(change.action == "destroy" for change in targets):

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, repeat, zip_longest
@@ -27,6 +27,9 @@ _ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
 #: An instance key in an address, and the last step of a module's address.
 _KEY = re.compile(r'\[(?:"(?:\\.|[^"\\])*"|\d+)\]')
 _LAST_STEP = re.compile(rf"\.?module\.[^.\[]+(?:{_KEY.pattern})?$")
+
+#: What a configuration says of each resource and each call of a module, by the address without instance keys.
+type _Declared = Mapping[str, Mapping[str, Any]]
 
 
 class PlanError(CommandError):
@@ -72,11 +75,6 @@ class Change:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def exists(self) -> bool:
-        """Whether the resource exists before the change."""
-        return bool(self.before)
-
-    @property
     def is_gone(self) -> bool:
         """Whether the change destroys the resource; a replacement does."""
         return self.action in ("destroy", "replace")
@@ -87,17 +85,13 @@ class Change:
         return old != new and not (is_blank(old) and is_blank(new))
 
 
-#: A fact in a plan beside the changes that is a danger: the sentence in dangers.toml, its subject, and a detail.
-type Fact = tuple[str, str, Any]
-
-
 @dataclass(frozen=True)
 class Plan:
     """A plan of one environment ("" if its configuration has none): the change of each resource and output.
 
-    `variables` are the root's. `documents` are the policy documents that Terraform reads only when it applies, by the
-    address and the attribute that they become. `packages` are the zips that were built here: the base64 SHA-256 of
-    each, by file name.
+    `facts` are dangers beside the changes: a sentence in dangers.toml, its subject, and a detail. `variables` are the
+    root's. `documents` are the policy documents that Terraform reads only when it applies, by the address and the
+    attribute that they become. `packages` are the zips that were built here: the base64 SHA-256 of each, by file name.
     """
 
     environment: str
@@ -105,7 +99,7 @@ class Plan:
     resources: tuple[Change, ...]
     outputs: tuple[Change, ...] = ()
     drift: tuple[Change, ...] = ()
-    facts: tuple[Fact, ...] = ()
+    facts: tuple[tuple[str, str, Any], ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     documents: Mapping[tuple[str, str], Change] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
@@ -116,7 +110,8 @@ class Plan:
         return tuple(change for change in self.resources if change.action not in ("no-op", "read"))
 
     @cached_property
-    def _by_type(self) -> Mapping[str, list[Change]]:
+    def by_type(self) -> Mapping[str, list[Change]]:
+        """The resources by their type, also those that stay."""
         found = defaultdict(list)
         for change in self.resources:
             found[change.type].append(change)
@@ -128,18 +123,14 @@ class Plan:
         kept = {(change.module, change.type) for change in self.resources if change.action != "destroy"}
         return frozenset({(each.module, each.type) for each in self.resources if each.action == "destroy"} - kept)
 
-    def all_of_type(self, *types: str) -> list[Change]:
-        """Return the resources of some types, with those that stay."""
-        return [change for kind in types for change in self._by_type.get(kind, ())]
-
-    def of_type(self, *types: str) -> list[Change]:
-        """Return the changed resources of some types."""
-        return [change for change in self.all_of_type(*types) if change.action not in ("no-op", "read")]
+    def of_type(self, kind: str) -> list[Change]:
+        """Return the resources of a type that change."""
+        return [change for change in self.by_type[kind] if change.action not in ("no-op", "read")]
 
     def unread(self, *, with_policies: bool) -> list[Change]:
         """Return the policy documents that Terraform reads when it applies, perhaps with those that are a policy."""
         known = () if with_policies else {document.address for document in self.documents.values()}
-        found = self.all_of_type("aws_iam_policy_document")
+        found = self.by_type["aws_iam_policy_document"]
         return [each for each in found if each.action == "read" and each.address not in known]
 
 
@@ -207,10 +198,10 @@ def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
     outputs = tuple(_output(name, found) for name, found in sorted(document.get("output_changes", {}).items()))
     drift = tuple(map(_resource, document.get("resource_drift", ())))
     kept = set(_state_addresses((document.get("prior_state", {}).get("values") or {}).get("root_module") or {}))
-    declared = list(_declared(document.get("configuration", {}).get("root_module") or {}))
+    declared = dict(_declared(document.get("configuration", {}).get("root_module") or {}))
     variables = {name: found.get("value") for name, found in document.get("variables", {}).items()}
     environment = variables.get("environment")
-    existing = any(change.exists for change in (*resources, *drift) if change.mode == "managed")
+    existing = any(change.before for change in (*resources, *drift) if change.mode == "managed")
     return Plan(
         environment=environment if isinstance(environment, str) and _ENVIRONMENT.fullmatch(environment) else "",
         is_first=not existing and not kept and not any(output.before.get("value") for output in outputs),
@@ -219,13 +210,12 @@ def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
         drift=tuple(change for change in drift if change.action != "no-op"),
         facts=tuple(dict.fromkeys(_facts(document, resources, kept, declared))),
         variables=variables,
-        documents=dict(_documents(resources, dict(declared))),
+        documents=dict(_documents(resources, declared)),
         packages=packages,
     )
 
 
 def _declared(module: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return what a configuration says of each resource and each call of a module, by the address without keys."""
     for found in module.get("resources") or ():
         yield f"{prefix}{found.get('address') or '{}.{}'.format(found.get('type'), found.get('name'))}", found
     for name, call in (module.get("module_calls") or {}).items():
@@ -233,9 +223,7 @@ def _declared(module: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
         yield from _declared(call.get("module") or {}, f"{prefix}module.{name}.")
 
 
-def _documents(
-    resources: tuple[Change, ...], declared: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[tuple[str, str], Change]]:
+def _documents(resources: Iterable[Change], declared: _Declared) -> Iterator[tuple[tuple[str, str], Change]]:
     """Return each policy that is exactly one unread document, by its address and attribute, with the document."""
     unread = {change.address: change for change in resources if change.action == "read"}
     for change in resources if unread else ():
@@ -246,7 +234,7 @@ def _documents(
                 yield (change.address, attribute), found
 
 
-def _document_address(declared: Mapping[str, Mapping[str, Any]], module: str, expression: Any) -> str:
+def _document_address(declared: _Declared, module: str, expression: Any) -> str:
     """Return the address of the document that an expression is, or passes on from the calling module; "" if none."""
     named = (expression or {}).get("references") or [""]
     if module and named[0].startswith("var."):
@@ -258,16 +246,13 @@ def _document_address(declared: Mapping[str, Mapping[str, Any]], module: str, ex
     return ""
 
 
-def _expressions(declared: Mapping[str, Mapping[str, Any]], address: str) -> Mapping[str, Any]:
+def _expressions(declared: _Declared, address: str) -> Mapping[str, Any]:
     return declared.get(without_keys(address), {}).get("expressions") or {}
 
 
 def _facts(
-    document: Mapping[str, Any],
-    resources: tuple[Change, ...],
-    kept: set[str],
-    declared: list[tuple[str, Mapping[str, Any]]],
-) -> Iterator[Fact]:
+    document: Mapping[str, Any], resources: Iterable[Change], kept: set[str], declared: _Declared
+) -> Iterator[tuple[str, str, Any]]:
     """Find what a plan says beside its changes, and what else happens when it is made or applied."""
     known = {change.address for change in resources} | {str(fact) for each in resources for fact in each.facts.values()}
     # Terraform before 1.8 doesn't say whether a plan is complete. A plan without changes may only refresh the state.
@@ -282,7 +267,7 @@ def _facts(
         if "imported with" in change.facts and change.action != "destroy":
             yield "imported", change.address, change.facts["imported with"]
     yield from _notes(document)
-    for address, resource in declared:
+    for address, resource in declared.items():
         for provisioner in resource.get("provisioners") or ():
             yield "program-run/provisioner", address, provisioner.get("type")
         # A program that Terraform runs, or a server that it asks, while it plans.
@@ -290,7 +275,7 @@ def _facts(
             yield f"program-run/{resource['type']}", address, None
 
 
-def _notes(document: Mapping[str, Any]) -> Iterator[Fact]:
+def _notes(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     for found in document.get("checks", ()):
         if found["status"] in ("fail", "error"):
             problems = chain.from_iterable(each.get("problems") or () for each in found.get("instances") or ())
@@ -313,9 +298,10 @@ def _state_addresses(module: Mapping[str, Any]) -> Iterator[str]:
 def _resource(found: dict[str, Any]) -> Change:
     change = found["change"]
     before, after = map(_attributes, _values(change))
-    for name in ("address", "mode", "type", "name"):
-        if not isinstance(found[name], str):
-            raise TypeError(f"{name} {found[name]!r}")
+    named = {name: found[name] for name in ("address", "mode", "type", "name")}
+    for name, text in named.items():
+        if not isinstance(text, str):
+            raise TypeError(f"{name} {text!r}")
     action = _action(change["actions"])
     is_created_first = action == "replace" and change["actions"][0] == "create"
     facts = {
@@ -326,11 +312,8 @@ def _resource(found: dict[str, Any]) -> Change:
         "create before destroy": is_created_first and "the new one is created first",
     }
     return Change(
-        address=found["address"],
+        **named,
         module=found.get("module_address") or "",
-        mode=found["mode"],
-        type=found["type"],
-        name=found["name"],
         action=action,
         before=before,
         after=after,

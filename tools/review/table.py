@@ -74,9 +74,9 @@ def is_ours(plan: Plan, change: Change) -> bool:
     )
 
 
-def ours(plan: Plan, *types: str) -> list[Change]:
-    """Return the changed resources of some types that are the delayer's own."""
-    return [change for change in plan.of_type(*types) if is_ours(plan, change)]
+def ours(plan: Plan, kind: str) -> list[Change]:
+    """Return the changed resources of a type that are the delayer's own."""
+    return [change for change in plan.of_type(kind) if is_ours(plan, change)]
 
 
 def package_of(change: Change) -> str:
@@ -196,7 +196,7 @@ def _attributes(plan: Plan, change: Change, judged: Judged, *, is_lost: bool = F
             continue
         length, row = row_of(change, difference.names)
         # The row may be for more than what differs.
-        old, new = difference.around[length - 1]
+        old, new = (*difference.above, (difference.old, difference.new))[length - 1]
         if row.get("each") and not is_blank(new):
             old, new = difference.old, difference.new
         if is_blank(old) and "instead" in row:
@@ -244,7 +244,7 @@ def _by_reference(plan: Plan, row: Row, old: Any, new: Any) -> Iterator[str]:
             yield "harmless"
     if is_blank(old) and "names" in row:
         package, _, kind = row["names"].rpartition(".")
-        own = (change for change in plan.all_of_type(kind) if package in change.module and is_ours(plan, change))
+        own = (change for change in plan.by_type[kind] if package in change.module and is_ours(plan, change))
         if new is UNKNOWN or any(_names(new, change) for change in own):
             yield "harmless"
 
@@ -297,8 +297,8 @@ def _follows(plan: Plan, kind: str, old: Any, new: Any) -> bool:
     renewed = [change for change in plan.of_type(kind) if any(change.after.get(name) is UNKNOWN for name in _REFERRED)]
     if any(_names(old, change) for change in renewed):
         return True
-    kept = (change for change in plan.all_of_type(kind) if change.action != "destroy")
-    return any(not change.exists for change in renewed) and not any(_names(old, change) for change in kept)
+    kept = (change for change in plan.by_type[kind] if change.action != "destroy")
+    return any(not change.before for change in renewed) and not any(_names(old, change) for change in kept)
 
 
 def _names(value: Any, change: Change) -> bool:

@@ -81,12 +81,12 @@ class TestJudgement:
     def test_entry_accepts_on_its_last_day(self) -> None:
         """It expires at the end of the day."""
         judgement = judge([DANGER], [ENTRY], TODAY)
-        assert (judgement.dangers, judgement.accepted) == ((), ((DANGER, ENTRY),))
+        assert (judgement.dangers, judgement.accepted) == ([], [(DANGER, ENTRY)])
 
     def test_expired_entry_accepts_nothing(self) -> None:
         """The day after, the danger stops the plan again."""
         judgement = judge([DANGER], [ENTRY], date(2026, 11, 26))
-        assert (judgement.dangers, judgement.accepted, judgement.expired) == ((DANGER,), (), (ENTRY,))
+        assert (judgement.dangers, judgement.accepted, judgement.expired) == ([DANGER], [], [ENTRY])
 
     @pytest.mark.parametrize(
         "danger", [Danger("sweep-paused", "rule.other", ""), Danger("queue-destroyed", "rule.minute", "")]
@@ -94,4 +94,4 @@ class TestJudgement:
     def test_entry_for_another_danger_is_unused(self, danger: Danger) -> None:
         """Both the id and the address must match."""
         judgement = judge([danger], [ENTRY], TODAY)
-        assert (judgement.dangers, judgement.unused) == ((danger,), (ENTRY,))
+        assert (judgement.dangers, judgement.unused) == ([danger], [ENTRY])

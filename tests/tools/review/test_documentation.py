@@ -101,16 +101,16 @@ def danger_table() -> str:
 def _judged_rows() -> Iterator[str]:
     """Return a line for each table of rules.toml: its harmless attributes, and those with a danger."""
     for table, rules in sorted(RULES.items()):
-        rows = rules.get("attributes", {})
-        harmless = [path for path, row in rows.items() if row in HARMLESS]
-        judged = [f"{path} ({', '.join(_ids(row))})" for path, row in rows.items() if row not in HARMLESS and _ids(row)]
+        rows = rules["attributes"]
+        harmless = [path for path, row in rows.items() if row.get("danger") in HARMLESS]
+        judged = [f"{path} ({', '.join(_ids(row))})" for path, row in rows.items() if _ids(row)]
         if harmless or judged:
             yield f"| {table} | {', '.join(harmless)} | {', '.join(judged)} |\n"
 
 
 def _ids(row: Any) -> list[str]:
     """Return the ids of the dangers that a row names."""
-    values = [row] if isinstance(row, str) else [*row.values(), *row.get("values", {}).values()]
+    values = [*row.values(), *row.get("values", {}).values()]
     ids = (value.partition("/")[0] for value in values if isinstance(value, str))
     return list(dict.fromkeys(each for each in ids if each in MEANINGS))
 

@@ -100,8 +100,6 @@ def dangers(change: Change, after: Mapping[str, Any]) -> list[str]:
 
 def is_harmless(row: Any, old: Any, new: Any) -> bool:
     """Return whether a row says in so many words that a change is harmless."""
-    if not isinstance(row, Mapping):
-        return row in HARMLESS
     harmless = {key for key, value in row.items() if value == "harmless"}
     numbers = [row.get("means", {}).get("" if value is None else str(value), value) for value in (old, new)]
     direction = ""
@@ -109,7 +107,8 @@ def is_harmless(row: Any, old: Any, new: Any) -> bool:
         direction = "rises" if numbers[1] > numbers[0] else "falls"
     is_everyday = direction == "rises" and numbers[1] <= numbers[0] * row.get("factor", 1)
     return (
-        numbers[0] == numbers[1]
+        row.get("danger") in HARMLESS
+        or numbers[0] == numbers[1]
         or direction in harmless
         or is_everyday
         or new in row.get("to", ())
@@ -158,7 +157,7 @@ def test_every_resource_that_goes_is_judged(change: Change, action: str) -> None
 
 def table_rows() -> list[tuple[str, str]]:
     """Return every row: its table, and its attribute."""
-    return [(table, path) for table, rules in RULES.items() for path in rules.get("attributes", {})]
+    return [(table, path) for table, rules in RULES.items() for path in rules["attributes"]]
 
 
 def sample(table: str) -> Change:
@@ -184,8 +183,7 @@ def test_every_row_judges_its_attribute(table: str, path: str) -> None:
     after = nested(change.before, path.split("."), next(each for each in others(now) if each != now))
     found = [row_of(change, difference.names) for difference in differences(change.before, after)]
     assert any(found_row is row for _, found_row in found)
-    named = [row] if isinstance(row, str) else [row[key] for key in SENTENCE_KEYS if key in row]
-    for sentence in [*named, *(row.get("values", {}).values() if isinstance(row, Mapping) else ())]:
+    for sentence in [*(row[key] for key in SENTENCE_KEYS if key in row), *row.get("values", {}).values()]:
         name, _, variant = sentence.partition("/")
         assert sentence in HARMLESS or (variant or "text") in SENTENCES[name], sentence
 
