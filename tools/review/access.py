@@ -23,6 +23,8 @@ _PERMISSION = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
 
 _CALLERS = {"apigateway.amazonaws.com": "api", "events.amazonaws.com": "rule"}
 
+type _Statements = Sequence[Statement]
+
 
 def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name permissions that somebody gains or loses, and policies that can't be judged."""
@@ -52,34 +54,20 @@ class _Roles:
     """What the policies of each role say together: a permission may move from one to another."""
 
     def __init__(self, plan: Plan) -> None:
-        self._before: dict[Any, list[Statement]] = defaultdict(list)
-        self._after: dict[Any, list[Statement]] = defaultdict(list)
-        self._hidden: set[Any] = set()
+        self.before: dict[str, list[Statement]] = defaultdict(list)
+        self.after: dict[str, list[Statement]] = defaultdict(list)
+        self.hidden: set[str] = set()
         for change in plan.by_type["aws_iam_role_policy"]:
             before, after = (
                 _readable(plan, change, "policy", side.get("policy")) for side in (change.before, change.after)
             )
             old, new = (_key(change, side.get("role")) for side in (change.before, change.after))
-            self._before[old] += before or ()
-            self._after[new] += after or ()
+            self.before[old] += before or ()
+            self.after[new] += after or ()
             if after is None and not change.before:
                 # What it allows is a danger already, and lost permissions may be in it.
-                self._hidden.add(new)
+                self.hidden.add(new)
         self.gone = {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}
-
-    def before(self, change: Change, own: Sequence[Statement]) -> Sequence[Statement]:
-        """Return everything that a policy's role, or else the policy itself, says now."""
-        role = change.after.get("role")
-        if change.type != "aws_iam_role_policy" or change.action == "destroy":
-            return own
-        return () if role is UNKNOWN and change.differs("role") else self._before[_key(change, role)]
-
-    def after(self, change: Change, own: Sequence[Statement]) -> Sequence[Statement] | None:
-        """Return everything that a policy's role, or else the policy itself, would say; None if that is hidden."""
-        if change.type != "aws_iam_role_policy":
-            return own
-        keys = {_key(change, role) for role in (change.before.get("role"), UNKNOWN)}
-        return None if keys & self._hidden else [each for key in keys for each in self._after[key]]
 
 
 def _key(change: Change, role: Any) -> str:
@@ -87,7 +75,7 @@ def _key(change: Change, role: Any) -> str:
     return role if isinstance(role, str) else f"{change.module} {role!r}" if role is UNKNOWN else change.address
 
 
-def _readable(plan: Plan, change: Change, path: str, value: Any) -> Sequence[Statement] | None:
+def _readable(plan: Plan, change: Change, path: str, value: Any) -> _Statements | None:
     """Return the statements of a policy; None if they can't be read."""
     document = plan.documents.get((change.address, path))
     if document and value is UNKNOWN:
@@ -96,8 +84,7 @@ def _readable(plan: Plan, change: Change, path: str, value: Any) -> Sequence[Sta
 
 
 def _policy(plan: Plan, change: Change, difference: Difference, roles: _Roles, judged: Judged) -> Iterator[Danger]:
-    old, new = difference.old, difference.new
-    before, after = (_readable(plan, change, difference.path, value) for value in (old, new))
+    before, after = (_readable(plan, change, difference.path, value) for value in (difference.old, difference.new))
     if goes_with_whole(plan, change):
         return
     if before is None or after is None:
@@ -106,20 +93,24 @@ def _policy(plan: Plan, change: Change, difference: Difference, roles: _Roles, j
     if not before and not after:
         return
     judged.add((change.address, difference.path))
+    held = before
     if change.type == "aws_iam_role_policy":
         judged.add((change.address, "role"))
-    for statement in gained(roles.before(change, before), after):
+        held = before if change.action == "destroy" else roles.before[_key(change, change.after.get("role"))]
+    for statement in gained(held, after):
         wild = list(_wild(plan, change, statement))
         yield from wild
         if not wild and not plan.is_first:
             name = "access-unknown/statement" if statement.is_unknown else "access-grows/statement"
             yield danger(change, name, statement=_shown(statement))
-    if plan.is_first:
-        return
-    left = roles.after(change, after)
-    if left is not None and (change.action != "destroy" or is_ours(plan, change)):
-        yield from _lost(change, before, left, roles.gone)
-    yield from _denials(plan, change, before, after)
+    if not plan.is_first:
+        yield from _lost(plan, change, before, after, roles)
+        yield from _denials(plan, change, before, after)
+        yield from _version(change, difference)
+
+
+def _version(change: Change, difference: Difference) -> Iterator[Danger]:
+    old, new = difference.old, difference.new
     if old and new and new is not UNKNOWN and at(parsed(old), "Version") != at(parsed(new), "Version"):
         yield danger(change, "unjudged-change/version")
 
@@ -136,26 +127,29 @@ def _unreadable(plan: Plan, change: Change, difference: Difference, judged: Judg
             yield danger(change, "access-unknown/policy", path=path, hidden=hidden)
 
 
-def _lost(
-    change: Change, before: Sequence[Statement], left: Sequence[Statement], gone_roles: set[Any]
-) -> Iterator[Danger]:
+def _lost(plan: Plan, change: Change, before: _Statements, after: _Statements, roles: _Roles) -> Iterator[Danger]:
     """Name what is allowed now and would not be, unless its holder goes too."""
+    left, role = after, change.before.get("role")
+    if change.type == "aws_iam_role_policy":
+        keys = {_key(change, role), _key(change, UNKNOWN)}
+        left = [statement for key in keys for statement in roles.after[key]]
+        if keys & roles.hidden:
+            return
     unknown = {statement.sid for statement in left if statement.is_unknown}
     lost = [statement for statement in gained(left, before) if statement.sid not in unknown]
-    if lost and change.before.get("role") not in gone_roles:
+    if lost and role not in roles.gone and (change.action != "destroy" or is_ours(plan, change)):
         statements = "; ".join(quoted(str(statement), WHOLE) for statement in lost)
         yield danger(change, "call-refused", statements=Markdown(statements))
 
 
-def _denials(plan: Plan, change: Change, before: Sequence[Statement], after: Sequence[Statement]) -> Iterator[Danger]:
+def _denials(plan: Plan, change: Change, before: _Statements, after: _Statements) -> Iterator[Danger]:
     unknown = {statement.sid for statement in after if statement.effect == "Deny" and statement.is_unknown}
     for statement in lost_denials(before, after):
-        if statement.sid in unknown:
-            yield danger(change, "access-unknown/denial", statement=_shown(statement))
-        elif statement.has_tls_only and is_ours(plan, change):
+        if statement.has_tls_only and statement.sid not in unknown and is_ours(plan, change):
             yield danger(change, "tls-only-removed")
         else:
-            yield danger(change, "access-grows/denial", statement=_shown(statement))
+            name = "access-unknown/denial" if statement.sid in unknown else "access-grows/denial"
+            yield danger(change, name, statement=_shown(statement))
     for statement in lost_denials(after, before):
         if not statement.has_tls_only:
             yield danger(change, "call-denied", statement=_shown(statement))

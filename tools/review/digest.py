@@ -5,21 +5,26 @@ between them: times, the order in which Terraform found resources, resources tha
 resources that change, because another merge may have changed these meanwhile.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from tools.review.plan import PlanError
+
+_text = partial(json.dumps, sort_keys=True)
 
 
 def digest(document: Mapping[str, Any], source: str) -> str:
     """Return the digest of the parsed output of `terraform show -json`. Raises PlanError, which names `source`."""
     try:
         changes = {
-            "resources": sorted(map(_text, map(_resource, filter(_is_change, document["resource_changes"])))),
+            "resources": sorted(
+                _text(_resource(found))
+                for found in document["resource_changes"]
+                if found["change"]["actions"] != ["no-op"] or _origin(found)
+            ),
             "outputs": sorted(
                 _text([name, *_values(change)])
                 for name, change in document.get("output_changes", {}).items()
@@ -30,14 +35,6 @@ def digest(document: Mapping[str, Any], source: str) -> str:
         return hashlib.sha256(_text(changes).encode()).hexdigest()
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise PlanError(f"the changes in {source} can't be read: {error!r}") from error
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
-def _is_change(found: Mapping[str, Any]) -> bool:
-    return found["change"]["actions"] != ["no-op"] or bool(_origin(found))
 
 
 def _origin(found: Mapping[str, Any]) -> list[Any]:

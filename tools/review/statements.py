@@ -46,9 +46,8 @@ class Statement:
     @property
     def is_unknown(self) -> bool:
         """Whether part of the statement is known only after the apply."""
-        return repr(UNKNOWN) in (*self.actions, *self.resources, *self.principals) or any(
-            repr(UNKNOWN) in values for _, _, values in self.conditions
-        )
+        elements = (self.actions, self.resources, self.principals, *(values for *_, values in self.conditions))
+        return any(repr(UNKNOWN) in texts for texts in elements)
 
     def __str__(self) -> str:
         parts = [self.effect, ", ".join((*self.actions, *self.negations)) or "nothing"]
@@ -72,9 +71,9 @@ def _covers(wide: _Atom, other: _Atom) -> bool:
     """Return whether one matches every request that the other matches."""
     return (
         wide.negations == other.negations
-        and _matches(wide.action.lower(), other.action.lower())
-        and _matches(wide.resource, other.resource)
         and wide.principal in (other.principal, "AWS:*")
+        and _pattern(wide.action.lower()).fullmatch(other.action.lower()) is not None
+        and _pattern(wide.resource).fullmatch(other.resource) is not None
         and all(any(_implies(one, condition) for one in other.conditions) for condition in wide.conditions)
     )
 
@@ -89,10 +88,8 @@ def _implies(one: _Condition, other: _Condition) -> bool:
 def policy_statements(value: Any) -> tuple[Statement, ...] | None:
     """Return the statements of a policy in JSON; None if the value is no policy."""
     document = parsed(value) if isinstance(value, str) else None
-    if not isinstance(document, dict) or "Statement" not in document:
-        return None
-    found = document["Statement"]
-    statements = found if isinstance(found, list) else [found]
+    found = document.get("Statement") if isinstance(document, dict) else None
+    statements: list[Any] = found if isinstance(found, list) else [found]
     if not all(isinstance(statement, dict) for statement in statements):
         return None
     return tuple(_statement(_as_document(statement)) for statement in statements)
@@ -153,14 +150,10 @@ def _is_wild(resource: str, own_prefix: str) -> bool:
     return bool(rest) and not is_ours
 
 
-def _matches(pattern: str, text: str) -> bool:
-    """Return whether `pattern` matches every string that `text` matches. A `?` doesn't match a `*`."""
-    return pattern == text or _expression(pattern).fullmatch(text) is not None
-
-
 @lru_cache(maxsize=10_000)
-def _expression(pattern: str) -> re.Pattern[str]:
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "[^*]"), re.DOTALL)
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return a pattern that matches every string that `text` matches, and their patterns. A `?` matches no `*`."""
+    return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "[^*]"), re.DOTALL)
 
 
 def _atoms(effect: str, statements: Iterable[Statement]) -> Iterator[_Atom]:

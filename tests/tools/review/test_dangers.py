@@ -24,9 +24,8 @@ from tests.support.review.scenarios import SCENARIOS
 from tools.project import CONFIGURATION, ROOT
 from tools.review.danger import MEANINGS, SENTENCES
 from tools.review.plan import plan_from
-from tools.review.table import matches
 from tools.review.review import find_dangers
-from tools.review.table import RULES
+from tools.review.table import RULES, matches
 
 #: Dangers of plans that no Terraform of today makes of this configuration.
 MADE_UP = {"action-invoked", "change-deferred", "check-failed", "imported", "state-destroyed", "vanished"}

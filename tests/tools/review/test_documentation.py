@@ -20,9 +20,8 @@ from tools.project import ROOT
 from tools.review.accepted import Accepted, judge, read_accepted
 from tools.review.danger import MEANINGS
 from tools.review.markdown import render
-from tools.review.table import HARMLESS
 from tools.review.review import find_dangers
-from tools.review.table import RULES
+from tools.review.table import HARMLESS, RULES
 
 _TODAY = date(2026, 11, 25)
 

@@ -16,9 +16,8 @@ from tests.support.review.kept_plans import kept_plan
 from tools.review.danger import SENTENCES
 from tools.review.differences import differences
 from tools.review.plan import UNKNOWN, Change, Plan, Sensitive, at, plan_from
-from tools.review.table import HARMLESS
 from tools.review.review import find_dangers
-from tools.review.table import RULES, row_of
+from tools.review.table import HARMLESS, RULES, row_of
 
 #: Changes that Python judges harmless, by type, attribute and kind of change.
 JUDGED_HARMLESS = {
