@@ -45,16 +45,12 @@ type Row = Mapping[str, Any]
 type Judged = set[tuple[str, str]]
 
 
-def _read_rules() -> Mapping[str, Mapping[str, Any]]:
-    tables = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
-    for table in tables.values():
-        rows = table.setdefault("attributes", {})
-        rows |= {path: {"danger": row} for path, row in rows.items() if isinstance(row, str)}
-    return tables
-
-
-#: The tables of rules.toml, in which a row that is a text is a `danger`.
-RULES = _read_rules()
+#: The tables of rules.toml.
+RULES: Mapping[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
+for _table in RULES.values():
+    # A row that is a text is short for its `danger`.
+    _texts = {path: row for path, row in _table.setdefault("attributes", {}).items() if isinstance(row, str)}
+    _table["attributes"] |= {path: {"danger": text} for path, text in _texts.items()}
 
 
 @cache
@@ -93,18 +89,17 @@ def _listed(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
 
 
-@cache
-def _rows(package: str, kind: str, name: str) -> list[dict[tuple[str, ...], Row]]:
-    """Return the rows of a resource by the names that lead to an attribute, the most special table first."""
-    tables = (RULES.get(table, {}) for table in (f"{package}.{kind}", f"{kind}.{name}", kind, "any"))
-    return [{tuple(path.split(".")): row for path, row in table.get("attributes", {}).items()} for table in tables]
+def _rows(change: Change) -> list[Mapping[str, Row]]:
+    """Return the rows of a resource by the paths of attributes, the most special table first."""
+    tables = (f"{package_of(change)}.{change.type}", f"{change.type}.{change.name}", change.type, "any")
+    return [RULES[table]["attributes"] for table in tables if table in RULES]
 
 
 def row_of(change: Change, names: Sequence[str]) -> tuple[int, Row]:
     """Return the row of an attribute, and how many of the names lead to what it judges; an empty row if it has none."""
-    for rows in _rows(package_of(change), change.type, change.name):
+    for rows in _rows(change):
         for length in range(len(names), 0, -1):
-            if (row := rows.get(tuple(names[:length]))) is not None:
+            if (row := rows.get(".".join(names[:length]))) is not None:
                 return length, row
     return len(names), {}
 
@@ -133,9 +128,8 @@ def table_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
 
 def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     if not is_ours(plan, change):
-        name = "stranger-destroyed" if change.is_gone or change.action == "forget" else "stranger-changed"
-        if name == "stranger-destroyed" and change.type == "aws_kms_key":
-            name = "stranger-destroyed/key"
+        destroyed = "stranger-destroyed/key" if change.type == "aws_kms_key" else "stranger-destroyed"
+        name = destroyed if change.is_gone or change.action == "forget" else "stranger-changed"
         yield danger(change, name, verb=Markdown(_VERBS[change.action]))
     elif change.action == "forget":
         yield danger(change, "forgotten")
@@ -149,7 +143,6 @@ def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Dang
 
 
 def _event(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
-    """Judge that one of the delayer's own resources is created, destroyed or replaced."""
     event = _VERBS[change.action]
     tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
     unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
@@ -163,27 +156,23 @@ def _event(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     if change.action == "replace":
         yield from _attributes(plan, change, judged, is_lost=is_named)
     elif found == "attributes":
-        before = change.before or _predecessor(plan, change)
+        gone = [
+            each.before
+            for each in plan.of_type(change.type)
+            if each.action == "destroy" and (each.module, each.name) == (change.module, change.name)
+        ]
+        # A created resource is compared with the only one of its name that its module loses.
+        before = change.before or (gone[0] if len(gone) == 1 else {})
         dangers = _attributes(plan, replace(change, before=before), judged)
         kept = [each for each in dangers if each.id != "unjudged-change" or (change.action == "create" and before)]
         # A resource that goes is each danger once.
         yield from kept if change.action == "create" else {each.id: each for each in reversed(kept)}.values()
 
 
-def _predecessor(plan: Plan, change: Change) -> Mapping[str, Any]:
-    """Return what a created resource was: the values of the only one of its name that its module loses."""
-    gone = [
-        each.before
-        for each in plan.of_type(change.type)
-        if each.action == "destroy" and (each.module, each.name) == (change.module, change.name)
-    ]
-    return gone[0] if len(gone) == 1 else {}
-
-
 def _required(change: Change) -> Iterator[Danger]:
     """Name attributes that a new resource lacks, or that have a value which is always dangerous."""
-    for names, row in chain.from_iterable(rows.items() for rows in _rows(package_of(change), change.type, change.name)):
-        new = at(change.after, ".".join(names))
+    for path, row in chain.from_iterable(rows.items() for rows in _rows(change)):
+        new = at(change.after, path)
         if found := row.get("required") if is_blank(new) else row.get("values", {}).get(_key_of(new)):
             yield danger(change, found, old=None, new=new)
 
