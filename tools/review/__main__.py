@@ -89,7 +89,6 @@ def _read(path: str) -> Any:
 
 
 def _meaning(text: str, error: Exception) -> str:
-    """Return what a text is that is not JSON."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     if '"@level"' in first or '"@message"' in first:
         return _LOG

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.review.danger import MEANINGS, Danger
+from tools.review.danger import SENTENCES, Danger
 from tools.review.plan import PlanError
 from tools.review.table import matches
 
@@ -72,8 +72,10 @@ def _entry(entry: Any, shown: str, today: date) -> Accepted:
             raise PlanError(f"{shown} needs `{name}`, {'a date like 2027-01-31' if kind is date else 'a text'}")
     if unknown := sorted(set(entry) - set(Accepted._fields)):
         raise PlanError(f"{shown} has `{unknown[0]}`, which is none of {', '.join(Accepted._fields)}")
-    if entry["danger"] not in MEANINGS:
-        raise PlanError(f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(MEANINGS))}")
+    if entry["danger"] not in SENTENCES:
+        raise PlanError(
+            f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(SENTENCES))}"
+        )
     if entry["expires"] - today > _LONGEST:
         raise PlanError(
             f"{shown} expires on {entry['expires']}: a danger is accepted for at most {_LONGEST.days} days, until "

@@ -10,18 +10,11 @@ from typing import Any
 
 from tools.review.plan import UNKNOWN, Change, Sensitive, is_blank
 
-SENTENCES: dict[str, dict[str, str]] = tomllib.loads(
-    Path(__file__).with_name("dangers.toml").read_text(encoding="utf-8")
-)
+#: What each danger means, and its sentences, by the id under which a file accepts it; the gravest first, as on a page.
+SENTENCES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("dangers.toml").read_text("utf-8"))
 
-#: What each danger means, by the id under which a file accepts it; the gravest first, as a page names them.
-MEANINGS = {name: entry["means"] for name, entry in SENTENCES.items()}
-
-_MAX_CHARACTERS = 160
-_DAY_SECONDS = 24 * 60 * 60
-
-#: For values that have to be read to their end: the longest policy that a role takes.
-WHOLE = 10_240
+#: How many characters are shown of a value, and of one that has to be read to its end: the longest policy of a role.
+SHORT, WHOLE = 160, 10_240
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +32,12 @@ class Markdown(str):
     __slots__ = ()
 
 
-def danger(change: Change, sentence_name: str, **values: object) -> Danger:
-    """Return a danger of a resource, in a sentence named like `recovery-off/table`; values are quoted.
+def danger(change: Change | str, sentence_name: str, **values: object) -> Danger:
+    """Return a danger of a resource or at an address, in a sentence like `recovery-off/table`; values are quoted.
 
     A sentence may also name attributes of the resource. Raises KeyError if there is no such sentence.
     """
+    change = Change(change, "", "", "", "", "", {}, {}) if isinstance(change, str) else change
     name, _, variant = sentence_name.partition("/")
     given = {"address": change.address} | values
     text = SENTENCES[name][variant or "text"]
@@ -59,13 +53,12 @@ def _value(change: Change, name: str, given: Mapping[str, Any]) -> object:
             return Markdown(abs(int(str(given["new"])) - int(str(given["old"]))))
         case "old_span" | "new_span":
             seconds = given[name.removesuffix("_span")]
-            is_days = isinstance(seconds, int) and seconds and seconds % _DAY_SECONDS == 0
-            return Markdown(f"{seconds // _DAY_SECONDS} days" if is_days else f"{quoted(seconds)} s")
+            days, rest = divmod(seconds, 24 * 60 * 60) if isinstance(seconds, int) else (0, seconds)
+            return Markdown(f"{days} days" if days and not rest else f"{quoted(seconds)} s")
         case "name":
             # Its name in AWS, or in Terraform if AWS gives it none.
-            known = [
-                (change.before or change.after).get(each) for each in ("name", "function_name", "bucket", "uuid", "id")
-            ]
+            attributes = ("name", "function_name", "bucket", "uuid", "id")
+            known = [(change.before or change.after).get(each) for each in attributes]
         case "holder":
             # The role, queue, bucket or table that a policy belongs to.
             attributes = ("role", "name", "queue_url", "bucket", "resource_arn")
@@ -75,12 +68,7 @@ def _value(change: Change, name: str, given: Mapping[str, Any]) -> object:
     return next((each for each in known if not is_blank(each) and each is not UNKNOWN), change.name)
 
 
-def sentence(sentence_name: str, address: str, **values: object) -> Danger:
-    """Return a danger at an address that is not a resource's, or not only."""
-    return danger(Change(address, "", "", "", "", "", {}, {}), sentence_name, **values)
-
-
-def quoted(value: Any, longest: int = _MAX_CHARACTERS) -> Markdown:
+def quoted(value: Any, longest: int = SHORT) -> Markdown:
     """Return a value as Markdown that nothing in it can leave, cut after `longest` characters."""
     if isinstance(value, Markdown):
         return value

@@ -45,7 +45,6 @@ def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
 
 
 def _code(plan: Plan, change: Change) -> Iterator[Danger]:
-    """Name code that is not the zip which was built here, by its path and its hash."""
     for attribute in _ELSEWHERE:
         old, new = at(change.before, attribute), at(change.after, attribute)
         is_default = is_blank(new) or new == "Zip" or (new is UNKNOWN and is_blank(old) and change.action != "update")
@@ -88,7 +87,6 @@ def _range(first: int, end: int) -> Markdown:
 
 
 def _count(values: Any) -> Any:
-    """Return a function's number of shards; None if it has none."""
     found = at(values, _SHARDS)
     return int(found) if isinstance(found, str) and re.fullmatch(r"\d{1,9}", found) else found
 

@@ -11,7 +11,7 @@ from operator import eq
 from typing import Any
 
 from tools.review.accepted import Judgement
-from tools.review.danger import WHOLE, fence, quoted
+from tools.review.danger import SHORT, WHOLE, fence, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
 from tools.review.statements import Statement, document_statements, policy_statements
@@ -22,12 +22,8 @@ GITHUB_LIMIT = 65_536
 
 _MARKS = {"destroy": "-", "replace": "-/+", "update": "~", "create": "+", "forget": "forget", "no-op": "="}
 
-#: The longest value that is shown whole, how many characters around a difference are shown of a longer one, and the
-#: longest line and the most lines of a difference.
-_WHOLE, _AROUND, _LINE, _MOST_LINES = 160, 30, 300, 60
-
-#: How many lines around a difference are shown.
-_LINES_AROUND = 2
+#: How many characters and lines are shown around a difference, the longest line of one, and its most lines.
+_AROUND, _LINES_AROUND, _LINE, _MOST_LINES = 30, 2, 300, 60
 
 #: difflib takes the square of the lines: for longer texts, only the block between the first and the last difference.
 _COMPARED_LINES = 500
@@ -52,13 +48,11 @@ def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
     lines = page.split("\n")
     # Room for the sentence, and for the ends of folded sections.
     starts = accumulate((len(line) + 1 for line in lines), initial=400)
-    fitting = (place for place, start in enumerate(starts) if start <= limit)
-    end = max(
-        (place for place in fitting if lines[place] and not lines[place].startswith((" ", "<br>", "</"))), default=0
-    )
+    fitting = enumerate(line for line, start in zip(lines, starts, strict=False) if start <= limit)
+    end = max((place for place, line in fitting if line and not line.startswith((" ", "<br>", "</"))), default=0)
     left = {
-        name: sum(bool(re.match(start, line)) for line in lines[end:])
-        for name, start in (("danger", r"\d+\. "), ("change", "- "))
+        "danger": sum(bool(re.match(r"\d+\. ", line)) for line in lines[end:]),
+        "change": sum(line.startswith("- ") for line in lines[end:]),
     }
     names = [f"{count:,} {name}{'' if count == 1 else 's'}" for name, count in left.items() if count]
     kept = "\n".join(lines[:end]).rstrip()
@@ -70,14 +64,12 @@ def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
 
 
 def _head(plan: Plan, judgement: Judgement) -> Iterator[str]:
-    yield f"# Review of the plan{f' for {plan.environment}' if plan.environment else ''}"
-    yield ""
-    if judgement.dangers:
-        count = len(judgement.dangers)
+    yield from (f"# Review of the plan{f' for {plan.environment}' if plan.environment else ''}", "")
+    if count := len(judgement.dangers):
         yield f"**{count:,} danger{'s' if count > 1 else ''} that nobody accepted.**"
     elif judgement.accepted:
         yield "**Every danger is accepted.**"
-    elif _shown(plan) or plan.drift or any(output.action != "no-op" for output in plan.outputs):
+    elif _shown(plan) or plan.drift or plan.outputs:
         yield "**No danger: every change is judged harmless.**"
     else:
         yield "**Nothing changes.**"
@@ -115,12 +107,10 @@ def _dangers(judgement: Judgement) -> Iterator[str]:
 def _counts(plan: Plan) -> Iterator[str]:
     counts = Counter(change.action for change in plan.changes)
     actions = ("create", "update", "replace", "destroy", *(["forget"] if counts["forget"] else []))
-    yield f"**Changes:** {', '.join(f'{counts[action]:,} to {action}' for action in actions)}."
-    yield ""
+    yield from (f"**Changes:** {', '.join(f'{counts[action]:,} to {action}' for action in actions)}.", "")
 
 
 def _shown(plan: Plan) -> list[Change]:
-    """Return the changes, and the resources that stay and are moved or imported."""
     return [each for each in plan.resources if each.action in _MARKS and (each.action != "no-op" or each.facts)]
 
 
@@ -138,10 +128,7 @@ def _changes(plan: Plan) -> Iterator[str]:
 
 
 def _folded(
-    heading: str,
-    changes: Sequence[Change],
-    key: Callable[[Change], str],
-    listed: Callable[[Change], Iterator[str]],
+    heading: str, changes: Sequence[Change], key: Callable[[Change], str], listed: Callable[[Change], Iterator[str]]
 ) -> Iterator[str]:
     """Return sorted changes in a folded section for each key."""
     if changes:
@@ -159,12 +146,14 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
     later = []
     for difference in differences(change.before, change.after):
         old, new = difference.old, difference.new
-        note = " (forces the replacement)" if _forces(change, difference) else ""
+        ways = (filter(lambda step: not step.isdecimal(), path) for path in change.forced_by)
+        # An attribute forces the replacement with all its parts, and with all that it is part of.
+        note = " (forces the replacement)" if any(all(map(eq, way, difference.names)) for way in ways) else ""
         document = plan.documents.get((change.address, difference.path)) if new is UNKNOWN else None
         before = policy_statements(old)
         after = document_statements(document.after) if document else policy_statements(new)
         if document or (new is not UNKNOWN and (before is not None or after is not None)):
-            yield from _policy(difference, before or (), after or (), note)
+            yield from _policy(quoted(difference.path), before or (), after or (), note)
         elif new is UNKNOWN and not note and (is_blank(old) or _is_reported(change, difference)):
             later.append(quoted(difference.path))
         elif is_blank(old) and change.action == "create":
@@ -180,36 +169,25 @@ def _is_reported(change: Change, difference: Difference) -> bool:
     return row_of(change, difference.names)[1].get("danger") == "reported"
 
 
-def _forces(change: Change, difference: Difference) -> bool:
-    """Return whether an attribute, a part of it, or what it is part of, forces the replacement."""
-    ways = (filter(lambda step: not step.isdecimal(), path) for path in change.forced_by)
-    return any(all(map(eq, way, difference.names)) for way in ways)
-
-
-def _policy(
-    difference: Difference, before: tuple[Statement, ...], after: tuple[Statement, ...], forced: str
-) -> Iterator[str]:
+def _policy(path: str, before: Sequence[Statement], after: Sequence[Statement], note: str) -> Iterator[str]:
     gone = [f"    - goes: {quoted(str(each), WHOLE)}" for each in before if each not in after]
     come = [f"    - comes: {quoted(str(each), WHOLE)}" for each in after if each not in before]
     if gone or come:
-        yield from (f"  - {quoted(difference.path)}{forced}:", *gone, *come)
+        yield from (f"  - {path}{note}:", *gone, *come)
     else:
-        yield f"  - {quoted(difference.path)}: its statements stay as they are{forced}"
+        yield f"  - {path}: its statements stay as they are{note}"
 
 
 def _unread(plan: Plan) -> Iterator[str]:
-    yield from _section(
-        "Policies that are known in full only after the apply, as far as they are known:",
-        (
-            f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}"
-            for document in plan.unread(with_policies=plan.is_first)
-            for statement in document_statements(document.after)
-        ),
+    lines = (
+        f"- {quoted(document.address)}: {quoted(str(statement), WHOLE)}"
+        for document in plan.unread(with_policies=plan.is_first)
+        for statement in document_statements(document.after)
     )
+    yield from _section("Policies that are known in full only after the apply, as far as they are known:", lines)
 
 
 def _drift(plan: Plan) -> Iterator[str]:
-    """List what somebody changed outside of Terraform, folded, and which of it the plan would revert."""
     planned = {change.address: change for change in plan.changes}
 
     def listed(change: Change) -> Iterator[str]:
@@ -226,46 +204,38 @@ def _drift(plan: Plan) -> Iterator[str]:
 
 
 def _outputs(plan: Plan) -> Iterator[str]:
-    changed = [output for output in plan.outputs if output.action != "no-op" and not plan.is_first]
-    if changed:
+    if plan.outputs and not plan.is_first:
         yield from ("## Outputs", "")
-    for output in changed:
-        for difference in differences(output.before, output.after):
-            path = ".".join((output.address, *difference.names[1:]))
-            yield from _change(f"- {quoted(path)}", difference)
-    if changed:
+        for output in plan.outputs:
+            for difference in differences(output.before, output.after):
+                yield from _change(f"- {quoted('.'.join((output.address, *difference.names[1:])))}", difference)
         yield ""
 
 
 def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[str]:
     """Return the lines about an attribute: what differs may stand below its name."""
-    indent = " " * (len(beginning) - len(beginning.lstrip()) + 2)
     old, new = difference.old, difference.new
-    texts = isinstance(old, str) and isinstance(new, str)
-    if texts and ("\n" in old.strip() or "\n" in new.strip()):
-        yield f"{beginning}: by line{note}"
-        yield from (f"{indent}{line}" for line in _fenced(_diff(old.split("\n"), new.split("\n"))))
-    elif texts and max(len(old), len(new)) > _WHOLE:
-        yield f"{beginning}: {' → '.join(_around(old, new))}{note}"
+    shown = f"{quoted(old)} → {quoted(new)}"
+    further: Iterable[str] = ()
+    if isinstance(old, str) and isinstance(new, str):
+        if "\n" in old.strip() or "\n" in new.strip():
+            shown, further = "by line", _fenced(_diff(old.split("\n"), new.split("\n")))
+        elif max(len(old), len(new)) > SHORT:
+            shown = " → ".join(_around(old, new))
     elif _is_long_set(old) and _is_long_set(new):
         gone, come = [each for each in old if each not in new], [each for each in new if each not in old]
-        parts = [
-            f"{word} {', '.join(map(quoted, found))}" for word, found in (("without", gone), ("with", come)) if found
-        ]
-        shown = "; ".join(parts) or f"in another order, {quoted(old)} → {quoted(new)}"
-        yield f"{beginning}: {shown}{note}"
-    else:
-        yield f"{beginning}: {quoted(old)} → {quoted(new)}{note}"
+        parts = [f"{word} {', '.join(map(quoted, each))}" for word, each in (("without", gone), ("with", come)) if each]
+        shown = "; ".join(parts) or f"in another order, {shown}"
+    indent = " " * (len(beginning) - len(beginning.lstrip()) + 2)
+    yield from (f"{beginning}: {shown}{note}", *(f"{indent}{line}" for line in further))
 
 
 def _is_long_set(value: Any) -> bool:
-    """Return whether a value is a list of texts and numbers that is too long to be shown whole."""
     plain = (str, int, float)
-    return isinstance(value, list) and len(str(value)) > _WHOLE and all(isinstance(each, plain) for each in value)
+    return isinstance(value, list) and len(str(value)) > SHORT and all(isinstance(each, plain) for each in value)
 
 
 def _around(old: str, new: str) -> Iterator[str]:
-    """Return what differs of two long texts, with a few characters before and after."""
     start, end = _same(old, new)
     first = max(0, start - _AROUND)
     for text in (old, new):
@@ -292,7 +262,6 @@ def _same(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
 
 
 def _fenced(lines: Iterator[str]) -> Iterator[str]:
-    """Return lines as a block of code, with unprintable characters escaped."""
     shown = [_printable(line) for line in islice(lines, _MOST_LINES)]
     marks = fence("\n".join(shown), least=3)
     yield from (f"{marks}diff", *shown, marks)

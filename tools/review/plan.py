@@ -89,9 +89,10 @@ class Change:
 class Plan:
     """A plan of one environment ("" if its configuration has none): the change of each resource and output.
 
-    `facts` are dangers beside the changes: a sentence in dangers.toml, its subject, and a detail. `variables` are the
-    root's. `documents` are the policy documents that Terraform reads only when it applies, by the address and the
-    attribute that they become. `packages` are the zips that were built here: the base64 SHA-256 of each, by file name.
+    `outputs` and `drift` are those that change. `facts` are dangers beside the changes: a sentence in dangers.toml, its
+    subject, and a detail. `variables` are the root's. `documents` are the policy documents that Terraform reads only
+    when it applies, by the address and the attribute that they become. `packages` are the zips that were built here:
+    the base64 SHA-256 of each, by file name.
     """
 
     environment: str
@@ -206,7 +207,7 @@ def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
         environment=environment if isinstance(environment, str) and _ENVIRONMENT.fullmatch(environment) else "",
         is_first=not existing and not kept and not any(output.before.get("value") for output in outputs),
         resources=resources,
-        outputs=outputs,
+        outputs=tuple(output for output in outputs if output.action != "no-op"),
         drift=tuple(change for change in drift if change.action != "no-op"),
         facts=tuple(dict.fromkeys(_facts(document, resources, kept, declared))),
         variables=variables,

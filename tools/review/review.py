@@ -15,7 +15,7 @@ from tools.deploy.tfvars import check_environment
 from tools.project import DIST, ROOT
 from tools.review.accepted import Judgement, judge, read_accepted
 from tools.review.access import access_dangers
-from tools.review.danger import MEANINGS, Danger, sentence
+from tools.review.danger import SENTENCES, Danger, danger
 from tools.review.digest import digest
 from tools.review.functions import function_dangers
 from tools.review.markdown import render
@@ -32,18 +32,17 @@ def find_dangers(plan: Plan) -> list[Danger]:
     judged: Judged = set()
     # Forgotten resources stay as they are in AWS.
     kept = (
-        replace(change, action="no-op", after=change.before) if change.action == "forget" else change
-        for change in plan.resources
+        replace(each, action="no-op", after=each.before) if each.action == "forget" else each for each in plan.resources
     )
     staying = replace(plan, resources=tuple(kept))
     found = [
         *function_dangers(staying, judged),
         *access_dangers(staying, judged),
         *table_dangers(plan, judged),
-        *(sentence(name, address, detail=detail) for name, address, detail in plan.facts),
+        *(danger(address, name, detail=detail) for name, address, detail in plan.facts),
     ]
-    order = list(MEANINGS)
-    return sorted(dict.fromkeys(found), key=lambda danger: order.index(danger.id))
+    order = list(SENTENCES)
+    return sorted(dict.fromkeys(found), key=lambda each: order.index(each.id))
 
 
 def accepted_file(environment: str) -> str:
@@ -54,15 +53,12 @@ def accepted_file(environment: str) -> str:
 def judge_plan(plan: Plan, root: Path, today: date) -> Judgement:
     """Judge a plan's dangers by the environment's accepted ones. Raises PlanError if that file is malformed."""
     shown = accepted_file(plan.environment)
-    entries = read_accepted(root / shown, shown, today) if plan.environment else []
+    entries = read_accepted(root / shown, shown, today) if plan.environment else ()
     return judge(find_dangers(plan), entries, today)
 
 
 def review_document(document: Any, source: str, root: Path, today: date) -> tuple[str, bool]:
-    """Return the page of a parsed plan, and whether it names a danger that is not accepted.
-
-    Raises PlanError that names `source`.
-    """
+    """Return the page of a parsed plan, and whether it has a danger that is not accepted. Raises PlanError."""
     plan = plan_from(document, source, built_packages())
     try:
         judgement = judge_plan(plan, root, today)

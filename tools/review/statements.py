@@ -164,7 +164,6 @@ def _atoms(effect: str, statements: Iterable[Statement]) -> Iterator[_Atom]:
 
 
 def _as_document(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a statement in JSON under the names of the data source."""
     conditions = found.get("Condition") or {}
     if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
         # AWS would not accept it: a condition that equals no other.

@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from tools.review.danger import SENTENCES, Danger, Markdown, danger, quoted, sentence
+from tools.review.danger import SENTENCES, Danger, Markdown, danger, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, without_keys
 
@@ -120,10 +120,9 @@ def table_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
             else:
                 yield found
     for (name, place), texts in joined.items():
-        yield sentence(f"{name}/all", place, changes=Markdown("; ".join(dict.fromkeys(texts))))
-    for output in plan.outputs:
-        if output.action != "no-op" and not plan.is_first:
-            yield from _attributes(plan, output, judged)
+        yield danger(place, f"{name}/all", changes=Markdown("; ".join(dict.fromkeys(texts))))
+    for output in plan.outputs if not plan.is_first else ():
+        yield from _attributes(plan, output, judged)
 
 
 def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
@@ -250,7 +249,6 @@ def _by_value(row: Row, old: Any, new: Any) -> Iterator[str]:
 
 
 def _by_number(row: Row, old: Any, new: Any) -> Iterator[str]:
-    """Judge a number that rises or falls."""
     before, after = (_number(_counted(row, value)) for value in (old, new))
     if before is None or after is None or not {"rises", "falls"} & row.keys():
         return
@@ -267,7 +265,6 @@ def _counted(row: Row, value: Any) -> Any:
 
 
 def _number(value: Any) -> float | None:
-    """Return a number, also one in a text; None if it is none."""
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
         return int(value)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -18,7 +18,7 @@ import pytest
 from tests.support.review.kept_plans import scenario
 from tools.project import ROOT
 from tools.review.accepted import Accepted, judge, read_accepted
-from tools.review.danger import MEANINGS
+from tools.review.danger import SENTENCES
 from tools.review.markdown import render
 from tools.review.review import find_dangers
 from tools.review.table import HARMLESS, RULES
@@ -93,7 +93,7 @@ def example() -> str:
 
 def danger_table() -> str:
     """Return docs/operations/dangers.md."""
-    dangers = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in MEANINGS.items())
+    dangers = "".join(f"| `{name}` | {entry['means']} |\n" for name, entry in SENTENCES.items())
     return _DANGERS + dangers + _JUDGED + "".join(_judged_rows())
 
 
@@ -111,7 +111,7 @@ def _ids(row: Any) -> list[str]:
     """Return the ids of the dangers that a row names."""
     values = [*row.values(), *row.get("values", {}).values()]
     ids = (value.partition("/")[0] for value in values if isinstance(value, str))
-    return list(dict.fromkeys(each for each in ids if each in MEANINGS))
+    return list(dict.fromkeys(each for each in ids if each in SENTENCES))
 
 
 def quoting(text: str) -> str:
