@@ -13,19 +13,22 @@ from typing import Any
 
 from tools import terminal
 from tools.project import ROOT, CommandError
-from tools.review.plan import PlanError
 from tools.review.review import print_page, review_document, review_environment
 
 _MAKE_ONE = "run terraform show -json PLAN > plan.json, and review that"
 _LOG = f"is the log of terraform plan -json, which has no values: save the plan with -out, and {_MAKE_ONE}"
-_WRAPPED = "begins with a line of setup-terraform's wrapper: set terraform_wrapper to false in that step"
 
-#: What the first bytes of a file say that it is.
-_BEGINNINGS = {
-    b"PK\x03\x04": f"is a saved plan, not its JSON: {_MAKE_ONE}",
-    b"tfplan": f"is a saved plan of an old Terraform, not its JSON: {_MAKE_ONE}",
-    b"\x1f\x8b": "is compressed: unpack it with gunzip, and review the result",
-    b"[command]": _WRAPPED,
+#: What a text that is not JSON is, by how it begins.
+_MEANINGS = {
+    r"PK\x03\x04": f"is a saved plan, not its JSON: {_MAKE_ONE}",
+    r"tfplan": f"is a saved plan of an old Terraform, not its JSON: {_MAKE_ONE}",
+    r"\x1f\ufffd": "is compressed: unpack it with gunzip, and review the result",
+    r"\s*\Z": f"is empty: {_MAKE_ONE}",
+    r'\s*[^\n]*"@(level|message)"': _LOG,
+    r"\[command\]|.*::debug::|\s*[^\n]*terraform-bin": (
+        "begins with a line of setup-terraform's wrapper: set terraform_wrapper to false in that step"
+    ),
+    r"\s*(Terraform |OpenTofu |\x1b\[)": f"is a plan for people, not its JSON: {_MAKE_ONE}",
 }
 
 
@@ -59,43 +62,30 @@ def _reviewed(options: argparse.Namespace) -> tuple[str, bool]:
 
 
 def _read(path: str) -> Any:
-    """Return the parsed JSON in a file, or of standard input for `-`. Raises PlanError and OSError."""
+    """Return the parsed JSON in a file, or of standard input for `-`. Raises CommandError and OSError."""
     source = "standard input" if path == "-" else path
     content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    for beginning, meaning in _BEGINNINGS.items():
-        if content.startswith(beginning):
-            raise PlanError(f"{source} {meaning}")
-    if not content.strip():
-        raise PlanError(f"{source} is empty: {_MAKE_ONE}")
     try:
-        text = content.decode(json.detect_encoding(content))
-    except UnicodeDecodeError as error:
-        raise PlanError(
-            f"{source} is not in UTF-8, as terraform show -json prints it, nor in UTF-16: did a shell write it in "
-            "another encoding?"
-        ) from error
-    del content
-    try:
-        document = json.loads(text)
+        document = json.loads(content.decode(json.detect_encoding(content)))
     except (RecursionError, ValueError) as error:
-        raise PlanError(f"{source} {_meaning(text, error)}") from error
+        raise CommandError(f"{source} {_meaning(content, error)}") from error
     # Documents that are often taken for a plan.
     members = document if isinstance(document, dict) else {}
     if "lineage" in members or ("values" in members and "planned_values" not in members):
-        raise PlanError(f"{source} is a state, not a plan: {_MAKE_ONE}")
+        raise CommandError(f"{source} is a state, not a plan: {_MAKE_ONE}")
     if "@level" in members:
-        raise PlanError(f"{source} {_LOG}")
+        raise CommandError(f"{source} {_LOG}")
     return document
 
 
-def _meaning(text: str, error: Exception) -> str:
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if '"@level"' in first or '"@message"' in first:
-        return _LOG
-    if "::debug::" in text or "terraform-bin" in first:
-        return _WRAPPED
-    if first.startswith(("Terraform ", "OpenTofu ", "\x1b[")):
-        return f"is a plan for people, not its JSON: {_MAKE_ONE}"
+def _meaning(content: bytes, error: Exception) -> str:
+    text = content.decode(json.detect_encoding(content), "replace")
+    for beginning, meaning in _MEANINGS.items():
+        if re.match(beginning, text, re.DOTALL):
+            return meaning
+    if isinstance(error, UnicodeDecodeError):
+        expected = "in UTF-8, as terraform show -json prints it, nor in UTF-16"
+        return f"is not {expected}: did a shell write it in another encoding?"
     reason = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
     return f"is not JSON, as terraform show -json prints it ({reason})"
 

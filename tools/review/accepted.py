@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tools.project import CommandError
 from tools.review.danger import SENTENCES, Danger
-from tools.review.plan import PlanError
 from tools.review.table import matches
 
 #: Nobody remembers an older entry.
@@ -33,16 +33,16 @@ class Judgement(NamedTuple):
 
 
 def read_accepted(path: Path, shown: str, today: date) -> list[Accepted]:
-    """Return the entries of a file, none if there is no file. Raises PlanError, which names the file as `shown`."""
+    """Return the entries of a file, none if there is no file. Raises CommandError, which names the file as `shown`."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except (RecursionError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlanError(f"{shown} is not TOML: {error}") from error
+        raise CommandError(f"{shown} is not TOML: {error}") from error
     entries = document.get("accepted", [])
     if set(document) - {"accepted"} or not isinstance(entries, list):
-        raise PlanError(f"{shown} may hold nothing but entries that begin with [[accepted]]")
+        raise CommandError(f"{shown} may hold nothing but entries that begin with [[accepted]]")
     return [_entry(entry, f"{shown}: entry {number}", today) for number, entry in enumerate(entries, 1)]
 
 
@@ -65,19 +65,19 @@ def judge(dangers: Iterable[Danger], entries: Sequence[Accepted], today: date) -
 
 def _entry(entry: Any, shown: str, today: date) -> Accepted:
     if not isinstance(entry, dict):
-        raise PlanError(f"{shown} is not a table: begin it with [[accepted]]")
+        raise CommandError(f"{shown} is not a table: begin it with [[accepted]]")
     for name, kind in Accepted.__annotations__.items():
         value = entry.get(name)
         if not isinstance(value, kind) or isinstance(value, datetime) or not str(value).strip():
-            raise PlanError(f"{shown} needs `{name}`, {'a date like 2027-01-31' if kind is date else 'a text'}")
+            raise CommandError(f"{shown} needs `{name}`, {'a date like 2027-01-31' if kind is date else 'a text'}")
     if unknown := sorted(set(entry) - set(Accepted._fields)):
-        raise PlanError(f"{shown} has `{unknown[0]}`, which is none of {', '.join(Accepted._fields)}")
+        raise CommandError(f"{shown} has `{unknown[0]}`, which is none of {', '.join(Accepted._fields)}")
     if entry["danger"] not in SENTENCES:
-        raise PlanError(
+        raise CommandError(
             f"{shown} names the danger {entry['danger']!r}, which is none of {', '.join(sorted(SENTENCES))}"
         )
     if entry["expires"] - today > _LONGEST:
-        raise PlanError(
+        raise CommandError(
             f"{shown} expires on {entry['expires']}: a danger is accepted for at most {_LONGEST.days} days, until "
             f"{today + _LONGEST}"
         )

@@ -14,8 +14,6 @@ from tools.review.plan import POLICY_ATTRIBUTES, UNKNOWN, Change, Plan, Sensitiv
 from tools.review.statements import Statement, document_statements, gained, lost_denials, policy_statements, wildcards
 from tools.review.table import RULES, Judged, goes_with_whole, is_ours, ours
 
-_REPORTED = {("aws_s3_bucket", "policy"), ("aws_sqs_queue", "policy")}
-
 #: The attributes that narrow a Lambda permission, besides its principal and action.
 _PERMISSION_LIMITS = ("source_arn", "source_account", "principal_org_id", "event_source_token")
 
@@ -58,15 +56,13 @@ class _Roles:
         self.after: dict[str, list[Statement]] = defaultdict(list)
         self.hidden: set[str] = set()
         for change in plan.by_type["aws_iam_role_policy"]:
-            before, after = (
-                _readable(plan, change, "policy", side.get("policy")) for side in (change.before, change.after)
-            )
-            old, new = (_key(change, side.get("role")) for side in (change.before, change.after))
-            self.before[old] += before or ()
-            self.after[new] += after or ()
-            if after is None and not change.before:
+            for side, statements in ((change.before, self.before), (change.after, self.after)):
+                key = _key(change, side.get("role"))
+                found = _readable(plan, change, "policy", side.get("policy"))
+                statements[key] += found or ()
+            if found is None and not change.before:
                 # What it allows is a danger already, and lost permissions may be in it.
-                self.hidden.add(new)
+                self.hidden.add(key)
         self.gone = {at(role.before, "name") for role in plan.of_type("aws_iam_role") if role.is_gone}
 
 
@@ -118,7 +114,7 @@ def _version(change: Change, difference: Difference) -> Iterator[Danger]:
 def _unreadable(plan: Plan, change: Change, difference: Difference, judged: Judged) -> Iterator[Danger]:
     attribute, path, new = difference.names[-1], difference.path, difference.new
     is_hidden = new is UNKNOWN or isinstance(new, Sensitive) or isinstance(difference.old, Sensitive)
-    if (change.type, attribute) in _REPORTED and new is UNKNOWN:
+    if attribute == "policy" and change.type in ("aws_s3_bucket", "aws_sqs_queue") and new is UNKNOWN:
         judged.add((change.address, attribute))
     elif attribute in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
         judged.add((change.address, path))

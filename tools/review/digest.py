@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from tools.review.plan import PlanError
+from tools.project import CommandError
 
 _text = partial(json.dumps, sort_keys=True)
 
 
 def digest(document: Mapping[str, Any], source: str) -> str:
-    """Return the digest of the parsed output of `terraform show -json`. Raises PlanError, which names `source`."""
+    """Return the digest of the parsed output of `terraform show -json`. Raises CommandError, which names `source`."""
     try:
         changes = {
             "resources": sorted(
@@ -34,7 +34,7 @@ def digest(document: Mapping[str, Any], source: str) -> str:
         }
         return hashlib.sha256(_text(changes).encode()).hexdigest()
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise PlanError(f"the changes in {source} can't be read: {error!r}") from error
+        raise CommandError(f"the changes in {source} can't be read: {error!r}") from error
 
 
 def _origin(found: Mapping[str, Any]) -> list[Any]:

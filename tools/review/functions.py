@@ -28,7 +28,7 @@ def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name second readers, missing workers, strangers with a role of the delayer, foreign code, and unswept shards."""
     yield from _readers(plan)
     yield from _targets(plan, judged)
-    roles = [at(each.before, "role") for each in plan.by_type[_TYPE] if is_ours(plan, each)]
+    roles = [at(each.before, "role") for each in ours(plan, _TYPE)]
     for change in plan.of_type(_TYPE):
         role = at(change.after, "role")
         if isinstance(role, str) and role in roles and change.differs("role") and not is_ours(plan, change):
@@ -106,7 +106,7 @@ def _readers(plan: Plan) -> Iterator[Danger]:
     """Name functions that would read the stream or a queue beside its reader."""
     kept = [change for change in plan.by_type["aws_lambda_event_source_mapping"] if change.after]
     own = {change: at(change.after, "event_source_arn") for change in kept if is_ours(plan, change)}
-    queues = {at(each.before, "arn") for each in plan.by_type["aws_sqs_queue"] if is_ours(plan, each)}
+    queues = {at(each.before, "arn") for each in ours(plan, "aws_sqs_queue")}
     for change in kept:
         if change.action in ("no-op", "read") or not change.differs("event_source_arn"):
             continue
@@ -126,7 +126,7 @@ def _readers(plan: Plan) -> Iterator[Danger]:
 
 def _targets(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name workers that are not called: each sweeps its own shards."""
-    targets = [each for each in plan.by_type["aws_cloudwatch_event_target"] if is_ours(plan, each)]
+    targets = ours(plan, "aws_cloudwatch_event_target")
     judged.update((change.address, "input") for change in targets)
     changed = [change for change in targets if change.before and change.action != "no-op"]
     if not changed:

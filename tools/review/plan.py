@@ -32,10 +32,6 @@ _LAST_STEP = re.compile(rf"\.?module\.[^.\[]+(?:{_KEY.pattern})?$")
 type _Declared = Mapping[str, Mapping[str, Any]]
 
 
-class PlanError(CommandError):
-    """The input is no plan that can be reviewed. The message, one line, is for the person at the terminal."""
-
-
 class _Unknown:
     def __repr__(self) -> str:
         return "(known after apply)"
@@ -136,29 +132,29 @@ class Plan:
 
 
 def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = None) -> Plan:
-    """Return the plan in the parsed output of `terraform show -json`. Raises PlanError, which names it as `source`."""
+    """Return the plan in the parsed output of `terraform show -json`. Raises CommandError, which names `source`."""
     if not isinstance(document, dict) or "format_version" not in document:
-        raise PlanError(f"{source} is not a plan as terraform show -json prints it: it has no format_version")
+        raise CommandError(f"{source} is not a plan as terraform show -json prints it: it has no format_version")
     version = str(document["format_version"])
     # Terraform raises the major version when readers of the earlier one would misunderstand the format.
     if version.partition(".")[0] not in ("0", "1"):
-        raise PlanError(
+        raise CommandError(
             f"{source} is a plan in format {version}, of Terraform {document.get('terraform_version', 'unknown')}, "
             "which is newer than this review: it reads formats 0.x and 1.x"
         )
     if not {"resource_changes", "planned_values", "output_changes"} & set(document):
-        raise PlanError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
+        raise CommandError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
     for name in (*_ARRAYS, *_OBJECTS):
         if name in document and not isinstance(document[name], list if name in _ARRAYS else dict):
             # Read as empty, it would make a plan that changes nothing.
-            raise PlanError(
+            raise CommandError(
                 f"{source} is not a plan as terraform show -json prints it: its {name} is not an "
                 f"{'array' if name in _ARRAYS else 'object'}"
             )
     try:
         return _plan(document, packages or {})
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise PlanError(f"{source} can't be read as a plan: {error!r} where something else is expected") from error
+        raise CommandError(f"{source} can't be read as a plan: {error!r} where something else is expected") from error
 
 
 def at(values: Any, path: str) -> Any:

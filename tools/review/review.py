@@ -12,14 +12,14 @@ from typing import Any
 
 from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
-from tools.project import DIST, ROOT
+from tools.project import DIST, ROOT, CommandError
 from tools.review.accepted import Judgement, judge, read_accepted
 from tools.review.access import access_dangers
 from tools.review.danger import SENTENCES, Danger, danger
 from tools.review.digest import digest
 from tools.review.functions import function_dangers
 from tools.review.markdown import render
-from tools.review.plan import Plan, PlanError, plan_from
+from tools.review.plan import Plan, plan_from
 from tools.review.table import Judged, table_dangers
 
 
@@ -51,27 +51,27 @@ def accepted_file(environment: str) -> str:
 
 
 def judge_plan(plan: Plan, root: Path, today: date) -> Judgement:
-    """Judge a plan's dangers by the environment's accepted ones. Raises PlanError if that file is malformed."""
+    """Judge a plan's dangers by the environment's accepted ones. Raises CommandError if that file is malformed."""
     shown = accepted_file(plan.environment)
     entries = read_accepted(root / shown, shown, today) if plan.environment else ()
     return judge(find_dangers(plan), entries, today)
 
 
 def review_document(document: Any, source: str, root: Path, today: date) -> tuple[str, bool]:
-    """Return the page of a parsed plan, and whether it has a danger that is not accepted. Raises PlanError."""
+    """Return the page of a parsed plan, and whether it has a danger that is not accepted. Raises CommandError."""
     plan = plan_from(document, source, built_packages())
     try:
         judgement = judge_plan(plan, root, today)
         return render(plan, judgement), bool(judgement.dangers)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # A rule met a value of another type than the provider's.
-        raise PlanError(f"{source} can't be reviewed: {error!r} where something else is expected") from error
+        raise CommandError(f"{source} can't be reviewed: {error!r} where something else is expected") from error
 
 
 def review_environment(environment: str, today: date, *, is_offline: bool = False) -> tuple[str, bool]:
     """Review the plan that make plan wrote, and keep the page and the digest of its changes beside it.
 
-    Returns the page, and whether it names a danger that is not accepted. Raises OSError, PlanError and CommandError.
+    Returns the page, and whether it names a danger that is not accepted. Raises OSError and CommandError.
     """
     check_environment(environment)
     page_path = deploy.review_path(environment, is_offline=is_offline)
@@ -81,13 +81,13 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
     path = deploy.plan_path(environment, is_offline=is_offline)
     if not path.exists():
-        raise PlanError(f"there is no plan to review: {again} first")
+        raise CommandError(f"there is no plan to review: {again} first")
     document = deploy.read_plan(environment, is_offline=is_offline)
     source = str(path.relative_to(ROOT))
     planned = plan_from(document, source).environment
     if planned != environment:
         found = f"environment {planned}" if planned else "no environment of the delayer"
-        raise PlanError(f"the plan is for {found}, not {environment}: {again} again")
+        raise CommandError(f"the plan is for {found}, not {environment}: {again} again")
     deploy.check_packages(environment, document, is_offline=is_offline)
     page, is_dangerous = review_document(document, source, ROOT, today)
     digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")

@@ -71,8 +71,8 @@ def is_ours(plan: Plan, change: Change) -> bool:
 
 
 def ours(plan: Plan, kind: str) -> list[Change]:
-    """Return the changed resources of a type that are the delayer's own."""
-    return [change for change in plan.of_type(kind) if is_ours(plan, change)]
+    """Return the resources of a type that are the delayer's own, with those that stay."""
+    return [change for change in plan.by_type[kind] if is_ours(plan, change)]
 
 
 def package_of(change: Change) -> str:
@@ -232,7 +232,7 @@ def _by_reference(plan: Plan, row: Row, old: Any, new: Any) -> Iterator[str]:
             yield "harmless"
     if is_blank(old) and "names" in row:
         package, _, kind = row["names"].rpartition(".")
-        own = (change for change in plan.by_type[kind] if package in change.module and is_ours(plan, change))
+        own = (change for change in ours(plan, kind) if package in change.module)
         if new is UNKNOWN or any(_names(new, change) for change in own):
             yield "harmless"
 

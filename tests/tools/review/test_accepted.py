@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tools.project import CommandError
 from tools.review.accepted import Accepted, judge, read_accepted
 from tools.review.danger import Danger
-from tools.review.plan import PlanError
 
 TODAY = date(2026, 11, 25)
 DANGER = Danger("sweep-paused", "rule.minute", "No sweep would run.")
@@ -45,7 +45,7 @@ class TestFile:
         longest = TODAY + timedelta(days=90)
         (entry,) = self.read(tmp_path, TEXT.replace("2026-11-25", str(longest)))
         assert entry.expires == longest
-        with pytest.raises(PlanError) as raised:
+        with pytest.raises(CommandError) as raised:
             self.read(tmp_path, TEXT.replace("2026-11-25", str(longest + timedelta(days=1))))
         assert str(raised.value) == (
             "prod.accepted.toml: entry 1 expires on 2027-02-24: a danger is accepted for at most 90 days, until "
@@ -69,7 +69,7 @@ class TestFile:
     )
     def test_malformed_file_is_named_with_the_entry(self, tmp_path: Path, text: str, message: str) -> None:
         """One sentence says which entry is wrong and what it needs."""
-        with pytest.raises(PlanError) as raised:
+        with pytest.raises(CommandError) as raised:
             self.read(tmp_path, text)
         assert message in str(raised.value)
         assert "\n" not in str(raised.value)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.review.addresses import POST, STAGE, TABLE
 from tests.support.review.kept_plans import kept_plan, kept_text
+from tools.project import CommandError
 from tools.review.digest import digest
-from tools.review.plan import PlanError
 
 
 def plan(name: str = "throttling_raised") -> Any:
@@ -113,5 +113,5 @@ def test_outputs_actions_and_deferred_changes_count() -> None:
 
 def test_unreadable_plan_is_named() -> None:
     """The error names the source."""
-    with pytest.raises(PlanError, match=r"^the changes in x\.json can't be read"):
+    with pytest.raises(CommandError, match=r"^the changes in x\.json can't be read"):
         digest({"resource_changes": [1]}, "x.json")
