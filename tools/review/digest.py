@@ -7,7 +7,7 @@ resources that change, because another merge may have changed these meanwhile.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,11 +20,7 @@ def digest(document: Mapping[str, Any], source: str) -> str:
     """Return the digest of the parsed output of `terraform show -json`. Raises CommandError, which names `source`."""
     try:
         changes = {
-            "resources": sorted(
-                _text(_resource(found))
-                for found in document["resource_changes"]
-                if found["change"]["actions"] != ["no-op"] or _origin(found)
-            ),
+            "resources": sorted(map(_text, _resources(document["resource_changes"]))),
             "outputs": sorted(
                 _text([name, *_values(change)])
                 for name, change in document.get("output_changes", {}).items()
@@ -37,13 +33,12 @@ def digest(document: Mapping[str, Any], source: str) -> str:
         raise CommandError(f"the changes in {source} can't be read: {error!r}") from error
 
 
-def _origin(found: Mapping[str, Any]) -> list[Any]:
-    return [origin for origin in (found.get("previous_address"), found["change"].get("importing")) if origin]
-
-
-def _resource(found: Mapping[str, Any]) -> list[Any]:
-    change = found["change"]
-    return [found["address"], found.get("deposed"), _origin(found), change.get("replace_paths"), *_values(change)]
+def _resources(resources: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:
+    for found in resources:
+        change = found["change"]
+        origin = [each for each in (found.get("previous_address"), change.get("importing")) if each]
+        if change["actions"] != ["no-op"] or origin:
+            yield [found["address"], found.get("deposed"), origin, change.get("replace_paths"), *_values(change)]
 
 
 def _values(change: Mapping[str, Any]) -> Iterator[Any]:

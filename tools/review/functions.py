@@ -92,11 +92,8 @@ def _count(values: Any) -> Any:
 
 
 def _planned_count(plan: Plan, change: Change) -> Any:
-    """Return the number of shards after the apply.
-
-    While one of a function's variables is unknown, the provider calls all of them unknown. A plan always knows the root
-    variables, which have the same names in small letters.
-    """
+    # While one of a function's variables is unknown, the provider calls all of them unknown. A plan always knows the
+    # root variables, which have the same names in small letters.
     if at(change.after, "environment.variables") is UNKNOWN:
         return plan.variables.get("shard_count", UNKNOWN)
     return _count(change.after)

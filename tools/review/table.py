@@ -19,9 +19,6 @@ from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, without_keys
 #: Rows for which no change is a danger.
 HARMLESS = ("harmless", "reported")
 
-#: Variables that only the root terraform/bootstrap has.
-_BOOTSTRAP_VARIABLES = {"repository", "state_bucket"}
-
 #: Attributes by which other resources refer to one.
 _REFERRED = ("arn", "execution_arn", "id", "invoke_arn", "name", "stream_arn", "url")
 
@@ -35,9 +32,6 @@ _VERBS = {
     "replace": "replaced",
     "update": "changed",
 }
-
-#: Types that hold schedules, messages, records, logs or states.
-_STORES = ("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue")
 
 type Row = Mapping[str, Any]
 
@@ -61,12 +55,12 @@ def matches(pattern: str, text: str) -> bool:
 
 def is_ours(plan: Plan, change: Change) -> bool:
     """Return whether a resource is one that the delayer's roots declare."""
-    found = RULES.get(f"{change.type}.{change.name}", {})
+    patterns = _listed(RULES.get(f"{change.type}.{change.name}", {}).get("module", ()))
+    # Only the root terraform/bootstrap has these variables.
+    is_bootstrap = not change.module and plan.variables.keys() >= {"repository", "state_bucket"}
     return any(
-        pattern == ""
-        or (pattern == "bootstrap" and not change.module and plan.variables.keys() >= _BOOTSTRAP_VARIABLES)
-        or matches(pattern, _module_name(change))
-        for pattern in _listed(found.get("module", ()))
+        pattern == "" or (pattern == "bootstrap" and is_bootstrap) or matches(pattern, _module_name(change))
+        for pattern in patterns
     )
 
 
@@ -148,7 +142,8 @@ def _event(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     found = next((table[event] for table in tables if event in table), unjudged)
     is_named = found not in ("harmless", "judged", "attributes")
     if is_named:
-        is_emptied = change.action == "replace" and change.type in _STORES
+        stores = ("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue")
+        is_emptied = change.action == "replace" and change.type in stores
         position = at(change.after, "starting_position")
         planned = Markdown(f"; this plan says {quoted(position)}" if position else "")
         yield danger(change, found, verb=Markdown(event + (" by an empty one" if is_emptied else "")), position=planned)
