@@ -21,8 +21,6 @@ _PERMISSION = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
 
 _CALLERS = {"apigateway.amazonaws.com": "api", "events.amazonaws.com": "rule"}
 
-type _Statements = Sequence[Statement]
-
 
 def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name permissions that somebody gains or loses, and policies that can't be judged."""
@@ -71,7 +69,7 @@ def _key(change: Change, role: Any) -> str:
     return role if isinstance(role, str) else f"{change.module} {role!r}" if role is UNKNOWN else change.address
 
 
-def _readable(plan: Plan, change: Change, path: str, value: Any) -> _Statements | None:
+def _readable(plan: Plan, change: Change, path: str, value: Any) -> Sequence[Statement] | None:
     """Return the statements of a policy; None if they can't be read."""
     document = plan.documents.get((change.address, path))
     if document and value is UNKNOWN:
@@ -123,7 +121,9 @@ def _unreadable(plan: Plan, change: Change, difference: Difference, judged: Judg
             yield danger(change, "access-unknown/policy", path=path, hidden=hidden)
 
 
-def _lost(plan: Plan, change: Change, before: _Statements, after: _Statements, roles: _Roles) -> Iterator[Danger]:
+def _lost(
+    plan: Plan, change: Change, before: Sequence[Statement], after: Sequence[Statement], roles: _Roles
+) -> Iterator[Danger]:
     """Name what is allowed now and would not be, unless its holder goes too."""
     left, role = after, change.before.get("role")
     if change.type == "aws_iam_role_policy":
@@ -138,7 +138,7 @@ def _lost(plan: Plan, change: Change, before: _Statements, after: _Statements, r
         yield danger(change, "call-refused", statements=Markdown(statements))
 
 
-def _denials(plan: Plan, change: Change, before: _Statements, after: _Statements) -> Iterator[Danger]:
+def _denials(plan: Plan, change: Change, before: Sequence[Statement], after: Sequence[Statement]) -> Iterator[Danger]:
     unknown = {statement.sid for statement in after if statement.effect == "Deny" and statement.is_unknown}
     for statement in lost_denials(before, after):
         if statement.has_tls_only and statement.sid not in unknown and is_ours(plan, change):

@@ -29,15 +29,12 @@ def function_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     yield from _readers(plan)
     yield from _targets(plan, judged)
     roles = [at(each.before, "role") for each in ours(plan, _TYPE)]
-    for change in plan.of_type(_TYPE):
+    kept = [change for change in plan.of_type(_TYPE) if change.action != "destroy"]
+    for change in kept:
         role = at(change.after, "role")
         if isinstance(role, str) and role in roles and change.differs("role") and not is_ours(plan, change):
             yield danger(change, "access-grows/function", role=role)
-    own = [
-        change
-        for change in plan.of_type(_TYPE)
-        if change.action != "destroy" and (is_ours(plan, change) or package_of(change) == _SWEEP)
-    ]
+    own = [change for change in kept if is_ours(plan, change) or package_of(change) == _SWEEP]
     for change in own:
         judged.update((change.address, name) for name in ("filename", "source_code_hash", *_ELSEWHERE))
         yield from _code(plan, change)
@@ -55,10 +52,10 @@ def _code(plan: Plan, change: Change) -> Iterator[Danger]:
     is_built = name.replace("-", "_") == f"{package_of(change)}.zip" and str(path).endswith(f"/build/dist/{name}")
     if not is_built and change.differs("filename"):
         yield danger(change, "function-foreign-code/file", new=path)
-    elif plan.is_first or not (change.differs("source_code_hash") or change.differs("filename")):
-        return
-    elif is_blank(found) or found != plan.packages.get(name):
-        yield danger(change, "function-foreign-code/hash", new=found, built=plan.packages.get(name))
+    elif not plan.is_first and (change.differs("source_code_hash") or change.differs("filename")):
+        built = plan.packages.get(name)
+        if is_blank(found) or found != built:
+            yield danger(change, "function-foreign-code/hash", new=found, built=built)
 
 
 def _shards(plan: Plan, own: list[Change], judged: Judged) -> Iterator[Danger]:
@@ -105,13 +102,11 @@ def _readers(plan: Plan) -> Iterator[Danger]:
     own = {change: at(change.after, "event_source_arn") for change in kept if is_ours(plan, change)}
     queues = {at(each.before, "arn") for each in ours(plan, "aws_sqs_queue")}
     for change in kept:
-        if change.action in ("no-op", "read") or not change.differs("event_source_arn"):
-            continue
-        if change.before and change in own:
+        if not change.differs("event_source_arn") or (change.before and change in own):
             continue
         new, source = at(change.after, "function_name"), at(change.after, "event_source_arn")
         beside = [
-            each for each, read in own.items() if each is not change and (UNKNOWN in (source, read) or source == read)
+            each for each, read in own.items() if each is not change and (source == read or UNKNOWN in (source, read))
         ]
         if beside:
             yield danger(change, "stream-read-twice", new=new, reader=at(beside[0].after, "function_name"))

@@ -145,12 +145,10 @@ def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = N
     if not {"resource_changes", "planned_values", "output_changes"} & set(document):
         raise CommandError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
     for name in (*_ARRAYS, *_OBJECTS):
-        if name in document and not isinstance(document[name], list if name in _ARRAYS else dict):
+        kind, word = (list, "array") if name in _ARRAYS else (dict, "object")
+        if name in document and not isinstance(document[name], kind):
             # Read as empty, it would make a plan that changes nothing.
-            raise CommandError(
-                f"{source} is not a plan as terraform show -json prints it: its {name} is not an "
-                f"{'array' if name in _ARRAYS else 'object'}"
-            )
+            raise CommandError(f"{source} is not a plan as terraform show -json prints it: its {name} is not an {word}")
     try:
         return _plan(document, packages or {})
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
@@ -294,7 +292,10 @@ def _state_addresses(module: Mapping[str, Any]) -> Iterator[str]:
 
 def _resource(found: dict[str, Any]) -> Change:
     change = found["change"]
-    before, after = map(_attributes, _values(change))
+    # A resource that is unknown or sensitive as a whole has one attribute.
+    before, after = (
+        {} if value is None else value if isinstance(value, dict) else {"(all)": value} for value in _values(change)
+    )
     named = {name: found[name] for name in ("address", "mode", "type", "name")}
     for name, text in named.items():
         if not isinstance(text, str):
@@ -334,13 +335,6 @@ def _action(actions: list[str]) -> str:
         case [("create" | "forget" | "no-op" | "read" | "update") as action]:
             return action
     raise KeyError(",".join(actions))
-
-
-def _attributes(values: Any) -> Mapping[str, Any]:
-    """Return a resource's attributes; a resource that is unknown or sensitive as a whole has one, `(all)`."""
-    if values is None:
-        return {}
-    return values if isinstance(values, dict) else {"(all)": values}
 
 
 def _values(change: dict[str, Any]) -> tuple[Any, Any]:

@@ -102,28 +102,32 @@ def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
 
 def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
     """Return the statements that allow more than before, reduced to the new permissions."""
-    allowed = dict.fromkeys(_atoms("Allow", before))
     grown = []
-    for statement in after:
-        new = [
-            atom
-            for atom in _atoms("Allow", [statement])
-            if atom not in allowed and not any(_covers(known, atom) for known in allowed)
-        ]
-        if new:
-            actions, resources, principals, *_ = map(_distinct, zip(*new, strict=True))
-            grown.append(replace(statement, actions=actions, resources=resources, principals=principals))
+    for statement, new in _new("Allow", before, after):
+        actions, resources, principals, *_ = map(_distinct, zip(*new, strict=True))
+        grown.append(replace(statement, actions=actions, resources=resources, principals=principals))
     return grown
 
 
 def lost_denials(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
     """Return the statements whose denials are not all denied afterwards."""
-    denied = list(_atoms("Deny", after))
-    return [
-        statement
-        for statement in before
-        if not all(any(_covers(known, atom) for known in denied) for atom in _atoms("Deny", [statement]))
-    ]
+    return [statement for statement, _ in _new("Deny", after, before)]
+
+
+def _new(
+    effect: str, before: Iterable[Statement], after: Iterable[Statement]
+) -> Iterator[tuple[Statement, list[_Atom]]]:
+    known = dict.fromkeys(atom for statement in before for atom in _atoms(effect, statement))
+    for statement in after:
+        atoms = (atom for atom in _atoms(effect, statement) if atom not in known)
+        if new := [atom for atom in atoms if not any(_covers(each, atom) for each in known)]:
+            yield statement, new
+
+
+def _atoms(effect: str, statement: Statement) -> Iterator[_Atom]:
+    elements = (each or ("",) for each in (statement.actions, statement.resources, statement.principals))
+    for action, resource, principal in product(*elements) if statement.effect == effect else ():
+        yield _Atom(action, resource, principal, statement.conditions, statement.negations)
 
 
 def wildcards(statement: Statement, own_prefix: str) -> list[str]:
@@ -154,13 +158,6 @@ def _is_wild(resource: str, own_prefix: str) -> bool:
 def _pattern(text: str) -> re.Pattern[str]:
     """Return a pattern that matches every string that `text` matches, and their patterns. A `?` matches no `*`."""
     return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "[^*]"), re.DOTALL)
-
-
-def _atoms(effect: str, statements: Iterable[Statement]) -> Iterator[_Atom]:
-    for each in statements:
-        if each.effect == effect:
-            everything = product(each.actions or ("",), each.resources or ("",), each.principals or ("",))
-            yield from (_Atom(*one, each.conditions, each.negations) for one in everything)
 
 
 def _as_document(found: Mapping[str, Any]) -> dict[str, Any]:
