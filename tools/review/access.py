@@ -19,8 +19,6 @@ _PERMISSION_LIMITS = ("source_arn", "source_account", "principal_org_id", "event
 
 _PERMISSION = ("principal", "action", "function_name", *_PERMISSION_LIMITS)
 
-_CALLERS = {"apigateway.amazonaws.com": "api", "events.amazonaws.com": "rule"}
-
 
 def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name permissions that somebody gains or loses, and policies that can't be judged."""
@@ -187,7 +185,8 @@ def _callers(plan: Plan) -> Iterator[Danger]:
         if any(_allows(other.after, change.before) for other in permissions):
             continue
         is_caller_gone = any(str(source).startswith(arn) for arn in gone if arn != "None")
-        variant = _CALLERS.get(str(principal), "other") if change.is_gone else "other"
+        variants = {"apigateway.amazonaws.com": "api", "events.amazonaws.com": "rule"} if change.is_gone else {}
+        variant = variants.get(str(principal), "other")
         if change.action == "update" or (change.is_gone and not is_caller_gone and function not in functions):
             yield danger(change, f"caller-refused/{variant}", principal=principal, function=function, source=source)
 

@@ -34,16 +34,13 @@ class Difference:
         return ".".join(self.names)
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Difference]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """Return every difference of two resources, in the order of the attributes' names. A policy is one attribute."""
-    tags: set[tuple[str, ...]] = set()
-    for name in sorted({*old, *new}):
-        for difference in _differences(Difference((name,), old.get(name), new.get(name))):
-            if name == "tags":
-                tags.add(difference.names[1:])
-            # The provider copies the tags into tags_all.
-            if name != "tags_all" or difference.names[1:] not in tags:
-                yield difference
+    names = sorted({*old, *new})
+    found = [each for name in names for each in _differences(Difference((name,), old.get(name), new.get(name)))]
+    # The provider copies the tags into tags_all.
+    tags = {each.names[1:] for each in found if each.names[0] == "tags"}
+    return [each for each in found if each.names[0] != "tags_all" or each.names[1:] not in tags]
 
 
 def _differences(whole: Difference) -> Iterator[Difference]:

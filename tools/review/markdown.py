@@ -231,8 +231,8 @@ def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[
 
 
 def _is_long_set(value: Any) -> bool:
-    plain = (str, int, float)
-    return isinstance(value, list) and len(str(value)) > SHORT and all(isinstance(each, plain) for each in value)
+    is_long = isinstance(value, list) and len(str(value)) > SHORT
+    return is_long and all(isinstance(each, str | int | float) for each in value)
 
 
 def _around(old: str, new: str) -> Iterator[str]:

@@ -21,9 +21,6 @@ _OBJECTS = ("configuration", "output_changes", "planned_values", "prior_state", 
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
 
-#: As terraform/variables.tf allows them.
-_ENVIRONMENT = re.compile(r"[a-z][a-z0-9]{1,11}")
-
 #: An instance key in an address, and the last step of a module's address.
 _KEY = re.compile(r'\[(?:"(?:\\.|[^"\\])*"|\d+)\]')
 _LAST_STEP = re.compile(rf"\.?module\.[^.\[]+(?:{_KEY.pattern})?$")
@@ -174,9 +171,7 @@ def is_blank(value: Any) -> bool:
 
 
 def parsed(value: Any) -> Any:
-    """Return the value of a JSON text, None if it is no JSON; UNKNOWN or Sensitive if the text is."""
-    if value is UNKNOWN or isinstance(value, Sensitive):
-        return value
+    """Return the value of a JSON text; None if it is none."""
     try:
         return json.loads(value)
     except (RecursionError, TypeError, ValueError):
@@ -195,10 +190,12 @@ def _plan(document: dict[str, Any], packages: Mapping[str, str]) -> Plan:
     kept = set(_state_addresses((document.get("prior_state", {}).get("values") or {}).get("root_module") or {}))
     declared = dict(_declared(document.get("configuration", {}).get("root_module") or {}))
     variables = {name: found.get("value") for name, found in document.get("variables", {}).items()}
-    environment = variables.get("environment")
+    environment: Any = variables.get("environment")
+    # As terraform/variables.tf allows them.
+    is_named = isinstance(environment, str) and re.fullmatch(r"[a-z][a-z0-9]{1,11}", environment)
     existing = any(change.before for change in (*resources, *drift) if change.mode == "managed")
     return Plan(
-        environment=environment if isinstance(environment, str) and _ENVIRONMENT.fullmatch(environment) else "",
+        environment=environment if is_named else "",
         is_first=not existing and not kept and not any(output.before.get("value") for output in outputs),
         resources=resources,
         outputs=tuple(output for output in outputs if output.action != "no-op"),

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
-from tools.review.plan import UNKNOWN, Sensitive, parsed
+from tools.review.plan import UNKNOWN, parsed
 
 #: Actions that take no resource (Service Authorization Reference) and show only names.
 WITHOUT_RESOURCE = {"dynamodb:ListStreams", "logs:DescribeLogGroups"}
@@ -211,10 +211,6 @@ def _listed(blocks: Any) -> list[Any]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if value is UNKNOWN or isinstance(value, Sensitive):
-        return (repr(value),)
     parts = value if isinstance(value, list) else [value]
     return _distinct(json.dumps(part) if isinstance(part, bool) else str(part) for part in parts if part is not None)
 

@@ -25,13 +25,7 @@ _REFERRED = ("arn", "execution_arn", "id", "invoke_arn", "name", "stream_arn", "
 #: What is left out when texts are compared: the version or alias of a function, and the number of sweeps.
 _SAME = {"function": r"(:lambda:[^:]*:[^:]*:function:[^:/]+):[^:/]+", "workers": r"(sweeps >=) *\d+"}
 
-_VERBS = {
-    "create": "created",
-    "destroy": "destroyed",
-    "forget": "forgotten",
-    "replace": "replaced",
-    "update": "changed",
-}
+_VERB = {"create": "created", "destroy": "destroyed", "forget": "forgotten", "replace": "replaced", "update": "changed"}
 
 type Row = Mapping[str, Any]
 
@@ -123,7 +117,7 @@ def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Dang
     if not is_ours(plan, change):
         destroyed = "stranger-destroyed/key" if change.type == "aws_kms_key" else "stranger-destroyed"
         name = destroyed if change.is_gone or change.action == "forget" else "stranger-changed"
-        yield danger(change, name, verb=Markdown(_VERBS[change.action]))
+        yield danger(change, name, verb=Markdown(_VERB[change.action]))
     elif change.action == "forget":
         yield danger(change, "forgotten")
     elif change.action == "update":
@@ -136,7 +130,7 @@ def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Dang
 
 
 def _event(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
-    event = _VERBS[change.action]
+    event = _VERB[change.action]
     tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
     unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
     found = next((table[event] for table in tables if event in table), unjudged)
