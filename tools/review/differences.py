@@ -1,5 +1,6 @@
 """Compare two values: attribute by attribute, also in JSON texts, and blocks by what identifies them."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -55,15 +56,13 @@ def _differences(whole: Difference) -> Iterator[Difference]:
             yield from _differences(replace(whole, old=[one] if one else [], new=[other] if other else [], block=""))
     else:
         one, other = before[0] if before else {}, after[0] if after else {}
-        block = _identity(one, other) if isinstance(old or new, list) else whole.block
+        block = whole.block
+        if isinstance(old or new, list):
+            found = (each.get(name) for each in (one, other) for name in _IDENTITIES)
+            block = next((each for each in found if each and isinstance(each, str)), "")
         above = (*whole.above, (old if old is None else one, new if new is None else other))
         for name in sorted({*one, *other}):
             yield from _differences(Difference((*whole.names, name), one.get(name), other.get(name), above, block))
-
-
-def _identity(*blocks: _Block) -> str:
-    found = (block[name] for block in blocks for name in _IDENTITIES if block.get(name))
-    return next((each for each in found if isinstance(each, str)), "")
 
 
 def _blocks(value: Any) -> Sequence[_Block] | None:
@@ -87,13 +86,18 @@ def _matched(before: Sequence[_Block], after: Sequence[_Block]) -> Iterator[tupl
             yield block, known.pop(block[identity], None)
         yield from ((None, block) for block in known.values())
         return
-    gone, come = (
-        [block for block in blocks if block not in others] for blocks, others in ((before, after), (after, before))
-    )
+    texts = [set(map(_text, blocks)) for blocks in (before, after)]
+    gone = [block for block in before if _text(block) not in texts[1]]
+    come = [block for block in after if _text(block) not in texts[0]]
     if not gone and not come:
         # They hold the same blocks, one of them more often.
         gone, come = list(before[len(after) :]), list(after[len(before) :])
     yield from zip_longest(gone, come)
+
+
+def _text(block: _Block) -> str:
+    """Return a text that differs between two blocks that differ: by a sensitive value, or 1 for true."""
+    return json.dumps(block, sort_keys=True, default=lambda value: [repr(value), repr(getattr(value, "_value", ""))])
 
 
 def _identifies(name: str, blocks: Sequence[_Block]) -> bool:
