@@ -150,11 +150,12 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
         # An attribute forces the replacement with all its parts, and with all that it is part of.
         note = " (forces the replacement)" if any(all(map(eq, way, difference.names)) for way in ways) else ""
         document = plan.documents.get((change.address, difference.path)) if new is UNKNOWN else None
+        _, row = row_of(change, difference.names)
         before = policy_statements(old)
         after = document_statements(document.after) if document else policy_statements(new)
         if document or (new is not UNKNOWN and (before is not None or after is not None)):
             yield from _policy(quoted(difference.path), before or (), after or (), note)
-        elif new is UNKNOWN and not note and (is_blank(old) or _is_reported(change, difference)):
+        elif new is UNKNOWN and not note and (is_blank(old) or row.get("danger") == "reported"):
             later.append(quoted(difference.path))
         elif is_blank(old) and change.action == "create":
             yield f"  - {quoted(difference.path)}: {quoted(new)}"
@@ -163,10 +164,6 @@ def _attributes(plan: Plan, change: Change) -> Iterator[str]:
             yield from _change(f"  - {quoted(path)}", difference, note)
     if later:
         yield f"  - known after apply: {', '.join(later)}"
-
-
-def _is_reported(change: Change, difference: Difference) -> bool:
-    return row_of(change, difference.names)[1].get("danger") == "reported"
 
 
 def _policy(path: str, before: Sequence[Statement], after: Sequence[Statement], note: str) -> Iterator[str]:
