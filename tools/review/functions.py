@@ -98,11 +98,11 @@ def _planned_count(plan: Plan, change: Change) -> Any:
 
 def _readers(plan: Plan) -> Iterator[Danger]:
     """Name functions that would read the stream or a queue beside its reader."""
-    kept = [change for change in plan.by_type["aws_lambda_event_source_mapping"] if change.after]
-    own = {change: at(change.after, "event_source_arn") for change in kept if is_ours(plan, change)}
+    mappings = ours(plan, "aws_lambda_event_source_mapping")
+    own = {change: at(change.after, "event_source_arn") for change in mappings if change.after}
     queues = {at(each.before, "arn") for each in ours(plan, "aws_sqs_queue")}
-    for change in kept:
-        if not change.differs("event_source_arn") or (change.before and change in own):
+    for change in plan.of_type("aws_lambda_event_source_mapping"):
+        if not change.after or not change.differs("event_source_arn") or (change.before and change in own):
             continue
         new, source = at(change.after, "function_name"), at(change.after, "event_source_arn")
         beside = [
