@@ -73,55 +73,6 @@ def _expected() -> tuple[type[Exception], ...]:
     return (CommandError, OSError, *((botocore.BotoCoreError, botocore.ClientError) if botocore else ()))
 
 
-def end(
-    command: str,
-    action: Callable[[], bool | None],
-    *,
-    failures: Sequence[type[Exception]] = (),
-    interrupted: str = "interrupted",
-) -> NoReturn:
-    """Run a command and exit: with 0 if it succeeded, 1 if it failed or returned False, 130 if it was interrupted.
-
-    Args:
-        command: as the user typed it, like `make plan`; every message begins with it.
-        action: does the work.
-        failures: exceptions, besides CommandError and OSError, whose message is all that a user needs.
-        interrupted: the message after Ctrl-C.
-    """
-    hear_interrupts()
-    expected: tuple[type[Exception], ...] = (CommandError, OSError, *failures)
-    try:
-        sys.exit(1 if action() is False else 0)
-    except expected as error:
-        print(f"{command}: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print(f"{command}: {interrupted}", file=sys.stderr)
-        sys.exit(130)
-
-
-def run(command: str, action: Callable[[Console], bool | None]) -> NoReturn:
-    """`end` a command that draws on a console and calls AWS."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 -- a bare Python has no botocore
-
-    end(
-        command,
-        lambda: action(open_console()),
-        failures=(BotoCoreError, ClientError),
-        interrupted="interrupted, and everything it started was ended",
-    )
-
-
-def parse(arguments: Sequence[str], *names: str, switches: Sequence[str] = ()) -> argparse.Namespace:
-    """Return a command's arguments by name; a missing one is empty, as an empty variable of make is."""
-    parser = argparse.ArgumentParser()
-    for name in names:
-        parser.add_argument(name, nargs="?", default="")
-    for switch in switches:
-        parser.add_argument(f"--{switch}", action="store_true")
-    return parser.parse_args(arguments)
-
-
 def open_console() -> Console:
     """Return the console on the standard output, a terminal only if its lines can be changed once they are printed."""
     from rich.console import Console  # noqa: PLC0415 -- a bare Python has no rich
