@@ -26,10 +26,10 @@ def loaded(clock: Clock, count: int, **reset: Any) -> tuple[Account, list[dict[s
     return account, keys_of(account)
 
 
-def keys_of(account: Account) -> list[dict[str, Any]]:
-    """Return all keys that are due in shard 0, from every page."""
+def keys_of(account: Account, shard: str = "0") -> list[dict[str, Any]]:
+    """Return all keys that are due in a shard, from every page."""
     query: dict[str, Any] = {
-        "ExpressionAttributeValues": {":shard": {"N": "0"}, ":end": {"S": f"{NOW + 1:012d}"}},
+        "ExpressionAttributeValues": {":shard": {"N": shard}, ":end": {"S": f"{NOW + 1:012d}"}},
         "KeyConditionExpression": "#shard = :shard AND due < :end",
     }
     keys: list[dict[str, Any]] = []
@@ -77,6 +77,17 @@ def test_partition_writes_its_units_per_second() -> None:
     assert delete(account, keys[20:]) == (200, 15)
     clock.now += 100
     assert delete(account, keys[25:]) == (200, 5)
+
+
+def test_keys_share_the_units_of_their_partition() -> None:
+    """A table of 1,000 provisioned units has one partition, a new on-demand table four."""
+    for partitions, most in ((1, 10), (2, 20), (None, 30)):
+        account = Account(Clock())
+        account.reset(now=NOW, pace=1.0, writes_per_second=10, partitions=partitions)
+        account.load(count=300, shards=3, due=NOW, payload_bytes=300)
+        for shard in ("0", "1", "2"):
+            delete(account, keys_of(account, shard)[:20])
+        assert account.counted()["left"] == 300 - most, partitions
 
 
 def test_stream_has_each_delete_once() -> None:
