@@ -8,6 +8,7 @@ locals {
     { plan = [data.aws_iam_policy_document.read["plan"]] },
     { for environment in keys(var.environments) : "apply-${environment}" => [
       data.aws_iam_policy_document.read["apply-${environment}"],
+      data.aws_iam_policy_document.scale[environment],
       data.aws_iam_policy_document.write[environment],
     ] },
   )

@@ -12,6 +12,9 @@ locals {
   # The principal of API Gateway's service-linked role.
   api_gateway = "ops.apigateway.amazonaws.com"
 
+  # The principal of the service-linked role by which autoscaling changes the capacity of tables.
+  autoscaling = "dynamodb.application-autoscaling.amazonaws.com"
+
   state_bucket = "${local.arn}:s3:::${var.state_bucket}"
 
   names = { for environment, region in var.environments : environment => {
@@ -28,10 +31,13 @@ locals {
     api_log      = "${local.arn}:logs:${region}:${var.account_id}:log-group:/aws/vendedlogs/delayer-${environment}-*"
     keys         = "${local.arn}:kms:${region}:${var.account_id}:key/*"
     mappings     = "${local.arn}:lambda:${region}:${var.account_id}:event-source-mapping:*"
+    no_alarm     = "${local.arn}:cloudwatch:${region}:${var.account_id}:alarm:"
     queues       = "${local.arn}:sqs:${region}:${var.account_id}:delayer-${environment}-*"
     roles        = "${local.arn}:iam::${var.account_id}:role/delayer-${environment}-*"
     rules        = "${local.arn}:events:${region}:${var.account_id}:rule/delayer-${environment}-*"
+    scaled       = "${local.arn}:application-autoscaling:${region}:${var.account_id}:scalable-target/*"
     state        = "${local.state_bucket}/delayer/${environment}.tfstate"
     tables       = "${local.arn}:dynamodb:${region}:${var.account_id}:table/delayer-${environment}-*"
+    tracking     = "${local.arn}:cloudwatch:${region}:${var.account_id}:alarm:TargetTracking-table/delayer-${environment}-*"
   } }
 }

@@ -1,7 +1,12 @@
 output "apply_role_arns" {
   description = "The role for the job that applies, by environment."
   value       = { for environment in keys(var.environments) : environment => aws_iam_role.terraform["apply-${environment}"].arn }
-  depends_on  = [aws_iam_role_policy.read, aws_iam_role_policy.write, aws_iam_role_policy_attachment.limit]
+  depends_on = [
+    aws_iam_role_policy.read,
+    aws_iam_role_policy.write,
+    aws_iam_role_policy_attachment.limit,
+    aws_iam_role_policy_attachment.scale,
+  ]
 }
 
 output "permissions_boundaries" {

@@ -44,6 +44,20 @@ data "aws_iam_policy_document" "read" {
     resources = distinct(concat(each.value[*].apis, each.value[*].api_parts, each.value[*].api_tags))
   }
 
+  # Terraform finds the autoscaling of a table by a search, whose actions take no resource.
+  statement {
+    sid       = "FindAutoscaling"
+    actions   = ["application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingPolicies"]
+    resources = ["*"]
+  }
+
+  # The ARN of a target has an id chosen by AWS.
+  statement {
+    sid       = "ReadAutoscalingTags"
+    actions   = ["application-autoscaling:ListTagsForResource"]
+    resources = distinct(each.value[*].scaled)
+  }
+
   statement {
     sid = "ReadBuckets"
     actions = [

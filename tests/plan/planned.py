@@ -18,6 +18,8 @@ _DELAYER = "module.delayer."
 #: Actions that take no resource, so that a policy can only allow them on a star, each with the reason why it reads and
 #: changes no schedule.
 WITHOUT_RESOURCE = {
+    "application-autoscaling:DescribeScalableTargets": "the provider finds a target by a search: limits of capacity",
+    "application-autoscaling:DescribeScalingPolicies": "as application-autoscaling:DescribeScalableTargets",
     "dynamodb:ListStreams": "Lambda finds the table's stream: names of streams, and no record",
     "lambda:CreateEventSourceMapping": "bound to the environment's functions by the condition on lambda:FunctionArn",
     "logs:CreateLogDelivery": "API Gateway delivers access logs on behalf of whoever sets a stage up",

@@ -32,6 +32,12 @@ VARIABLES = {
 API_GATEWAY = "ops.apigateway.amazonaws.com"
 API_GATEWAY_ROLE = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{API_GATEWAY}/AWSServiceRoleForAPIGateway"
 
+#: The role by which tables are scaled (Application Auto Scaling user guide, "Service-linked roles").
+AUTOSCALING = "dynamodb.application-autoscaling.amazonaws.com"
+AUTOSCALING_ROLE = (
+    f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/{AUTOSCALING}/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+)
+
 type Bootstrap = Callable[..., dict[str, Any]]
 
 #: The most environments that fit the roles' policies, with the longest names of environments, region and partition.
@@ -106,6 +112,8 @@ def test_roles_and_policies_are_complete(planned: dict[str, Any]) -> None:
         'aws_iam_policy.limit["apply-dev"]',
         'aws_iam_policy.limit["apply-staging"]',
         'aws_iam_policy.limit["plan"]',
+        'aws_iam_policy.scale["dev"]',
+        'aws_iam_policy.scale["staging"]',
         'aws_iam_role_policy.read["apply-dev"]',
         'aws_iam_role_policy.read["apply-staging"]',
         'aws_iam_role_policy.read["plan"]',
@@ -121,10 +129,11 @@ def test_roles_and_policies_are_complete(planned: dict[str, Any]) -> None:
         "aws_iam_role_policy_attachment",
     }
     attached = [(after["role"], address) for address, after in planned.items() if "_attachment." in address]
-    assert sorted(attached) == [
-        (role, f'aws_iam_role_policy_attachment.limit["{role.removeprefix("terraform-delayer-")}"]')
-        for role in sorted(roles)
-    ]
+    limits = [(role, f'limit["{role.removeprefix("terraform-delayer-")}"]') for role in roles]
+    scales = [(f"terraform-delayer-apply-{name}", f'scale["{name}"]') for name in ("dev", "staging")]
+    assert sorted(attached) == sorted(
+        (role, f"aws_iam_role_policy_attachment.{address}") for role, address in limits + scales
+    )
 
 
 @pytest.mark.parametrize("role", ["plan", "apply-dev", "apply-staging"])
@@ -175,7 +184,11 @@ def test_roles_trust_subjects_in_the_form_of_the_repository(
 def test_apply_role_is_limited_to_its_environment(planned: dict[str, Any]) -> None:
     """Every ARN with a name is dev's. The others are in dev's region, except deliveries of access logs."""
     unnamed = {}
-    for address in ('aws_iam_role_policy.read["apply-dev"]', 'aws_iam_role_policy.write["dev"]'):
+    for address in (
+        'aws_iam_role_policy.read["apply-dev"]',
+        'aws_iam_role_policy.write["dev"]',
+        'aws_iam_policy.scale["dev"]',
+    ):
         for sid, each in statements(planned, address).items():
             for arn in texts(each["Resource"]):
                 if "staging" in arn or ("delayer-dev" not in arn and "delayer/dev.tfstate" not in arn):
@@ -185,8 +198,10 @@ def test_apply_role_is_limited_to_its_environment(planned: dict[str, Any]) -> No
         "ReadStreamMappings": "*",
         "WriteStreamMappings": "*",
         "DeliverApisAccessLogs": "*",
+        "FindAutoscaling": "*",
         "FindLogGroups": "*",
         "LetApiGatewayHaveItsRole": API_GATEWAY_ROLE,
+        "LetAutoscalingHaveItsRole": AUTOSCALING_ROLE,
     }
     for address, sid in (
         ('aws_iam_role_policy.read["apply-dev"]', "ReadStreamMappings"),
@@ -196,13 +211,31 @@ def test_apply_role_is_limited_to_its_environment(planned: dict[str, Any]) -> No
         assert statements(planned, address)[sid]["Condition"] == {"ArnLike": {"lambda:FunctionArn": function}}
 
 
+def test_apply_role_scales_tables_alone(planned: dict[str, Any]) -> None:
+    """A target's ARN has no name. It writes only AWS's alarms on dev's tables, and tries an empty name first."""
+    found = statements(planned, 'aws_iam_policy.scale["dev"]')
+    assert found["WriteAutoscaling"]["Condition"] == {
+        "StringEquals": {"application-autoscaling:service-namespace": "dynamodb"}
+    }
+    alarm = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
+    assert set(found["WriteAutoscalingAlarms"]["Resource"]) == {alarm, f"{alarm}TargetTracking-table/delayer-dev-*"}
+
+
 def test_iam_permissions_require_the_boundary(planned: dict[str, Any]) -> None:
     """Every action that could grant a permission needs dev's roles and boundary; roles pass only to Lambda."""
-    found = statements(planned, 'aws_iam_role_policy.write["dev"]')
+    found = {
+        sid: each
+        for address in ('aws_iam_role_policy.write["dev"]', 'aws_iam_policy.scale["dev"]')
+        for sid, each in statements(planned, address).items()
+    }
+    for sid, role, service in (
+        ("LetApiGatewayHaveItsRole", API_GATEWAY_ROLE, API_GATEWAY),
+        ("LetAutoscalingHaveItsRole", AUTOSCALING_ROLE, AUTOSCALING),
+    ):
+        linked = found.pop(sid)
+        assert (linked["Action"], linked["Resource"]) == ("iam:CreateServiceLinkedRole", role)
+        assert linked["Condition"] == {"StringEquals": {"iam:AWSServiceName": service}}
     by_action = {action: each for each in found.values() for action in texts(each["Action"]) if action[:4] == "iam:"}
-    made_by_api_gateway = by_action.pop("iam:CreateServiceLinkedRole")
-    assert made_by_api_gateway["Resource"] == API_GATEWAY_ROLE
-    assert made_by_api_gateway["Condition"] == {"StringEquals": {"iam:AWSServiceName": API_GATEWAY}}
     assert {each["Resource"] for each in by_action.values()} == {f"arn:aws:iam::{ACCOUNT}:role/delayer-dev-*"}
     bounded = {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/terraform-delayer-boundary-dev"}
     for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary"):
@@ -253,7 +286,11 @@ def test_role_is_denied_every_action_outside_its_policies(
     """
     allowed = [
         statement
-        for address in (f'aws_iam_role_policy.read["{role}"]', f'aws_iam_role_policy.write["{role[6:]}"]')
+        for address in (
+            f'aws_iam_role_policy.read["{role}"]',
+            f'aws_iam_role_policy.write["{role[6:]}"]',
+            f'aws_iam_policy.scale["{role[6:]}"]',
+        )
         if address in planned
         for statement in statements(planned, address).values()
     ]
@@ -364,7 +401,7 @@ def test_policies_fit_the_limits_of_iam(bootstrap: Bootstrap) -> None:
     assert size('aws_iam_role_policy.read["plan"]') <= LARGEST_INLINE
     read, write = f'aws_iam_role_policy.read["apply-{name}"]', f'aws_iam_role_policy.write["{name}"]'
     assert size(read) + size(write) <= LARGEST_INLINE
-    for address in ('boundary["{}"]', 'limit["plan"]', 'limit["apply-{}"]'):
+    for address in ('boundary["{}"]', 'limit["plan"]', 'limit["apply-{}"]', 'scale["{}"]'):
         assert size(f"aws_iam_policy.{address.format(name)}") <= LARGEST_MANAGED
 
 
