@@ -30,6 +30,7 @@ module "delayer" {
   shortest_delayer_period_seconds = var.shortest_delayer_period_seconds
   sweep_paused                    = var.sweep_paused
   sweep_workers                   = var.sweep_workers
+  table_capacity                  = var.table_capacity
   throttling                      = var.throttling
 }
 

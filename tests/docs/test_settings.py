@@ -34,5 +34,5 @@ def test_every_object_has_an_example(name: str) -> None:
     code = example("docs/settings.md", name, "hcl")
     assert code.startswith(f"{name} = {{\n")
     attributes = set(re.findall(r"^  (\w+) +=", code, re.MULTILINE))
-    declared = set(re.findall(r"^    (\w+) += optional", _DECLARED[name], re.MULTILINE))
+    declared = set(re.findall(r"^    (\w+) += (?:object|optional)\(", _DECLARED[name], re.MULTILINE))
     assert attributes == declared

@@ -36,6 +36,7 @@ from tools.project import environments
 
 RUNBOOK = Path("docs/operations/runbook.md")
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:on-call"
+CAPACITY = {"read": {"least": 5, "most": 50}, "write": {"least": 10, "most": 1000}}
 #: The namespace of the functions' metrics in the run below.
 NAMESPACE = "delayer-emitted"
 
@@ -53,6 +54,8 @@ MEASURED_BY_AWS = {
     ("AWS/SQS", "ApproximateNumberOfMessagesDelayed", "QueueName"): _SQS,
     ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible", "QueueName"): _SQS,
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"): _SQS,
+    ("AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName"): _DYNAMODB,
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName"): _DYNAMODB,
     ("AWS/DynamoDB", "ReadThrottleEvents", "TableName"): _DYNAMODB,
     ("AWS/DynamoDB", "WriteThrottleEvents", "TableName"): _DYNAMODB,
     ("AWS/ApiGateway", "5xx", "ApiId"): _API,
@@ -451,6 +454,57 @@ class TestSweptNotEnqueued:
         assert set(states(alarm, self.series([None] * 90), reading)) == {"OK"}
 
 
+class TestNearMost:
+    """The alarms of a table with provisioned capacity, evaluated over minutes of consumption."""
+
+    @pytest.fixture
+    def provisioned(self, make_plan: MakePlan) -> Any:
+        """Return the plan of prod with provisioned capacity."""
+        return make_plan("prod", table_capacity=json.dumps(CAPACITY))
+
+    @staticmethod
+    def found(provisioned: Any, kind: str, percent: float | None, minutes: int, reading: Reading) -> list[str]:
+        """Return the states of a kind's alarm while so much of the most capacity is used for so many minutes."""
+        alarm = alarms(provisioned)[f"{kind}s-near-most"]
+        used = percent and percent / 100 * CAPACITY[kind]["most"] * 60
+        values = [0.0] * 20 + [used] * minutes + [0.0] * 20
+        return states(alarm, {alarm["metric_name"]: values}, reading, start=19, state="OK")
+
+    def test_metrics_and_dimension(self, provisioned: Any) -> None:
+        """Each watches what its kind of request consumes of the planned table, in units a minute."""
+        metrics = {name: metric for name, metric in alarm_metrics(provisioned) if name.endswith("-near-most")}
+        table = {"TableName": "delayer-prod-schedules"}
+        assert metrics == {
+            "reads-near-most": ("AWS/DynamoDB", "ConsumedReadCapacityUnits", table),
+            "writes-near-most": ("AWS/DynamoDB", "ConsumedWriteCapacityUnits", table),
+        }
+        for name, (namespace, metric, dimensions) in metrics.items():
+            assert (namespace, metric, *dimensions) in MEASURED_BY_AWS
+            assert (alarms(provisioned)[name]["statistic"], alarms(provisioned)[name]["period"]) == ("Sum", 60)
+
+    @pytest.mark.parametrize("kind", ["read", "write"])
+    def test_consumption_near_the_most_fires_after_ten_minutes(
+        self, provisioned: Any, reading: Reading, kind: str
+    ) -> None:
+        """It ends when less was used for long enough."""
+        found = self.found(provisioned, kind, 95, 60, reading)
+        assert "ALARM" not in found[:10]
+        assert set(found[12:61]) == {"ALARM"}
+        assert found[-1] == "OK"
+
+    @pytest.mark.parametrize("kind", ["read", "write"])
+    @pytest.mark.parametrize(("percent", "minutes"), [(100, 9), (89, 60), (None, 60)])
+    def test_burst_and_reserve_do_not_fire(
+        self, provisioned: Any, reading: Reading, kind: str, *, percent: float | None, minutes: int
+    ) -> None:
+        """A burst of nine minutes, a steady use that leaves a tenth, and a table that nobody uses."""
+        assert set(self.found(provisioned, kind, percent, minutes, reading)) == {"OK"}
+
+    def test_table_on_demand_has_neither(self, plan: Any) -> None:
+        """It has no most."""
+        assert not [name for name in alarms(plan) if name.endswith("-near-most")]
+
+
 def test_late_threshold_is_over_the_lateness_of_accepted_posts(plan: Any) -> None:
     """The latest accepted pointInTime, stored as slowly as the function may, does not alarm."""
     timeout = values(plan, "module.api_schedule_post.aws_lambda_function.this")["timeout"]
@@ -497,8 +551,9 @@ def test_alarm_has_a_name_a_meaning_and_a_runbook_section(plan: Any, environment
 
 
 def test_runbook_sections_are_the_alarms(make_plan: MakePlan) -> None:
-    """The third-level headings of the runbook are the names of prod's alarms."""
-    assert set(re.findall(r"^### (\S+)$", RUNBOOK.read_text(), re.MULTILINE)) == set(alarms(make_plan("prod")))
+    """The third-level headings of the runbook are the names of prod's alarms, if it has provisioned capacity."""
+    plan = make_plan("prod", table_capacity=json.dumps(CAPACITY))
+    assert set(re.findall(r"^### (\S+)$", RUNBOOK.read_text(), re.MULTILINE)) == set(alarms(plan))
 
 
 def test_first_row_of_the_dashboard_shows_late_lost_and_stuck(plan: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from delayer.schedules import MAX_MESSAGE_BYTES
+from tests.plan.conftest import MakePlan
 from tests.plan.planned import expressions, of_type, references, statements, values
 
 TABLE = "module.schedule_table.aws_dynamodb_table.schedules"
@@ -38,6 +40,42 @@ def test_table_is_on_demand_and_not_global(plan: Any) -> None:
     assert table["billing_mode"] == "PAY_PER_REQUEST"
     assert not table["replica"]
     assert not any(ttl.get("enabled") for ttl in table.get("ttl") or [])
+
+
+def test_provisioned_table_is_scaled_between_least_and_most(make_plan: MakePlan) -> None:
+    """A new table has the least capacity. Each kind has a target and a policy that follows its use."""
+    capacity = {"read": {"least": 5, "most": 50}, "write": {"least": 10, "most": 100}}
+    plan = make_plan("prod", table_capacity=json.dumps(capacity))
+    table = values(plan, TABLE)
+    assert (table["billing_mode"], table["read_capacity"], table["write_capacity"]) == ("PROVISIONED", 5, 10)
+    for kind, units in capacity.items():
+        target = values(plan, f'module.schedule_table.aws_appautoscaling_target.capacity["{kind}"]')
+        policy = values(plan, f'module.schedule_table.aws_appautoscaling_policy.utilization["{kind}"]')
+        assert (target["min_capacity"], target["max_capacity"]) == (units["least"], units["most"])
+        for scaled in (target, policy):
+            assert scaled["resource_id"] == "table/delayer-prod-schedules"
+            assert scaled["service_namespace"] == "dynamodb"
+            assert scaled["scalable_dimension"] == f"dynamodb:table:{kind.title()}CapacityUnits"
+        assert policy["policy_type"] == "TargetTrackingScaling"
+        (tracking,) = policy["target_tracking_scaling_policy_configuration"]
+        assert tracking["target_value"] == 70
+        (metric,) = tracking["predefined_metric_specification"]
+        assert metric["predefined_metric_type"] == f"DynamoDB{kind.title()}CapacityUtilization"
+
+
+def test_target_percent_reaches_both_policies(make_plan: MakePlan) -> None:
+    """The smallest least is a unit, and least and most may be equal."""
+    units = {"least": 1, "most": 1}
+    plan = make_plan("dev", table_capacity=json.dumps({"read": units, "target_percent": 20, "write": units}))
+    policies = of_type(plan, "aws_appautoscaling_policy").values()
+    found = [policy["target_tracking_scaling_policy_configuration"][0]["target_value"] for policy in policies]
+    assert found == [20, 20]
+
+
+def test_table_on_demand_is_not_scaled(plan: Any) -> None:
+    """No environment provisions capacity."""
+    assert not of_type(plan, "aws_appautoscaling_target")
+    assert not of_type(plan, "aws_appautoscaling_policy")
 
 
 def test_protection_follows_the_variables(plan: Any, environment: str) -> None:

@@ -16,6 +16,9 @@ from tools.project import environments, functions
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 
+#: Valid, to be spoilt in one place.
+CAPACITY = {"read": {"least": 5, "most": 50}, "write": {"least": 10, "most": 100}}
+
 #: Wrong values and a part of each error. Terraform reports all wrong variables of a plan, so each round is one plan.
 #: It skips the validations of a variable that refer to another wrong variable.
 ROUNDS: list[dict[str, tuple[Any, str]]] = [
@@ -28,6 +31,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "max_lateness_seconds": (59, "whole number of seconds from 60 to 31536000"),
         "parallelization_factor": (0, "whole number from 1 to 10"),
         "region": ("Ireland", "the name of an AWS region"),
+        "table_capacity": (CAPACITY | {"write": {"least": 100, "most": 99}}, "the most must not be below the least"),
         "throttling": ({"rate_limit": 0}, "0 would refuse every request"),
     },
     {
@@ -37,6 +41,7 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "max_lateness_seconds": (60.5, "or null to deliver everything"),
         "parallelization_factor": (11, "whole number from 1 to 10"),
         "reserved_concurrency": ({"api-schedule-post": 0}, "with 0 the function would never run"),
+        "table_capacity": (CAPACITY | {"read": {"least": 0, "most": 9}}, "whole numbers of at least 1"),
     },
     {
         "authorization": ({"issuer": "https://x.example"}, "An issuer, audiences and scopes are for JWT authorization"),
@@ -44,14 +49,22 @@ ROUNDS: list[dict[str, tuple[Any, str]]] = [
         "parallelization_factor": (1.5, "whole number from 1 to 10"),
         "mapping_metrics": (False, "set mapping_metrics to true, or alarms to false"),
         "sweep_workers": (5, "at most shard_count"),
+        "table_capacity": (CAPACITY | {"target_percent": 91}, "whole number of percent from 20 to 90"),
         "throttling": ({"burst_limit": 1.5}, "the burst a whole number"),
     },
     {
         "delayer_period_seconds": (200.5, "whole number of seconds"),
+        "table_capacity": (CAPACITY | {"target_percent": 19}, "whole number of percent from 20 to 90"),
         "shard_count": (1001, "whole number from 1 to 1000"),
     },
-    {"shortest_delayer_period_seconds": (59, "whole number of seconds from 60 to 180")},
-    {"shortest_delayer_period_seconds": (181, "whole number of seconds from 60 to 180")},
+    {
+        "shortest_delayer_period_seconds": (59, "whole number of seconds from 60 to 180"),
+        "table_capacity": (CAPACITY | {"read": {"least": 1.5, "most": 9}}, "whole numbers of at least 1"),
+    },
+    {
+        "shortest_delayer_period_seconds": (181, "whole number of seconds from 60 to 180"),
+        "table_capacity": ({"read": CAPACITY["read"]}, 'attribute "write" is required'),
+    },
     {"shortest_delayer_period_seconds": (60.5, "whole number of seconds from 60 to 180")},
     {"shard_count": (1.5, "whole number from 1 to 1000")},
     {"shard_count": (0, "whole number from 1 to 1000")},

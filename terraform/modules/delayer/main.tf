@@ -13,6 +13,7 @@ locals {
 module "schedule_table" {
   source = "../schedule_table"
 
+  capacity               = var.table_capacity
   deletion_protection    = var.deletion_protection
   name                   = "${local.name}-schedules"
   point_in_time_recovery = var.point_in_time_recovery

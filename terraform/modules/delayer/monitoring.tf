@@ -14,6 +14,7 @@ module "monitoring" {
   }
   has_alarms          = var.alarms
   metrics_namespace   = local.metrics_namespace
+  most_capacity       = var.table_capacity == null ? {} : { read = var.table_capacity.read.most, write = var.table_capacity.write.most }
   name                = local.name
   queue_name          = local.queue_name
   region              = local.region

@@ -219,6 +219,33 @@ variable "sweep_workers" {
   }
 }
 
+variable "table_capacity" {
+  description = "Provisioned capacity of the schedule table, in units a second: autoscaling keeps writes and reads between least and most, so that target_percent of the capacity is used. More is throttled, which delays schedules and loses none. A new table starts with the least; a table that was on demand starts with one unit, until autoscaling registers it and raises it to the least. With null the table is on demand."
+  type = object({
+    read           = object({ least = number, most = number })
+    target_percent = optional(number, 70)
+    write          = object({ least = number, most = number })
+  })
+  default = null
+
+  validation {
+    condition = var.table_capacity == null || try(alltrue([
+      for units in [var.table_capacity.read, var.table_capacity.write] :
+      floor(units.least) == units.least && floor(units.most) == units.most && units.least >= 1 && units.most >= units.least
+    ]), false)
+    error_message = "The table's least and most capacity must be whole numbers of at least 1, and the most must not be below the least, for reads and for writes."
+  }
+  validation {
+    condition = var.table_capacity == null || try(
+      floor(var.table_capacity.target_percent) == var.table_capacity.target_percent
+      && var.table_capacity.target_percent >= 20
+      && var.table_capacity.target_percent <= 90,
+      false
+    )
+    error_message = "The target of the table's capacity must be a whole number of percent from 20 to 90, the range of DynamoDB's autoscaling."
+  }
+}
+
 variable "throttling" {
   description = "The limits of the API: the steady rate in requests a second, and the burst in requests. Requests over them are answered 429."
   type = object({

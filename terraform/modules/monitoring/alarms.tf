@@ -280,6 +280,33 @@ resource "aws_cloudwatch_metric_alarm" "expression" {
   }
 }
 
+# Alarms on provisioned capacity. Consumption has a value in every minute in which the table is used.
+resource "aws_cloudwatch_metric_alarm" "capacity" {
+  for_each = { for kind, most in var.most_capacity : "${kind}s-near-most" => { kind = kind, most = most } if var.has_alarms }
+
+  alarm_name = "${var.name}-${each.key}"
+  alarm_description = join(" ", [
+    "The table's ${each.value.kind}s have used more than 90% of the most capacity for ten minutes: autoscaling can add little.",
+    "See ${local.runbook}#${each.key}",
+  ])
+
+  namespace   = "AWS/DynamoDB"
+  metric_name = "Consumed${title(each.value.kind)}CapacityUnits"
+  dimensions  = { TableName = var.table_name }
+  statistic   = "Sum"
+  period      = 60
+
+  # Ten of fifteen minutes: a burst that the table works off in less is what the capacity is for.
+  comparison_operator = "GreaterThanThreshold"
+  datapoints_to_alarm = 10
+  evaluation_periods  = 15
+  threshold           = 0.9 * 60 * each.value.most
+  treat_missing_data  = "notBreaching"
+
+  alarm_actions = local.actions
+  ok_actions    = local.actions
+}
+
 locals {
   actions = var.topic_arn == null ? [] : [var.topic_arn]
 }

@@ -28,6 +28,13 @@ variable "metrics_namespace" {
   nullable    = false
 }
 
+variable "most_capacity" {
+  description = "The greatest provisioned capacity of the schedule table, in units a second, by kind: read and write. Each has an alarm `KINDs-near-most`. Empty for a table on demand."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+}
+
 variable "name" {
   description = "The name of the dashboard and the prefix of the alarms' names."
   type        = string

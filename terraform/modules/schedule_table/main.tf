@@ -1,8 +1,11 @@
 # The table with the schedules that are accepted and not yet handed over, and its stream.
 
 resource "aws_dynamodb_table" "schedules" {
-  name         = var.name
-  billing_mode = "PAY_PER_REQUEST"
+  name = var.name
+
+  billing_mode   = var.capacity == null ? "PAY_PER_REQUEST" : "PROVISIONED"
+  read_capacity  = try(var.capacity.read.least, null)
+  write_capacity = try(var.capacity.write.least, null)
 
   hash_key  = local.partition_key
   range_key = local.sort_key
@@ -30,6 +33,12 @@ resource "aws_dynamodb_table" "schedules" {
   # DynamoDB always encrypts. False means with a key that AWS owns, which costs nothing and needs no permission.
   server_side_encryption {
     enabled = false
+  }
+
+  # Autoscaling changes both. Only a new table gets the values above. A table that was on demand has 0, for which the
+  # provider requests 1; registering the targets then raises it to the least.
+  lifecycle {
+    ignore_changes = [read_capacity, write_capacity]
   }
 }
 
