@@ -57,6 +57,9 @@ reason = "The embedded AWS forgets treat_missing_data."
 expires = {datetime.now(UTC).date() + timedelta(days=1)}
 """
 
+#: dev's capacity, which no environment sets: its autoscaling needs permissions of its own.
+CAPACITY = "\ntable_capacity = { read = { least = 5, most = 50 }, write = { least = 10, most = 100 } }\n"
+
 type Clients = Callable[[str], Any]
 type Done = subprocess.CompletedProcess[str]
 
@@ -165,9 +168,13 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     embedded_aws = folder / "embedded-aws"
     embedded_aws.mkdir()
     (folder / "tokens").mkdir()
-    stack = start_embedded_aws(embedded_aws, {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_iam"})
+    plugins = "tests.support.emulated_autoscaling tests.support.emulated_iam"
+    stack = start_embedded_aws(embedded_aws, {"EMBEDDED_AWS_PLUGINS": plugins})
     try:
-        yield Account(stack.endpoint, make_clone(folder / "clone"), folder / "tokens")
+        clone = make_clone(folder / "clone")
+        with (clone / "terraform" / "environments" / "dev.tfvars").open("a") as tfvars:
+            tfvars.write(CAPACITY)
+        yield Account(stack.endpoint, clone, folder / "tokens")
     finally:
         stop(stack.folder)
 
@@ -248,8 +255,11 @@ def wait_for_roles(account: Account) -> None:
             s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)
         except ClientError:
             return False
-        roles = (APPLY_ROLE, PLAN_ROLE)
-        return all(iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] for role in roles)
+        attached = {APPLY_ROLE: 2, PLAN_ROLE: 1}
+        return all(
+            len(iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]) == count
+            for role, count in attached.items()
+        )
 
     assert comes_true(is_made), "the bootstrap made no roles"
 

@@ -32,6 +32,13 @@ TABLE = "delayer-dev-schedules"
 TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
 KEY = {"shard": {"N": "0"}, "due": {"S": "1"}}
 
+#: What identifies the target of the table's writes.
+SCALED = {
+    "ServiceNamespace": "dynamodb",
+    "ResourceId": f"table/{TABLE}",
+    "ScalableDimension": "dynamodb:table:WriteCapacityUnits",
+}
+
 #: Whom a role would let in that its maker could then become.
 TRUST = json.dumps(
     {
@@ -178,6 +185,9 @@ def writing(client: Clients, account: Account) -> Calls:
         "pause the mapping": lambda: functions.update_event_source_mapping(UUID=mapping, Enabled=False),
         "change the table": lambda: client("dynamodb").update_table(
             TableName=TABLE, StreamSpecification={"StreamEnabled": False}
+        ),
+        "scale the table": lambda: client("application-autoscaling").register_scalable_target(
+            **SCALED, MinCapacity=10, MaxCapacity=200
         ),
         "change the queue": lambda: client("sqs").set_queue_attributes(
             QueueUrl=queue_url(account), Attributes={"DelaySeconds": "1"}
@@ -416,3 +426,61 @@ def test_apply_role_lets_api_gateway_make_its_role(apply_role: Clients, writes: 
     assert refused(calls) == {"make an API": "done"}
     writes("LetApiGatewayHaveItsRole")
     assert refused(calls)["make an API"] in REFUSED
+
+
+def scaling(client: Clients) -> Calls:
+    """What an apply does about the autoscaling of a table with provisioned capacity."""
+    autoscaling = client("application-autoscaling")
+    tracking = {
+        "TargetValue": 70.0,
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "DynamoDBWriteCapacityUtilization"},
+    }
+    policy = {"PolicyName": f"{TABLE}-write", **SCALED}
+    return {
+        "register": lambda: autoscaling.register_scalable_target(
+            **SCALED, MinCapacity=10, MaxCapacity=100, Tags={"Project": "delayer"}
+        ),
+        "put a policy": lambda: autoscaling.put_scaling_policy(
+            **policy, PolicyType="TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration=tracking
+        ),
+        "delete a policy": lambda: autoscaling.delete_scaling_policy(**policy),
+        "deregister": lambda: autoscaling.deregister_scalable_target(**SCALED),
+    }
+
+
+def test_apply_role_scales_the_table_by_a_policy_of_its_own(account: Account, apply_role: Clients) -> None:
+    """Without it, nothing about autoscaling is allowed; with it, no other service's targets and no other tables."""
+    iam = account.client("iam")
+    attachment = {
+        "RoleName": APPLY_ROLE,
+        "PolicyArn": f"arn:aws:iam::{ACCOUNT}:policy/terraform-delayer-scale-dev",
+    }
+    iam.detach_role_policy(**attachment)
+    try:
+        answers = refused(scaling(apply_role))
+    finally:
+        iam.attach_role_policy(**attachment)
+    assert {name: code for name, code in answers.items() if code not in REFUSED} == {}
+    assert set(refused(scaling(apply_role)).values()) == {"done"}
+    autoscaling = apply_role("application-autoscaling")
+    limits = {"MinCapacity": 1, "MaxCapacity": 1}
+    others = {
+        "another table": SCALED | {"ResourceId": "table/delayer-prod-schedules"},
+        "another service": {
+            "ServiceNamespace": "ecs",
+            "ResourceId": "service/cluster/name",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        },
+    }
+    for name, target in others.items():
+        with pytest.raises(ClientError) as error:
+            autoscaling.register_scalable_target(**target, **limits)
+        assert error_code(error.value) in REFUSED, name
+
+
+def test_provisioned_table_is_scaled_after_the_first_apply(history: History) -> None:
+    """Each kind has its target, and its policy with AWS's alarms."""
+    autoscaling = history.account.client("application-autoscaling")
+    found = autoscaling.describe_scaling_policies(ServiceNamespace="dynamodb")["ScalingPolicies"]
+    assert {each["ScalableDimension"] for each in found} >= {"dynamodb:table:ReadCapacityUnits"}
+    assert all(each["Alarms"] for each in found)

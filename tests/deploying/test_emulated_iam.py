@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 
-from tests.support.emulated_iam import API_GATEWAY, further, mapping_action, resource
+from tests.support.emulated_iam import API_GATEWAY, AUTOSCALING, further, mapping_action, resource, scaling
 
 ACCOUNT = "eu-west-1:111122223333"
+TARGETS = f"arn:aws:application-autoscaling:{ACCOUNT}:scalable-target"
 
 
 @pytest.mark.parametrize(
     ("called", "path", "named", "arn"),
     [
+        ("application-autoscaling:DescribeScalableTargets", "/", {"ResourceIds": ["table/t"]}, "*"),
+        ("application-autoscaling:PutScalingPolicy", "/", {"ResourceId": "table/t"}, f"{TARGETS}/table/t"),
+        ("application-autoscaling:TagResource", "/", {"ResourceARN": f"{TARGETS}/1"}, f"{TARGETS}/1"),
         ("apigateway:GET", "/v2/apis/a1/routes/r2", {}, "arn:aws:apigateway:eu-west-1::/apis/a1/routes/r2"),
         ("cloudwatch:DescribeAlarms", "/", {"AlarmNames.member.1": ["x"]}, f"arn:aws:cloudwatch:{ACCOUNT}:alarm:*"),
         ("cloudwatch:PutDashboard", "/", {"DashboardName": ["d"]}, "arn:aws:cloudwatch::111122223333:dashboard/d"),
@@ -84,3 +88,46 @@ def test_call_that_passes_tags_or_creates_needs_further_permissions(
     service, method, path = called.split()
     found = further(service, method, path, body, APIS, "111122223333")
     assert [(each.action, each.resource) for each in found] == needed
+
+
+ALARMS = f"arn:aws:cloudwatch:{ACCOUNT}:alarm:"
+ROLES = "arn:aws:iam::111122223333:role/aws-service-role"
+AUTOSCALING_ROLE = f"{ROLES}/{AUTOSCALING}/AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+
+
+@pytest.mark.parametrize(
+    ("called", "actions", "resources"),
+    [
+        ("DescribeScalableTargets", set(), set()),
+        (
+            "RegisterScalableTarget",
+            {
+                "application-autoscaling:TagResource",
+                "dynamodb:DescribeTable",
+                "dynamodb:UpdateTable",
+                "iam:CreateServiceLinkedRole",
+            },
+            {
+                f"{TARGETS}/1",
+                f"arn:aws:dynamodb:{ACCOUNT}:table/t",
+                AUTOSCALING_ROLE,
+            },
+        ),
+        (
+            "PutScalingPolicy",
+            {"cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"},
+            {ALARMS, f"{ALARMS}TargetTracking-table/t-AlarmHigh"},
+        ),
+        (
+            "DeregisterScalableTarget",
+            {"cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"},
+            {ALARMS, f"{ALARMS}TargetTracking-table/t-AlarmHigh"},
+        ),
+    ],
+)
+def test_call_about_autoscaling_needs_what_it_does(called: str, actions: set[str], resources: set[str]) -> None:
+    """Who registers a target may change the table, and who puts a policy may write its alarms."""
+    body = {"ResourceId": "table/t", "Tags": TAGS}
+    found = scaling(f"application-autoscaling:{called}", body, f"{TARGETS}/1", ACCOUNT)
+    assert {each.action for each in found} == actions
+    assert {each.resource for each in found} == resources

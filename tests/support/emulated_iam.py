@@ -17,6 +17,10 @@ from tools.review.statements import WITHOUT_RESOURCE
 API_GATEWAY = "ops.apigateway.amazonaws.com"
 _API_GATEWAY_ROLE = "AWSServiceRoleForAPIGateway"
 
+#: The same for the autoscaling of tables (Application Auto Scaling user guide, "Service-linked roles").
+AUTOSCALING = "dynamodb.application-autoscaling.amazonaws.com"
+_AUTOSCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+
 
 class Needed(NamedTuple):
     """A permission that a call needs as well as its own, with its resource and the condition keys' values."""
@@ -53,15 +57,11 @@ def install() -> None:
     def resource_arn(*arguments: Any) -> str:
         service, method, path, _, body, parameters, region, account_id = arguments
         place = f"{region}:{account_id}"
-        if service == "iam":
-            _keys.set({"iam:PermissionsBoundary": _boundary(parameters)})
-        elif service == "lambda":
-            _keys.set({"lambda:FunctionArn": _function_of_mapping(path, body, place)})
-        else:
-            _keys.set({})
+        _keys.set(_condition_keys(service, path, body, parameters, place))
         called = action(*arguments[:6]) or f"{service}:"
         judged_by = resource(called, path, _json(body) | parameters, place, extract_resource_arn(*arguments))
-        _further.set((service, further(service, method, path, _json(body), judged_by, account_id)))
+        needed = further(service, method, path, _json(body), judged_by, account_id)
+        _further.set((service, needed + scaling(called, _json(body), judged_by, place)))
         return judged_by
 
     def context(*arguments: Any) -> dict[str, Any]:
@@ -115,6 +115,9 @@ def resource(  # noqa: PLR0911 -- one for each case
     match service:
         case _ if called in WITHOUT_RESOURCE:
             return "*"
+        case "application-autoscaling":
+            target = f"arn:aws:application-autoscaling:{place}:scalable-target/{_parameter(named, 'ResourceId')}"
+            return "*" if operation.startswith("Describe") else tagged or target
         case "apigateway":
             return f"arn:aws:apigateway:{region}::{unquote(path).removeprefix('/v2')}"
         case "cloudwatch" if operation == "DescribeAlarms":
@@ -157,6 +160,34 @@ def further(  # noqa: PLR0917 -- a call has so many parts
     return needed
 
 
+def scaling(called: str, body: dict[str, Any], judged_by: str, place: str) -> list[Needed]:
+    """Return the permissions that a call about autoscaling needs as well as its own.
+
+    Application Auto Scaling checks that the caller may do what it does itself (its user guide, "Permissions validation
+    for API calls on target resources"): here by the table's name, and by the alarms' names and an empty one. It makes
+    its role with an account's first target; here every target counts as the first.
+    """
+    operation = called.removeprefix("application-autoscaling:")
+    resource_id = body.get("ResourceId", "")
+    if operation == "RegisterScalableTarget":
+        arn = f"arn:aws:iam::{place.partition(':')[2]}:role/aws-service-role/{AUTOSCALING}/{_AUTOSCALING_ROLE}"
+        tags = [Needed("application-autoscaling:TagResource", judged_by, {})] if body.get("Tags") else []
+        table = f"arn:aws:dynamodb:{place}:{resource_id}"
+        return [
+            Needed("iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": AUTOSCALING}),
+            Needed("dynamodb:DescribeTable", table, {}),
+            Needed("dynamodb:UpdateTable", table, {}),
+            *tags,
+        ]
+    actions = {
+        "DeleteScalingPolicy": ["DescribeAlarms", "DeleteAlarms"],
+        "DeregisterScalableTarget": ["DescribeAlarms", "DeleteAlarms"],
+        "PutScalingPolicy": ["DescribeAlarms", "PutMetricAlarm", "DeleteAlarms"],
+    }
+    alarms = [f"arn:aws:cloudwatch:{place}:alarm:{name}" for name in ("", f"TargetTracking-{resource_id}-AlarmHigh")]
+    return [Needed(f"cloudwatch:{each}", alarm, {}) for each in actions.get(operation, []) for alarm in alarms]
+
+
 def _policy_of(service: str, arn: str) -> tuple[Any, str] | None:
     """Return the resource policy of a table, a stream or (when STS asks) a role, and its account."""
     from ministack.services import dynamodb, iam  # noqa: PLC0415 -- see install
@@ -170,6 +201,18 @@ def _policy_of(service: str, arn: str) -> tuple[Any, str] | None:
         found = iam._roles.get(arn.rpartition("/")[2])  # noqa: SLF001
         policy = found and found["AssumeRolePolicyDocument"]
     return (policy, arn.split(":")[4]) if policy else None
+
+
+def _condition_keys(service: str, path: str, body: bytes, parameters: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return the condition keys' values that ministack doesn't set."""
+    match service:
+        case "application-autoscaling":
+            return {"application-autoscaling:service-namespace": _json(body).get("ServiceNamespace")}
+        case "iam":
+            return {"iam:PermissionsBoundary": _boundary(parameters)}
+        case "lambda":
+            return {"lambda:FunctionArn": _function_of_mapping(path, body, place)}
+    return {}
 
 
 def _boundary(parameters: dict[str, Any]) -> str | None:
