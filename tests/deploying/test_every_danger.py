@@ -18,7 +18,7 @@ from tests.deploying.conftest import FORGOTTEN_ALARMS, Account, make_clone
 from tests.support.checkouts import clean_environment
 from tests.support.review.expected import DANGERS_OF
 from tests.support.review.planner import lay_out
-from tests.support.review.scenarios import SCENARIOS, TOPIC, Scenario
+from tests.support.review.scenarios import CAPACITY, SCENARIOS, TOPIC, Scenario
 from tools.deploy.environments import read_values
 from tools.local.stack import ACCESS_KEY, start_embedded_aws, stop
 
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.dangers
 _APPLIED: dict[str, Scenario | None] = {
     "nothing": None,
     "prod": Scenario(),
+    "capacity": Scenario({"table_capacity": CAPACITY}),
     "topic": Scenario({"alarm_topic_arn": TOPIC}),
     "jwt": Scenario({"authorization": SCENARIOS["authorization_jwt"].variables["authorization"]}),
 }
@@ -107,7 +108,8 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
     """Return prod in an account that is bootstrapped."""
     folder = Path(tmp_path_factory.mktemp("every_danger"))
     (folder / "embedded-aws").mkdir()
-    stack = start_embedded_aws(folder / "embedded-aws", {})
+    plugins = {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_autoscaling"}
+    stack = start_embedded_aws(folder / "embedded-aws", plugins)
     try:
         found = Prod(Account(stack.endpoint, make_clone(folder / "clone"), folder))
         found.make("bootstrap", "ENV=prod", answer="yes\n")

@@ -19,6 +19,10 @@ MAPPING_POLICY: Final = f"{DELAYER}.aws_iam_role_policy.stream_mapping"
 
 TABLE: Final = f"{DELAYER}.module.schedule_table.aws_dynamodb_table.schedules"
 TABLE_POLICY: Final = f"{DELAYER}.module.schedule_table.aws_dynamodb_resource_policy.tls_only"
+READ_TARGET: Final = f'{DELAYER}.module.schedule_table.aws_appautoscaling_target.capacity["read"]'
+WRITE_TARGET: Final = f'{DELAYER}.module.schedule_table.aws_appautoscaling_target.capacity["write"]'
+READ_SCALING: Final = f'{DELAYER}.module.schedule_table.aws_appautoscaling_policy.utilization["read"]'
+WRITE_SCALING: Final = f'{DELAYER}.module.schedule_table.aws_appautoscaling_policy.utilization["write"]'
 MAPPING: Final = f"{DELAYER}.aws_lambda_event_source_mapping.stream"
 SECOND_MAPPING: Final = f"{DELAYER}.aws_lambda_event_source_mapping.again"
 

@@ -29,6 +29,8 @@ from tests.support.review.addresses import (
     PUBLIC_ACCESS,
     QUEUE,
     QUEUE_POLICY,
+    READ_SCALING,
+    READ_TARGET,
     ROUTE,
     RULE,
     RULE_PERMISSION,
@@ -41,6 +43,8 @@ from tests.support.review.addresses import (
     SWEEP_POLICY,
     TABLE,
     TABLE_POLICY,
+    WRITE_SCALING,
+    WRITE_TARGET,
     beside,
 )
 
@@ -348,6 +352,23 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
         ("table-throttled", TABLE, '"max_write_request_units": 10'),
     ],
     "table_provisioned": [("table-throttled", TABLE, "it would be billed as `PROVISIONED`")],
+    "capacity_given": [("table-throttled", TABLE, "it would be billed as `PROVISIONED`")],
+    "capacity_lowered": [
+        ("table-throttled", READ_TARGET, "from `2` units a second instead of from `5`"),
+        ("table-throttled", WRITE_TARGET, "would go no further, instead of to `1000`"),
+        ("table-throttled", READ_SCALING, "`80`% of the capacity instead of `70`%"),
+        ("table-throttled", WRITE_SCALING, "`80`% of the capacity instead of `70`%"),
+    ],
+    # A row sees one resource: that the table is on demand then is not known to it.
+    "capacity_removed": [
+        ("table-throttled", READ_TARGET, "If the table stays provisioned"),
+        ("table-throttled", WRITE_TARGET, "If the table stays provisioned"),
+        ("alarms-silenced", MONITORING, "`delayer-prod-reads-near-most` would be destroyed"),
+    ],
+    "autoscaling_destroyed": [
+        ("table-throttled", READ_TARGET, "nothing would scale it (`dynamodb:table:ReadCapacityUnits`)"),
+        ("table-throttled", WRITE_TARGET, "nothing would scale it (`dynamodb:table:WriteCapacityUnits`)"),
+    ],
     "queue_narrowed": [
         ("queue-narrowed", QUEUE, "would take `65536` bytes at most instead of `262144`"),
         ("queue-narrowed", QUEUE, "while the first still works on it"),
@@ -372,7 +393,7 @@ DANGERS_OF: dict[str, list[tuple[str, str, str]]] = {
 }
 
 #: Scenarios without any danger.
-HARMLESS = frozenset({"code", "first", "harmless", "unchanged"})
+HARMLESS = frozenset({"capacity_raised", "code", "first", "harmless", "unchanged"})
 
 #: By the name of a plan in other_plans/found.json: the ids of its dangers. Each is a change that nobody had thought of
 #: when the review knew dangers only, or a plan of another root.

@@ -99,7 +99,7 @@ def write_lines(path: Path, document: Mapping[str, Any]) -> None:
 def applied_state(scenario: Scenario) -> dict[str, Any] | None:
     """Return the state that a scenario is planned against; None before the first apply.
 
-    The states `jwt` and `topic` are prod's, with the resources that they keep in the place of prod's.
+    The states `capacity`, `jwt` and `topic` are prod's, with the resources that they keep in the place of prod's.
     """
     if scenario.applied == "nothing":
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.review.kept_plans import APPLIED, applied_state, instance_address, write_lines
-from tests.support.review.scenarios import SCENARIOS, TOPIC, Scenario
+from tests.support.review.scenarios import CAPACITY, SCENARIOS, TOPIC, Scenario
 from tools.deploy.plan import NO_CREDENTIALS
 from tools.local import stack as local_stack
 from tools.project import CONFIGURATION, functions
@@ -97,7 +97,7 @@ def _remove(path: Path, address: str) -> None:
 
 
 def write_states(folder: Path) -> None:
-    """Apply prod to the embedded AWS, and keep its state: prod's own, and what JWT authorization and a topic change."""
+    """Apply prod to the embedded AWS, and keep its state: prod's own, and what capacity, tokens and a topic change."""
     with _embedded_aws(folder / "stack") as stack:
         packages = folder / "packages"
         packages.mkdir()
@@ -106,10 +106,13 @@ def write_states(folder: Path) -> None:
             "prod", stack.folder, has_local_state=True, variables=stack.variables, packages=packages
         )
         state = _settled(workspace, stack.endpoint)
+        capacity = _settled(workspace, stack.endpoint, f"-var=table_capacity={json.dumps(CAPACITY)}")
         authorization = json.dumps(SCENARIOS["authorization_jwt"].variables["authorization"])
         tokens = _settled(workspace, stack.endpoint, f"-var=authorization={authorization}")
         topic = _settled(workspace, stack.endpoint, f"-var=alarm_topic_arn={TOPIC}")
     write_lines(APPLIED / "prod.json", state)
+    scaled = [*_changed(state, capacity, ".schedule_table"), *_changed(state, capacity, ".monitoring")]
+    write_lines(APPLIED / "capacity.json", {"resources": scaled})
     write_lines(APPLIED / "jwt.json", {"resources": _changed(state, tokens, ".http_api")})
     write_lines(APPLIED / "topic.json", {"resources": _changed(state, topic, ".monitoring")})
 
@@ -123,7 +126,7 @@ def _changed(state: Mapping[str, Any], other: Mapping[str, Any], module: str) ->
 @contextlib.contextmanager
 def _embedded_aws(folder: Path) -> Iterator[local_stack.Stack]:
     folder.mkdir()
-    stack = local_stack.start_embedded_aws(folder, {})
+    stack = local_stack.start_embedded_aws(folder, {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_autoscaling"})
     try:
         yield stack
     finally:

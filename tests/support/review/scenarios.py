@@ -16,6 +16,9 @@ SECRET = "the-secret-4f1d"
 #: The topic that prod's alarms notify in the state `topic`.
 TOPIC = "arn:aws:sns:eu-west-1:777788889999:alarms"
 
+#: The capacity of prod's table in the state `capacity`.
+CAPACITY = {"read": {"least": 5, "most": 100}, "write": {"least": 10, "most": 1000}}
+
 QUEUE, TABLE, BUCKET = "modules/delayer_queue", "modules/schedule_table", "modules/failure_bucket"
 FUNCTION, API, MINUTE = "modules/function", "modules/http_api", "modules/minute_schedule"
 MONITORING, DELAYER = "modules/monitoring", "modules/delayer"
@@ -26,8 +29,8 @@ class Scenario:
     """A difference from the applied configuration.
 
     `overrides`, `added` and `removed` are by the configuration's folder; `packages` names functions with other code.
-    `applied` is the state that is planned against: prod, prod with tokens (jwt), prod with a topic for its alarms
-    (topic), or nothing; `missing` is not in it, as if somebody had deleted it by hand.
+    `applied` is the state that is planned against: prod, prod with provisioned capacity (capacity), with tokens (jwt),
+    with a topic for its alarms (topic), or nothing; `missing` is not in it, as if somebody had deleted it by hand.
     """
 
     variables: dict[str, object] = field(default_factory=dict)
@@ -584,6 +587,27 @@ resource "aws_dynamodb_table" "schedules" {
 }
 """
         }
+    ),
+    "capacity_given": Scenario({"table_capacity": CAPACITY}),
+    "capacity_raised": Scenario(
+        {"table_capacity": {"read": {"least": 10, "most": 200}, "write": {"least": 20, "most": 2000}}},
+        applied="capacity",
+    ),
+    "capacity_lowered": Scenario(
+        {
+            "table_capacity": {
+                "read": {"least": 2, "most": 100},
+                "target_percent": 80,
+                "write": {"least": 10, "most": 500},
+            }
+        },
+        applied="capacity",
+    ),
+    "capacity_removed": Scenario(applied="capacity"),
+    "autoscaling_destroyed": Scenario(
+        {"table_capacity": CAPACITY},
+        overrides={TABLE: 'resource "aws_appautoscaling_target" "capacity" {\n  for_each = {}\n}\n'},
+        applied="capacity",
     ),
     "queue_narrowed": Scenario(
         overrides={

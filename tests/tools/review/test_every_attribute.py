@@ -38,10 +38,12 @@ BOOTSTRAP = {"repository": "orders/delayer", "state_bucket": "orders-terraform-s
 
 @cache
 def prod() -> Plan:
-    """Return a plan of all of prod in which nothing changes."""
-    document = kept_plan("destroyed")
-    plan = plan_from(document | {"output_changes": {}}, "prod")
-    kept = (replace(each, action="no-op", after=each.before) for each in plan.resources if each.mode == "managed")
+    """Return a plan of all of prod in which nothing changes, with the autoscaling of a provisioned table."""
+    plan = plan_from(kept_plan("destroyed") | {"output_changes": {}}, "prod")
+    scaled = plan_from(kept_plan("autoscaling_destroyed"), "prod")
+    # Those of prod come last, and so are kept.
+    found = {each.address: each for each in (*scaled.resources, *plan.resources) if each.mode == "managed"}
+    kept = (replace(each, action="no-op", after=each.before) for each in found.values())
     return replace(plan, resources=tuple(kept))
 
 

@@ -25,6 +25,8 @@ from tests.support.review.addresses import (
     POST,
     PUBLIC_ACCESS,
     QUEUE,
+    READ_SCALING,
+    READ_TARGET,
     ROUTE,
     RULE,
     RULE_PERMISSION,
@@ -32,6 +34,8 @@ from tests.support.review.addresses import (
     STAGE,
     SWEEP,
     TABLE,
+    WRITE_SCALING,
+    WRITE_TARGET,
     beside,
 )
 from tests.support.review.kept_plans import changed, kept_plan, packages_of, scenario
@@ -248,6 +252,64 @@ class TestApi:
         prod.set(STAGE, route_settings=now)
         prod.change(STAGE, route_settings=new)
         assert prod.dangers() == [("throttling-loosened", STAGE)]
+
+
+class TestCapacity:
+    """The table's provisioned capacity, and its autoscaling."""
+
+    @pytest.fixture
+    def provisioned(self, prod: Prod) -> Prod:
+        """Return prod with provisioned capacity, which autoscaling has raised."""
+        prod.set(TABLE, billing_mode="PROVISIONED", read_capacity=20, write_capacity=300)
+        for address, most in ((READ_TARGET, 100), (WRITE_TARGET, 1000)):
+            prod.put(address, min_capacity=10, max_capacity=most, resource_id="table/delayer-prod-schedules")
+        for address in (READ_SCALING, WRITE_SCALING):
+            tracking = {"target_value": 70, "scale_out_cooldown": 0, "disable_scale_in": False}
+            prod.put(address, target_tracking_scaling_policy_configuration=[tracking])
+        return prod
+
+    @pytest.mark.parametrize(
+        ("address", "after", "is_danger"),
+        [
+            (WRITE_TARGET, {"max_capacity": 999}, True),
+            (WRITE_TARGET, {"max_capacity": 9999}, False),
+            (WRITE_TARGET, {"min_capacity": 9}, True),
+            (WRITE_TARGET, {"min_capacity": 500}, False),
+            (WRITE_TARGET, {"max_capacity": ...}, True),
+            (WRITE_TARGET, {"resource_id": "table/another"}, True),
+            (WRITE_TARGET, {"suspended_state": [{"dynamic_scaling_out_suspended": True}]}, True),
+            (WRITE_TARGET, {"suspended_state": [{"dynamic_scaling_in_suspended": True}]}, False),
+            (WRITE_SCALING, {"target_tracking_scaling_policy_configuration": [{"target_value": 71}]}, True),
+            (WRITE_SCALING, {"target_tracking_scaling_policy_configuration": [{"target_value": 50}]}, False),
+            (WRITE_SCALING, {"target_tracking_scaling_policy_configuration": []}, True),
+            (TABLE, {"write_capacity": 299}, True),
+            (TABLE, {"write_capacity": 301}, False),
+            (TABLE, {"billing_mode": "PAY_PER_REQUEST"}, False),
+        ],
+    )
+    def test_less_is_a_danger(self, provisioned: Prod, address: str, after: dict[str, Any], *, is_danger: bool) -> None:
+        """Less capacity, later or none; more of it, and on demand, are harmless."""
+        provisioned.change(address, **after)
+        assert provisioned.dangers() == ([("table-throttled", address)] if is_danger else [])
+
+    @pytest.mark.parametrize("address", [WRITE_TARGET, WRITE_SCALING])
+    def test_autoscaling_that_goes_is_a_danger(self, provisioned: Prod, address: str) -> None:
+        """The capacity would stay what it is."""
+        provisioned.change(address, "delete")
+        assert provisioned.dangers() == [("table-throttled", address)]
+
+    def test_policies_go_with_their_targets(self, provisioned: Prod) -> None:
+        """They add nothing to the dangers of the targets."""
+        for address in (READ_TARGET, WRITE_TARGET, READ_SCALING, WRITE_SCALING):
+            provisioned.change(address, "delete")
+        assert provisioned.dangers() == [("table-throttled", READ_TARGET), ("table-throttled", WRITE_TARGET)]
+
+    def test_autoscaling_that_goes_with_its_table_is_no_further_danger(self, provisioned: Prod) -> None:
+        """The loss of the table is the danger."""
+        for address in (TABLE, READ_TARGET, WRITE_TARGET, READ_SCALING, WRITE_SCALING):
+            provisioned.change(address, "delete")
+        assert ("table-destroyed", TABLE) in provisioned.dangers()
+        assert "table-throttled" not in dict(provisioned.dangers())
 
 
 class TestTokens:
