@@ -19,9 +19,6 @@ from tools.deploy.tfvars import check_environment
 from tools.processes import git, run
 from tools.project import CACHE, DIST, ROOT, WORK, CommandError, functions
 
-#: All files that decide the zips' bytes.
-_INPUTS = ("src", "build", "tools", "pyproject.toml", "requirements.txt")
-
 #: The most addresses of other changes that are named below the plan, which shows all.
 _MAX_SHOWN = 5
 
@@ -38,7 +35,7 @@ def rollback(environment: str, commit: str, *, is_offline: bool = False) -> None
     """Build a commit's packages, plan them and show the plan. Raises CommandError, and leaves no plan then."""
     check_environment(environment)
     found = find_commit(commit)
-    print(f"Building the packages of {found[:12]} in a worktree", flush=True)
+    print(f"Building the packages of {found[:12]} from its own files", flush=True)
     with build_packages(found) as packages:
         install_packages(packages, found)
     plan(environment, is_offline=is_offline)
@@ -81,51 +78,36 @@ def find_commit(commit: str) -> str:
 
 @contextlib.contextmanager
 def build_packages(commit: str) -> Iterator[list[Path]]:
-    """Build a commit's packages in a worktree, which is removed afterwards. Raises CommandError."""
+    """Build a commit's packages in a repository that shares our objects, and is removed afterwards.
+
+    A worktree would share our attributes and filters too, which change files on the way out. Raises CommandError.
+    """
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="packages-", dir=WORK) as folder:
-        worktree = Path(folder) / "checkout"
-        git(ROOT, "worktree", "prune")
-        added = git(ROOT, "worktree", "add", "--quiet", "--detach", str(worktree), commit)
-        if added.status:
-            raise CommandError(f"git could not check {commit[:12]} out:\n{added.errors.strip()}")
-        try:
-            # The project may be a folder of a larger repository.
-            checkout = worktree / git(ROOT, "rev-parse", "--show-prefix").output.removesuffix("\n")
-            _check_worktree(checkout, commit)
-            # Every build checks the wheels against the lock's hashes, and prepared wheels against all that made them.
-            for name in ("wheels", "prepared"):
-                (CACHE / name).mkdir(parents=True, exist_ok=True)
-                shared = checkout / CACHE.relative_to(ROOT) / name
-                shared.parent.mkdir(parents=True, exist_ok=True)
-                shared.symlink_to(CACHE / name)
-            # With our toolchain if it is locked the same, else with its own.
-            toolchain = ROOT / ".venv" / "build"
-            own, other = (folder / "build" / "requirements.txt" for folder in (ROOT, checkout))
-            if (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes():
-                command: list[str | Path] = [toolchain / "bin" / "python", checkout / "build" / "package.py"]
-            else:
-                command = ["make", "package"]
-            if run(command, folder=checkout, is_shown=True).status:
-                raise CommandError(f"the packages of {commit[:12]} were not built; see above")
-            yield sorted((checkout / "build" / "dist").glob("*.zip"))
-        finally:
-            git(ROOT, "worktree", "remove", "--force", str(worktree))
-
-
-def _check_worktree(checkout: Path, commit: str) -> None:
-    """Raise CommandError if git has changed a file while checking it out, as attributes and filters do."""
-    listed = git(checkout, "ls-tree", "-r", "-z", commit, "--", *_INPUTS).output.split("\0")
-    # A line is "<mode> blob <name>\t<path>"; links and submodules have other modes.
-    names = {line.partition("\t")[2]: line.split()[2] for line in listed if line.startswith("100")}
-    hashed = git(checkout, "hash-object", "--no-filters", "--", *names)
-    if hashed.status:
-        raise CommandError(f"git can't read the files of {commit[:12]} that it checked out: {hashed.errors.strip()}")
-    for (path, name), found in zip(names.items(), hashed.output.split(), strict=True):
-        if found != name:
-            raise CommandError(
-                f"git checks {path} out with other content than {commit[:12]} has: look at .git/info/attributes"
-            )
+        git(ROOT, "init", "--quiet", folder)
+        objects = git(ROOT, "rev-parse", "--path-format=absolute", "--git-path", "objects").output
+        Path(folder, ".git", "objects", "info", "alternates").write_text(objects, encoding="utf-8")
+        done = git(Path(folder), "checkout", "--quiet", "--detach", commit)
+        if done.status:
+            raise CommandError(f"git could not check {commit[:12]} out:\n{done.errors.strip()}")
+        # The project may be a folder of a larger repository.
+        checkout = Path(folder, git(ROOT, "rev-parse", "--show-prefix").output.removesuffix("\n"))
+        # Every build checks the wheels against the lock's hashes, and prepared wheels against all that made them.
+        for name in ("wheels", "prepared"):
+            (CACHE / name).mkdir(parents=True, exist_ok=True)
+            shared = checkout / CACHE.relative_to(ROOT) / name
+            shared.parent.mkdir(parents=True, exist_ok=True)
+            shared.symlink_to(CACHE / name)
+        # With our toolchain if it is locked the same, else with its own.
+        toolchain = ROOT / ".venv" / "build"
+        own, other = (each / "build" / "requirements.txt" for each in (ROOT, checkout))
+        if (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes():
+            command: list[str | Path] = [toolchain / "bin" / "python", checkout / "build" / "package.py"]
+        else:
+            command = ["make", "package"]
+        if run(command, folder=checkout, is_shown=True).status:
+            raise CommandError(f"the packages of {commit[:12]} were not built; see above")
+        yield sorted((checkout / "build" / "dist").glob("*.zip"))
 
 
 def install_packages(packages: list[Path], commit: str) -> None:
