@@ -158,7 +158,7 @@ package-twice: package .venv/tools/.installed ## Build the committed code again,
 
 .PHONY: ci-pack
 ci-pack: .venv/tools/.installed ## Put the plan, its review, the zips and the commit into build/plans/reviewed/ENV
-	@.venv/tools/bin/python -m tools.ci.reviewed_plan pack "$(ENV)"
+	@.venv/tools/bin/python -m tools.ci.plans pack "$(ENV)"
 
 .PHONY: ci-comment
 ci-comment: require-python ## Put every environment's review into one comment of the pull request
@@ -170,7 +170,7 @@ ci-fetch: require-python ## Get the plan of ENV that was reviewed before this co
 
 .PHONY: ci-apply
 ci-apply: package .venv/tools/.installed require-terraform ## Apply it if it still holds; else plan again, and stop if the review differs
-	@.venv/tools/bin/python -m tools.ci.reviewed_plan apply "$(ENV)"
+	@.venv/tools/bin/python -m tools.ci.plans apply "$(ENV)"
 
 .PHONY: ci-deployed
 ci-deployed: require-python ## Set the commit that is deployed to ENV as the step's output
@@ -178,7 +178,7 @@ ci-deployed: require-python ## Set the commit that is deployed to ENV as the ste
 
 .PHONY: ci-drift
 ci-drift: package .venv/tools/.installed require-terraform ## Plan ENV at the deployed commit, and keep the changes that the plan finds
-	@.venv/tools/bin/python -m tools.ci.drift "$(ENV)"
+	@.venv/tools/bin/python -m tools.ci.plans drift "$(ENV)"
 
 .PHONY: ci-issue
 ci-issue: require-python ## Open, update or close the one issue of drift

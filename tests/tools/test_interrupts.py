@@ -21,7 +21,7 @@ _COMMANDS = sorted(
 _ARGUMENTS = {
     "tools.operate.outputs": ["dev", ""],
     "tools.ci.github": ["comment"],
-    "tools.ci.reviewed_plan": ["pack"],
+    "tools.ci.plans": ["pack"],
     "tools.toolchain.install": ["build", "build/requirements.txt"],
 }
 

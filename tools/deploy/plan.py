@@ -4,7 +4,7 @@ import base64
 import hashlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tools import terminal
 from tools.deploy.tfvars import check_environment
@@ -26,7 +26,7 @@ def plan_checkout(environment: str, *, is_offline: bool = False) -> None:
     check_environment(environment)
     _check_built("run make package first, as make plan does")
     plan(environment, is_offline=is_offline)
-    mark_path(environment, is_offline=is_offline).touch()
+    plan_files(environment, is_offline=is_offline).mark.touch()
 
 
 def plan(environment: str, *, is_offline: bool = False) -> None:
@@ -35,12 +35,12 @@ def plan(environment: str, *, is_offline: bool = False) -> None:
     if is_offline:
         # A first apply's plan, whatever an earlier plan left here.
         (workspace.folder / "terraform.tfstate").unlink(missing_ok=True)
-    path = plan_path(environment, is_offline=is_offline)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in (plan_path, mark_path, review_path, digest_path):
-        stale(environment, is_offline=is_offline).unlink(missing_ok=True)
-    workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={path}")
-    print(f"\nThe plan is in {path.relative_to(ROOT)}.", end=" ")
+    files = plan_files(environment, is_offline=is_offline)
+    PLANS.mkdir(parents=True, exist_ok=True)
+    for stale in files:
+        stale.unlink(missing_ok=True)
+    workspace.run("plan", "-input=false", f"-var-file=environments/{environment}.tfvars", f"-out={files.plan}")
+    print(f"\nThe plan is in {files.plan.relative_to(ROOT)}.", end=" ")
     if is_offline:
         print("It shows what a first apply would create, and can't be applied.")
     else:
@@ -60,36 +60,31 @@ def open_environment(environment: str, *, is_offline: bool = False) -> Workspace
     return open_workspace(environment, WORK / environment, has_local_state=False)
 
 
-def plan_path(environment: str, *, is_offline: bool = False) -> Path:
-    """Return where `plan` writes a plan."""
-    return PLANS / f"{environment}{'-offline' if is_offline else ''}.tfplan"
+class PlanFiles(NamedTuple):
+    """A plan, its page and the digest of its changes by `make review`, and a mark if its packages are the sources'."""
+
+    plan: Path
+    review: Path
+    digest: Path
+    mark: Path
 
 
-def review_path(environment: str, *, is_offline: bool = False) -> Path:
-    """Return where `make review` writes the page of that plan."""
-    return plan_path(environment, is_offline=is_offline).with_suffix(".review.md")
-
-
-def digest_path(environment: str, *, is_offline: bool = False) -> Path:
-    """Return where `make review` writes the digest of that plan's changes."""
-    return plan_path(environment, is_offline=is_offline).with_suffix(".changes.sha256")
-
-
-def mark_path(environment: str, *, is_offline: bool = False) -> Path:
-    """Return the file that lies beside a plan of this checkout's own packages. A rollback's plan has none."""
-    return plan_path(environment, is_offline=is_offline).with_suffix(".of-the-sources")
+def plan_files(environment: str, *, is_offline: bool = False) -> PlanFiles:
+    """Return where the files of an environment's plan are."""
+    suffixes = ("tfplan", "review.md", "changes.sha256", "of-the-sources")
+    return PlanFiles(*(PLANS / f"{environment}{'-offline' if is_offline else ''}.{suffix}" for suffix in suffixes))
 
 
 def read_plan(environment: str, *, is_offline: bool = False) -> Any:
     """Return the plan that `plan` wrote, as `terraform show -json` prints it. Raises CommandError."""
     workspace = open_environment(environment, is_offline=is_offline)
-    return workspace.read_json("show", "-json", str(plan_path(environment, is_offline=is_offline)))
+    return workspace.read_json("show", "-json", str(plan_files(environment, is_offline=is_offline).plan))
 
 
 def check_packages(environment: str, plan: Any, *, is_offline: bool = False) -> None:
     """Raise CommandError if the packages, or the sources that they were built from, have changed since the plan."""
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''} again, and read the plan"
-    if mark_path(environment, is_offline=is_offline).exists():
+    if plan_files(environment, is_offline=is_offline).mark.exists():
         _check_built(again)
     for name, planned in sorted(planned_packages(plan).items()):
         path = DIST / name

@@ -14,7 +14,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from tools import terminal
-from tools.deploy.plan import plan, plan_path, read_plan
+from tools.deploy.plan import plan, plan_files, read_plan
 from tools.deploy.tfvars import check_environment
 from tools.processes import git, run
 from tools.project import CACHE, DIST, ROOT, WORK, CommandError, functions
@@ -47,7 +47,7 @@ def rollback(environment: str, commit: str, *, is_offline: bool = False) -> None
                 variables = after["environment"][0].get("variables")
                 check_function(DIST / Path(after["filename"]).name, after["handler"], variables, found)
     except CommandError:
-        plan_path(environment, is_offline=is_offline).unlink()
+        plan_files(environment, is_offline=is_offline).plan.unlink()
         raise
     others = other_changes(planned)
     if others and not is_offline:

@@ -74,12 +74,10 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
     Returns the page, and whether it names a danger that is not accepted. Raises OSError and CommandError.
     """
     check_environment(environment)
-    page_path = deploy.review_path(environment, is_offline=is_offline)
-    digest_path = deploy.digest_path(environment, is_offline=is_offline)
-    for path in (page_path, digest_path):
-        path.unlink(missing_ok=True)
+    path, page_path, digest_path, _ = deploy.plan_files(environment, is_offline=is_offline)
+    for stale in (page_path, digest_path):
+        stale.unlink(missing_ok=True)
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''}"
-    path = deploy.plan_path(environment, is_offline=is_offline)
     if not path.exists():
         raise CommandError(f"there is no plan to review: {again} first")
     document = deploy.read_plan(environment, is_offline=is_offline)

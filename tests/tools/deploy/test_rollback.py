@@ -17,6 +17,7 @@ import pytest
 from tests.support.checkouts import FUNCTIONS, ROOT, clean_environment, lend_terraform, make_checkout, write_program
 from tests.support.commands import end_of, move_project
 from tools.deploy import rollback
+from tools.deploy.plan import PlanFiles
 from tools.deploy.rollback import build_packages, check_function, find_commit, install_packages, other_changes
 from tools.project import CACHE, CommandError
 from tools.review.digest import digest
@@ -331,7 +332,7 @@ class TestFunction:
         monkeypatch.setattr(rollback, "build_packages", lambda _: contextlib.nullcontext([]))
         monkeypatch.setattr(rollback, "install_packages", lambda *_: None)
         monkeypatch.setattr(rollback, "plan", lambda *_, **__: plan.touch())
-        monkeypatch.setattr(rollback, "plan_path", lambda *_, **__: plan)
+        monkeypatch.setattr(rollback, "plan_files", lambda *_, **__: PlanFiles(*[plan] * 4))
         monkeypatch.setattr(rollback, "read_plan", lambda *_, **__: {"resource_changes": [change]})
         assert end_of(rollback.rollback, "dev", "HEAD") == 1
         assert re.match(r"make x: a\.zip of \w{12} has no a/main\.py", capsys.readouterr().err)

@@ -160,7 +160,7 @@ class TestStatus:
         planned(monkeypatch, "unchanged")
         assert status_of(command.main, "--environment", "prod") == 0
         page = (root / "build" / "plans" / "prod.review.md").read_text()
-        deploy.plan_path("prod", is_offline=True).touch()
+        deploy.plan_files("prod", is_offline=True).plan.touch()
         planned(monkeypatch, "first")
         assert status_of(command.main, "--environment", "prod", "--offline") == 0
         assert (root / "build" / "plans" / "prod.review.md").read_text() == page
@@ -213,7 +213,7 @@ class TestRefusals:
     ) -> None:
         """The plan was copied to another's name."""
         planned(monkeypatch, "unchanged")
-        deploy.plan_path("dev", is_offline=False).touch()
+        deploy.plan_files("dev").plan.touch()
         message = self.refused(capsys, "--environment", "dev")
         assert "the plan is for environment prod, not dev: run make plan ENV=dev again" in message
 

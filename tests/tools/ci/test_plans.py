@@ -15,9 +15,18 @@ from tests.support.commands import end_of, move_project
 from tests.support.fake_terraform import FakeTerraform
 from tests.support.review.addresses import RULE
 from tests.support.review.kept_plans import kept_text
-from tools.ci import drift, reviewed_plan
-from tools.ci.reviewed_plan import State, apply, current_state, pack, planned_state, reason_to_plan_again
-from tools.deploy.plan import digest_path, review_path
+from tools.ci import plans
+from tools.ci.plans import (
+    State,
+    apply,
+    current_state,
+    drift_of,
+    pack,
+    planned_state,
+    reason_to_plan_again,
+    write_drift,
+)
+from tools.deploy.plan import plan_files
 from tools.project import CommandError
 from tools.terraform import Workspace
 
@@ -151,7 +160,7 @@ def job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_terraform: FakeTer
         subprocess.run(["git", *identity, *command], cwd=root, check=True)  # noqa: S603, S607
     move_project(monkeypatch, root)
     monkeypatch.setattr("tools.deploy.plan.plan", job.plan)
-    monkeypatch.setattr(reviewed_plan, "apply_plan", job.apply)
+    monkeypatch.setattr(plans, "apply_plan", job.apply)
     monkeypatch.setattr("tools.deploy.plan.open_environment", lambda *_, **__: folder_of_terraform(root))
     fake_terraform.says("state", json.dumps(STATE._asdict()))
     fake_terraform.says(
@@ -178,11 +187,11 @@ def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     said.with_suffix(".digests").write_text("a digest\n")
 
     def review(environment: str, _today: date) -> tuple[str, bool]:
-        shutil.copy(said, review_path(environment))
-        shutil.copy(said.with_suffix(".digests"), digest_path(environment))
+        shutil.copy(said, plan_files(environment).review)
+        shutil.copy(said.with_suffix(".digests"), plan_files(environment).digest)
         return said.read_text(), True
 
-    monkeypatch.setattr(reviewed_plan, "review_environment", review)
+    monkeypatch.setattr(plans, "review_environment", review)
     return said
 
 
@@ -316,13 +325,13 @@ class TestDrift:
     def test_what_counts(self) -> None:
         """What Terraform would do is drift; what it reads and what stays are none."""
         lines = ["update `aws_sqs_queue.b`", "delete and create `aws_sqs_queue.c`", "update `output.url`"]
-        assert drift.drift_of(_CHANGES) == lines
-        assert drift.drift_of({"resource_changes": _CHANGES["resource_changes"][:1]}) == []
+        assert drift_of(_CHANGES) == lines
+        assert drift_of({"resource_changes": _CHANGES["resource_changes"][:1]}) == []
 
     def test_written(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is kept for the job that reports it, also when there is none."""
         monkeypatch.setattr("tools.deploy.plan.read_plan", lambda *_, **__: {})
-        assert end_of(drift.write_drift, "dev") == 0
+        assert end_of(write_drift, "dev") == 0
         assert json.loads((job.plans / "drift" / "dev.json").read_text()) == []
 
     def test_failed(self, job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -334,6 +343,6 @@ class TestDrift:
         monkeypatch.setattr("tools.deploy.plan.plan", fail)
         (job.plans / "drift").mkdir()
         (job.plans / "drift" / "dev.json").write_text("[]")
-        assert end_of(drift.write_drift, "dev") == 1
+        assert end_of(write_drift, "dev") == 1
         assert not (job.plans / "drift" / "dev.json").exists()
         assert capsys.readouterr().err == "make x: no credentials\n"

@@ -1,5 +1,7 @@
 """make ci-pack: pack a plan with its review. make ci-apply: apply it after the merge if it still holds.
 
+make ci-drift: plan the deployed commit, and keep the changes that the plan would make. There must be none.
+
 Terraform itself refuses a saved plan whose state has changed since. It can't know whether the commit and the packages
 are those that were reviewed. A plan that was made again is the reviewed one if its page is, and the digest of all that
 it changes: a page names what a first apply creates and no more, and cuts long values.
@@ -9,9 +11,10 @@ import difflib
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from tools import terminal
@@ -37,21 +40,18 @@ class State(NamedTuple):
 def pack(environment: str) -> None:
     """Put an environment's plan, its review, the packages and the commit into one folder. Raises CommandError."""
     check_environment(environment)
-    made = [
-        (deploy.plan_path(environment), _PLAN, "plan"),
-        (deploy.review_path(environment), _REVIEW, "review"),
-        (deploy.digest_path(environment), _CHANGES, "review"),
-    ]
-    for path, _, command in made:
+    files = deploy.plan_files(environment)
+    made = {_PLAN: files.plan, _REVIEW: files.review, _CHANGES: files.digest}
+    for name, path in made.items():
         if not path.exists():
+            command = "plan" if name == _PLAN else "review"
             raise CommandError(f"there is no {path.relative_to(ROOT)}: make {command} ENV={environment} has failed")
     folder = _folder(environment)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for path, name, _ in made:
+    made |= {package.name: package for package in DIST.glob("*.zip")}
+    for name, path in made.items():
         shutil.copyfile(path, folder / name)
-    for package in DIST.glob("*.zip"):
-        shutil.copyfile(package, folder / package.name)
     (folder / _COMMIT).write_text(json.dumps(_head()), encoding="utf-8")
 
 
@@ -62,7 +62,7 @@ def apply(environment: str) -> None:
     if not (folder / _PLAN).exists():
         raise CommandError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
     reason = reason_to_plan_again(folder, _head()["tree"], DIST, current_state(environment))
-    path = deploy.plan_path(environment)
+    path = deploy.plan_files(environment).plan
     try:
         if reason is None:
             print(f"The reviewed plan of {environment} still holds.", flush=True)
@@ -134,7 +134,7 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
     if new_page != page:
         lines = difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
         difference = "\n".join(lines)
-    elif deploy.digest_path(environment).read_text(encoding="utf-8") != changes:
+    elif deploy.plan_files(environment).digest.read_text(encoding="utf-8") != changes:
         difference = "Its page is the same, but values that the page cuts or hides are not."
     else:
         print("Its review is the same.", flush=True)
@@ -143,6 +143,27 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
         f"the plan of {environment} differs from the reviewed one, and nothing was applied. Open a pull request, so "
         f"that it is reviewed anew.\n{difference}"
     )
+
+
+def write_drift(environment: str) -> None:
+    """Plan an environment and write its drift as JSON to build/plans/drift/. Raises CommandError, and writes none."""
+    check_environment(environment)
+    path = PLANS / "drift" / f"{environment}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    deploy.plan(environment)
+    path.write_text(json.dumps(drift_of(deploy.read_plan(environment))), encoding="utf-8")
+
+
+def drift_of(planned: Mapping[str, Any]) -> list[str]:
+    """Return a line of Markdown for each resource and output that a plan (`terraform show -json`) would change."""
+    changes = [
+        (change["address"], change["change"]["actions"])
+        for change in planned.get("resource_changes", [])
+        if change["mode"] == "managed"
+    ]
+    changes += [(f"output.{name}", change["actions"]) for name, change in planned.get("output_changes", {}).items()]
+    return [f"{' and '.join(actions)} `{address}`" for address, actions in changes if actions != ["no-op"]]
 
 
 def _folder(environment: str) -> Path:
@@ -159,4 +180,4 @@ def _head() -> dict[str, str]:
 
 if __name__ == "__main__":
     step = sys.argv.pop(1)
-    terminal.main(f"make ci-{step}", {"pack": pack, "apply": apply}[step])
+    terminal.main(f"make ci-{step}", {"pack": pack, "apply": apply, "drift": write_drift}[step])
