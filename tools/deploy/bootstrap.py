@@ -1,8 +1,4 @@
-"""make bootstrap: prepare an AWS account for its environments, by terraform/bootstrap/.
-
-The repository and its ids are set in terraform/bootstrap/terraform.tfvars. All else follows from the files of the
-named environment in terraform/environments/, and of the others in the same account.
-"""
+"""make bootstrap: prepare an AWS account for its environments, by terraform/bootstrap/ and terraform/environments/."""
 
 import copy
 import json
@@ -31,10 +27,9 @@ def account_of(environment: str) -> Account:
     check_environment(environment, deployed)
     account_ids = {each: setting(f"environments/{each}.tfvars", "account_id") for each in deployed}
     account_id = account_ids[environment]
-    regions = {
-        each: setting(f"environments/{each}.tfvars", "region") for each in deployed if account_ids[each] == account_id
-    }
-    files = [f"environments/{each}.s3.tfbackend" for each in regions]
+    together = [each for each in deployed if account_ids[each] == account_id]
+    regions = {each: setting(f"environments/{each}.tfvars", "region") for each in together}
+    files = [f"environments/{each}.s3.tfbackend" for each in together]
     buckets = {(setting(file, "bucket"), setting(file, "region")) for file in files}
     if len(buckets) > 1:
         raise CommandError(

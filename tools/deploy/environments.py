@@ -1,8 +1,4 @@
-"""make environments: show the variables whose values differ between the deployed environments, each with its reason.
-
-Terraform evaluates each environment's file with the defaults. A reason is the comment above a variable in the file; it
-holds for the lines below it, up to the next blank line or comment.
-"""
+"""make environments: show the variables whose values differ between the deployed environments, each with its reason."""
 
 import base64
 import itertools
@@ -12,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,16 +20,15 @@ from tools.processes import run
 from tools.project import CONFIGURATION, CommandError, deployed_environments
 from tools.terraform import plain_text, terraform_command
 
-
-class Cell(NamedTuple):
-    """A variable's value in an environment, as JSON text, and its reason."""
-
-    value: str
-    reason: str
+#: A variable's value in an environment, as JSON text, and its reason.
+type Cell = tuple[str, str]
 
 
 def read_reasons(tfvars: str) -> dict[str, str]:
-    """Return the comment of every variable that a tfvars file sets; "" if it has none."""
+    """Return the comment of every variable that a tfvars file sets, "" without one.
+
+    A comment holds for the lines below it, up to the next blank line or comment.
+    """
     reasons: dict[str, str] = {}
     comment = ""
     for is_comment, lines in itertools.groupby(tfvars.splitlines(), lambda line: line.startswith("#")):
@@ -76,7 +71,7 @@ def compare(
     """Return, for each variable that differs, a cell for each environment. Both arguments are by environment."""
     rows = {
         name: {
-            environment: Cell(
+            environment: (
                 json.dumps(values_of.get(name), sort_keys=True),
                 reasons[environment].get(name, "the default") or "NO REASON GIVEN",
             )
@@ -85,20 +80,17 @@ def compare(
         # The name differs by definition.
         for name in sorted(set().union(*values.values()) - {"environment"})
     }
-    return {name: cells for name, cells in rows.items() if len({cell.value for cell in cells.values()}) > 1}
+    return {name: cells for name, cells in rows.items() if len({value for value, _ in cells.values()}) > 1}
 
 
 def read_differences(environments: Sequence[str]) -> dict[str, dict[str, Cell]]:
     """`compare` the checkout's files. Raises CommandError."""
     check_version()
+    reasons = {}
     for name in environments:
         check_files(name)
-    texts = {
-        name: (CONFIGURATION / "environments" / f"{name}.tfvars").read_text(encoding="utf-8") for name in environments
-    }
-    return compare(
-        {name: read_values(name) for name in environments}, {name: read_reasons(text) for name, text in texts.items()}
-    )
+        reasons[name] = read_reasons((CONFIGURATION / "environments" / f"{name}.tfvars").read_text(encoding="utf-8"))
+    return compare({name: read_values(name) for name in environments}, reasons)
 
 
 def show(differences: Mapping[str, Mapping[str, Cell]], environments: Sequence[str], console: Console) -> None:
@@ -112,17 +104,15 @@ def show(differences: Mapping[str, Mapping[str, Cell]], environments: Sequence[s
         return
     table = Table("variable", *environments, show_lines=True)
     for name, cells in differences.items():
-        table.add_row(
-            name, *(f"[bold]{escape(cell.value)}[/]\n[dim]{escape(cell.reason)}[/]" for cell in cells.values())
-        )
+        shown = [f"[bold]{escape(value)}[/]\n[dim]{escape(reason)}[/]" for value, reason in cells.values()]
+        table.add_row(name, *shown)
     console.print(table)
 
 
-def show_differences() -> None:
-    """Read and show the differences of the deployed environments. Raises CommandError."""
+def _main() -> None:
     environments = deployed_environments()
     show(read_differences(environments), environments, terminal.open_console())
 
 
 if __name__ == "__main__":
-    terminal.main("make environments", show_differences, interrupted="interrupted, and everything it started was ended")
+    terminal.main("make environments", _main, interrupted="interrupted, and everything it started was ended")

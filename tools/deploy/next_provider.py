@@ -23,7 +23,6 @@ _ATTRIBUTE = re.compile(r"\b(data\.)?(aws_\w+)\.\w+(?:\[[^\]]*\])?\)?(?:\[\*\])?
 _INTERFACE = re.compile(r"^export interface (\w+) (?:extends [\w.]+ )?\{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _MEMBER = re.compile(r"/\*\*(.*?)\*/\s*readonly \w+(\??): (\w+|{)", re.DOTALL)
 
-
 #: The names of the blocks around an argument, and its own; those of a block end with "{}".
 type _Path = tuple[str, ...]
 
@@ -69,28 +68,23 @@ def _paths(block: Block) -> Iterator[_Path]:
 
 def check(uses: list[Use], package: Path) -> list[str]:
     """Return a line for each use that the schema in an unpacked @cdktf/provider-aws refuses, and for what it misses."""
-    problems = []
     schemas = {kind: _read_schema(package, kind) for kind in {use.kind for use in uses}}
-    for use in sorted(set(uses)):
-        members, attributes = schemas[use.kind]
-        problem = None
-        if not (members or attributes):
-            problem = "there is no such resource, data source or provider"
-        elif not use.is_reference:
-            problem = _problem(use.path, members, {each.path for each in uses if each.kind == use.kind})
-        elif use.path[0] not in attributes:
-            problem = "there is no such attribute"
-        problems += [f"{use}: {problem}"] if problem else []
-    return problems
+    problems = ((use, _problem(use, uses, *schemas[use.kind])) for use in sorted(set(uses)))
+    return [f"{use}: {problem}" for use, problem in problems if problem]
 
 
-def _problem(path: _Path, members: dict[_Path, bool], given: set[_Path]) -> str | None:
-    """Return why the schema refuses an argument or block. A block must have its required members among the given."""
-    names = _names(path)
+def _problem(use: Use, uses: list[Use], members: dict[_Path, bool], attributes: set[str]) -> str | None:
+    """Return why the schema refuses a use. A block must have its required members among the uses."""
+    if not (members or attributes):
+        return "there is no such resource, data source or provider"
+    path, names = use.path, _names(use.path)
+    if use.is_reference:
+        return None if path[0] in attributes else "there is no such attribute"
     if path and path not in members:
         if (*names, "{}") in members:
             return "this is a block there"
         return "this is an argument there" if names in members else "there is no such argument or block"
+    given = {each.path for each in uses if each.kind == use.kind}
     required = [_names(member) for member, is_required in members.items() if is_required and member not in given]
     missing = sorted(name for *parents, name in required if tuple(parents) == names)
     return f"{', '.join(missing)} is required" if missing else None
@@ -108,8 +102,7 @@ def _read_schema(package: Path, kind: str) -> tuple[dict[_Path, bool], set[str]]
         return {}, set()
     text = path.read_text(encoding="utf-8")
     interfaces = dict(_INTERFACE.findall(text))
-    own = next((name for name in interfaces if name.endswith("Config") and f"config?: {name}" in text), None)
-    own = own or next(name for name in interfaces if f"config: {name}" in text)
+    own = re.findall(r"constructor\(scope: Construct, id: string, config\??: (\w+)\)", text)[0]
     getters = re.findall(r"^    get (\w+)\(\)", text.partition("static readonly tfResourceType")[2], re.MULTILINE)
     attributes = {re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name) for name in getters}
     return dict(_members(interfaces, own)), attributes
@@ -119,23 +112,22 @@ def _members(interfaces: dict[str, str], interface: str, path: _Path = ()) -> It
     """Yield the path of each argument and block in an interface, and whether it is required."""
     for comment, optional, kind in _MEMBER.findall(interfaces.get(interface, "")):
         # The TypeScript names are in camel case; the link to the documentation ends with Terraform's name.
-        if not (name := re.search(r"#(\w+) \w+#\1\}", comment)):
-            continue
-        member = (*path, name[1])
-        if f"* {name[1]} block" in comment:
-            yield (*member, "{}"), not optional
-            yield from _members(interfaces, kind, member)
-        else:
-            yield member, not optional
+        for name in re.findall(r"#(\w+) \w+#\1\}", comment):
+            if f"* {name} block" in comment:
+                yield (*path, name, "{}"), not optional
+                yield from _members(interfaces, kind, (*path, name))
+            else:
+                yield (*path, name), not optional
 
 
 def check_configuration(package: str) -> bool:
     """Print what the unpacked package refuses; False if that is anything."""
     uses = read_uses(CONFIGURATION)
     problems = check(uses, Path(package))
-    print(*problems, sep="\n", end="\n" if problems else "")
     kinds = {use.kind for use in uses}
-    print(f"{len(set(uses))} uses of {len(kinds)} kinds of objects checked, {len(problems)} refused.")
+    print(
+        *problems, f"{len(set(uses))} uses of {len(kinds)} kinds of objects checked, {len(problems)} refused.", sep="\n"
+    )
     return not problems
 
 

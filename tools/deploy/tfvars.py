@@ -1,8 +1,7 @@
 """An environment's files in terraform/environments/: mistakes that Terraform takes, or only warns about.
 
-Terraform itself finds the settings and their lines. In a file of configuration it refuses each as an argument that
-belongs nowhere, and says which and where, whatever comments, lists and texts of several lines are around it. What is
-no setting is left to Terraform's own errors.
+Terraform itself finds the settings and their lines: in a file of configuration it refuses each as an argument that
+belongs nowhere. What is no setting is left to Terraform's own errors.
 """
 
 import re
@@ -51,17 +50,15 @@ def check_files(environment: str, configuration: Path = CONFIGURATION) -> None:
             continue
         problems.append((file, each["range"]["start"]["line"], problem))
     if problems:
-        lines = [f"terraform/environments/{file}, line {line}: {problem}" for file, line, problem in sorted(problems)]
-        raise CommandError("\n".join(lines))
+        raise CommandError(
+            "\n".join("terraform/environments/{}, line {}: {}".format(*each) for each in sorted(problems))
+        )
 
 
 def declared_variables(configuration: Path) -> list[str]:
     """Return the names of the variables that a configuration declares."""
-    return [
-        name
-        for path in variable_files(configuration)
-        for name in _DECLARATION.findall(path.read_text(encoding="utf-8"))
-    ]
+    texts = (path.read_text(encoding="utf-8") for path in variable_files(configuration))
+    return [name for text in texts for name in _DECLARATION.findall(text)]
 
 
 def variable_files(configuration: Path) -> list[Path]:

@@ -21,13 +21,8 @@ from tools.project import ROOT, CommandError
 def install(root: Path, name: str, lock: str) -> None:
     """Make the environment .venv/`name` below `root` hold just what `lock` there pins, unless it does already.
 
-    An environment is whole or not there: its `.installed` is written last. Another install of the same environment is
-    waited for.
-
-    Raises:
-        CommandError: Python or pip failed.
-        OSError: pip's configuration can't be read, or the disk is full.
-        KeyboardInterrupt: interrupted; nothing is left.
+    An environment is whole or not there, even after an interrupt: its `.installed` is written last. Another install of
+    the same environment is waited for. Raises CommandError if Python or pip failed, and OSError.
     """
     wanted = hashlib.sha256((root / lock).read_bytes()).hexdigest()
     venv = root / ".venv" / name
@@ -63,19 +58,20 @@ def _fill(venv: Path, root: Path, lock: str, temporary: str) -> None:
     options = ["--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes", "--only-binary=:all:"]
     command = [python, "-I", "-m", "pip", "install", *options, "--progress-bar=off", f"--requirement={root / lock}"]
     count = len(re.findall(r"^[\w.-]+==", (root / lock).read_text(encoding="utf-8"), re.MULTILINE))
-    title = f"Installing {count} packages of {lock} into .venv/{venv.name}, once"
+    lines: list[str] = []
     with terminal.printed_progress(functools.partial(print, flush=True)) as report:
 
-        def hear(read: int) -> None:
-            report(title, read, count)
+        def hear(line: str) -> None:
+            lines.append(line.strip())
+            read = sum(each.startswith("Collecting ") for each in lines)
+            report(f"Installing {count} packages of {lock} into .venv/{venv.name}, once", read, count)
 
-        status, lines = _wait_for([sys.executable, "-I", "-m", "venv", str(venv)], environment(), temporary, hear)
-        if status:
-            raise CommandError(f"Python could not make an environment: {''.join(lines).strip()}")
-        status, lines = _wait_for(command, pip_environment(python), temporary, hear)
+        hear("")
+        if _wait_for([sys.executable, "-I", "-m", "venv", str(venv)], environment(), temporary, hear):
+            raise CommandError(f"Python could not make an environment: {'\n'.join(lines).strip()}")
+        status = _wait_for(command, pip_environment(python), temporary, hear)
     if status:
-        said = [line.strip() for line in lines]
-        errors = [line for line in said if line.startswith("ERROR: ")] or said
+        errors = [line for line in lines if line.startswith("ERROR: ")] or lines
         raise CommandError(
             "\n".join(errors[-3:])
             + f"\nThe tools of {lock} could not be installed. This needs PyPI (or the mirror that pip is"
@@ -83,24 +79,17 @@ def _fill(venv: Path, root: Path, lock: str, temporary: str) -> None:
         )
 
 
-def _wait_for(
-    command: list[str], variables: Mapping[str, str], temporary: str, hear: Callable[[int], None]
-) -> tuple[int, list[str]]:
-    """Run a command, and let `hear` know how many packages pip has read; return its exit status and lines.
+def _wait_for(command: list[str], variables: Mapping[str, str], temporary: str, hear: Callable[[str], None]) -> int:
+    """Run a command, let `hear` have its lines, and return its exit status.
 
     Interrupted, it is ended with its children, whose temporary files are below `temporary`.
     """
     process = start(command, variables={**variables, "TMPDIR": temporary})
     assert process.stdout is not None
-    lines: list[str] = []
-    read = 0
     try:
-        hear(read)
         for line in process.stdout:
-            lines.append(line)
-            read += line.startswith("Collecting ")
-            hear(read)
-        return process.wait(), lines
+            hear(line)
+        return process.wait()
     except BaseException:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -35,15 +35,12 @@ def write() -> None:
 def readme(module: Path) -> str:
     """Return the README of a module with its inputs and outputs as the module declares them."""
     written, heading, _ = (module / "README.md").read_text(encoding="utf-8").partition("## Inputs\n")
-    inputs = [
-        f"| `{name}` | `{kind}` | {'required' if default is None else f'`{default}`'} | {description} |"
-        for name, kind, default, description in variables(module)
-    ]
+    lines = [written + heading, "| name | type | default | description |\n|---|---|---|---|"]
+    for name, kind, default, description in variables(module):
+        lines.append(f"| `{name}` | `{kind}` | {'required' if default is None else f'`{default}`'} | {description} |")
     outputs = [f"| `{block.labels[0]}` | {_description(block)} |" for block in _declared(module, "output")]
-    parts = [written + heading, "| name | type | default | description |\n|---|---|---|---|", *inputs]
-    if outputs:
-        parts += ["\n## Outputs\n", "| name | description |\n|---|---|", *outputs]
-    return "\n".join(parts) + "\n"
+    lines += ["\n## Outputs\n", "| name | description |\n|---|---|", *outputs] if outputs else []
+    return "\n".join(lines) + "\n"
 
 
 def variables(module: Path) -> list[Variable]:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from tests.support.fake_terraform import FakeTerraform
 from tools.deploy import environments as differences
-from tools.deploy.environments import Cell, compare, read_differences, read_reasons, read_values, show
+from tools.deploy.environments import compare, read_differences, read_reasons, read_values, show
 from tools.deploy.tfvars import variable_files
 from tools.project import CONFIGURATION, CommandError, deployed_environments, environments
 
@@ -29,7 +29,7 @@ class TestReasons:
         missing = [
             name
             for name, cells in read_differences(deployed_environments()).items()
-            if cells[environment].reason == "NO REASON GIVEN"
+            if cells[environment][1] == "NO REASON GIVEN"
         ]
         assert missing == []
 
@@ -114,13 +114,13 @@ class TestComparison:
         }
         reasons = {"a": {"x": "so", "z": "so"}, "b": {"y": "why", "z": ""}}
         assert compare(values, reasons) == {
-            "x": {"a": Cell("1", "so"), "b": Cell("2", "the default")},
-            "z": {"a": Cell("1", "so"), "b": Cell("2", "NO REASON GIVEN")},
+            "x": {"a": ("1", "so"), "b": ("2", "the default")},
+            "z": {"a": ("1", "so"), "b": ("2", "NO REASON GIVEN")},
         }
 
     def test_markdown(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A pipe gets a row for each variable, with value and reason, and what would break the table is escaped."""
-        differences = {"x": {"a": Cell("1", "so | so"), "b": Cell("2", "the default")}}
+        differences = {"x": {"a": ("1", "so | so"), "b": ("2", "the default")}}
         show(differences, ["a", "b"], Console(file=io.StringIO()))
         assert capsys.readouterr().out.splitlines() == [
             "| variable | a | b |",
@@ -131,7 +131,7 @@ class TestComparison:
     def test_terminal(self) -> None:
         """A terminal gets a table; what looks like its markup is shown as it is."""
         console = Console(file=io.StringIO(), force_terminal=True, width=80)
-        show({"x": {"a": Cell('["red"]', "so [bold]"), "b": Cell("2", "the default")}}, ["a", "b"], console)
+        show({"x": {"a": ('["red"]', "so [bold]"), "b": ("2", "the default")}}, ["a", "b"], console)
         assert isinstance(console.file, io.StringIO)
         printed = console.file.getvalue()
         assert '["red"]' in printed
