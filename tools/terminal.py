@@ -78,8 +78,8 @@ def open_console() -> Console:
     from rich.console import Console  # noqa: PLC0415 -- a bare Python has no rich
 
     is_changeable = sys.stdout.isatty() and os.environ.get("TERM") not in (None, "", "dumb", "unknown")
-    # Lines in a file are not broken.
-    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else 220)
+    # Lines in a file are not broken, and numbers have no colours.
+    return Console(force_terminal=is_changeable, width=None if sys.stdout.isatty() else 220, highlight=False)
 
 
 @contextlib.contextmanager

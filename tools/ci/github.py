@@ -63,7 +63,7 @@ class Run(NamedTuple):
     def download(self, from_run: int | str, folders: Mapping[str, Path]) -> list[str]:
         """Download a run's artifacts, each by its name into a folder, and return the names of those that exist."""
         listed = self.get(f"actions/runs/{from_run}/artifacts")["artifacts"]
-        there = [artifact["name"] for artifact in listed if not artifact["expired"]]
+        there = {artifact["name"] for artifact in listed if not artifact["expired"]}
         found = [name for name in folders if name in there]
         for name in found:
             folders[name].mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def comment() -> None:
 
 def review_body(reviews: Mapping[str, str | None], job: Run) -> str:
     """Return the comment of a pull request: every environment's review; None stands for a missing one."""
-    share = _MAX_BODY // max(1, len(reviews))
+    share = _MAX_BODY // len(reviews)
     parts = [_REVIEW_MARK, f"What [this run]({job.url}) would change, by environment."]
     for environment, review in reviews.items():
         text = "**Not planned, or not reviewed.** The run's log says why." if review is None else review
@@ -149,12 +149,14 @@ def reviewed_run(job: Run) -> int:
 
 def deployed(environment: str) -> None:
     """Set the step's output `commit` to the last commit that the workflow applied with success, or to nothing."""
-    job, commit = Run.of_this_job(), ""
-    for deployment in job.get("deployments", environment=environment):
+    job = Run.of_this_job()
+    succeeded = (
+        deployment["sha"]
+        for deployment in job.get("deployments", environment=environment)
         # A later deployment makes an earlier one inactive, and adds that to its statuses.
-        if any(status["state"] == "success" for status in job.get(f"deployments/{deployment['id']}/statuses")):
-            commit = deployment["sha"]
-            break
+        if any(status["state"] == "success" for status in job.get(f"deployments/{deployment['id']}/statuses"))
+    )
+    commit = next(succeeded, "")
     print(f"{environment}: {commit or 'never applied by the workflow'}")
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
         output.write(f"commit={commit}\n")
@@ -164,8 +166,7 @@ def issue() -> bool:
     """Open, update or close the issue of drift; False if there is any."""
     job, folder = Run.of_this_job(), PLANS / "drift"
     job.download(job.number, {f"drift-{name}": folder for name in deployed_environments()})
-    texts = {name: _read(folder / f"{name}.json") for name in deployed_environments()}
-    drift = {name: None if text is None else json.loads(text) for name, text in texts.items()}
+    drift = {name: json.loads(_read(folder / f"{name}.json") or "null") for name in deployed_environments()}
     for name, lines in drift.items():
         print(f"{name}: {'not planned' if lines is None else '; '.join(lines) or 'no drift'}")
     return not put_drift_issue(job, drift)
@@ -187,12 +188,12 @@ def drift_body(drift: Mapping[str, Sequence[str] | None], job: Run) -> str:
 
 def put_drift_issue(job: Run, drift: Mapping[str, Sequence[str] | None]) -> bool:
     """Open, update or close the one issue of drift, and return whether there is drift. Raises CommandError."""
-    found = job.find("issues", _DRIFT_MARK, state="open", creator=_AUTHOR)
+    found, body = job.find("issues", _DRIFT_MARK, state="open", creator=_AUTHOR), drift_body(drift, job)
     has_drift = any(drift.values())
     if has_drift and found:
-        job.send("PATCH", f"issues/{found['number']}", body=drift_body(drift, job))
+        job.send("PATCH", f"issues/{found['number']}", body=body)
     elif has_drift:
-        job.send("POST", "issues", title="A deployed environment has drifted", body=drift_body(drift, job))
+        job.send("POST", "issues", title="A deployed environment has drifted", body=body)
     # An environment that could not be planned may still have drifted.
     elif found and None not in drift.values():
         job.send("POST", f"issues/{found['number']}/comments", body=f"Gone, says [a plan]({job.url}).")

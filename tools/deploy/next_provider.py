@@ -1,11 +1,7 @@
 """Check every argument, block and attribute that the Terraform here uses against another version of the AWS provider.
 
-The schema is that in @cdktf/provider-aws, whose major versions follow those of the provider (21 has provider 6):
-
-    npm pack @cdktf/provider-aws@21.22.1 && tar xzf cdktf-provider-aws-21.22.1.tgz
-    .venv/tools/bin/python -m tools.deploy.next_provider package
-
-The package does not say which arguments are deprecated, which values are valid, and which defaults have changed.
+The schema is that in @cdktf/provider-aws, whose major versions follow those of the provider (21 has provider 6). How to
+run it, and what the package does not say, is in docs/operations/upgrading.md.
 """
 
 import re

@@ -77,8 +77,8 @@ def find_commit(commit: str) -> str:
 
 
 @contextlib.contextmanager
-def build_packages(commit: str) -> Iterator[list[Path]]:
-    """Build a commit's packages in a repository that shares our objects, and is removed afterwards.
+def checked_out(commit: str) -> Iterator[Path]:
+    """Check a commit out into a repository that shares our objects, and is removed afterwards; yield the project there.
 
     A worktree would share our attributes and filters too, which change files on the way out. Raises CommandError.
     """
@@ -91,7 +91,13 @@ def build_packages(commit: str) -> Iterator[list[Path]]:
         if done.status:
             raise CommandError(f"git could not check {commit[:12]} out:\n{done.errors.strip()}")
         # The project may be a folder of a larger repository.
-        checkout = Path(folder, git(ROOT, "rev-parse", "--show-prefix").output.removesuffix("\n"))
+        yield Path(folder, git(ROOT, "rev-parse", "--show-prefix").output.removesuffix("\n"))
+
+
+@contextlib.contextmanager
+def build_packages(commit: str) -> Iterator[list[Path]]:
+    """Build a commit's packages in a checkout, which is removed afterwards. Raises CommandError."""
+    with checked_out(commit) as checkout:
         # Every build checks the wheels against the lock's hashes, and prepared wheels against all that made them.
         for name in ("wheels", "prepared"):
             (CACHE / name).mkdir(parents=True, exist_ok=True)

@@ -22,17 +22,15 @@ from tools.terminal import main, open_console, shown_progress
 #: second (Amazon DynamoDB developer guide, "on-demand capacity mode"): a hundred thousand take half a minute.
 _CALLS_IN_FLIGHT = 8
 
-#: The deletes of a batch are repeated for so long, half of the time until they would count as hand-overs. The last of
-#: them may take longer, so the clock is read again after it.
+#: The deletes of a batch are repeated for half of the time until they would count as hand-overs. The last of them may
+#: take longer, so the clock is read again after it.
 _SECONDS_PER_BATCH = 30.0
 
 
 def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_run: bool, is_agreed: bool) -> bool:
     """Cancel the schedules of a range, and return whether none of them is left.
 
-    Raises:
-        CommandError: the range begins too early, or the question was not answered with yes.
-        botocore.exceptions.ClientError, BotoCoreError: the schedules can't be read; the progress was printed.
+    Raises CommandError if the range begins too early or the answer is not yes, ClientError and BotoCoreError.
     """
     clock = _aws_clock(environment)
     earliest = int(clock()) + CANCELLABLE_SECONDS + 1
@@ -48,12 +46,12 @@ def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_
     start, end = format_point_in_time(wanted.start), format_point_in_time(wanted.end)
     title = f"{count:,} schedules due from {start} to before {end}"
     if not count or is_dry_run:
-        console.print(f"{title}. Nothing was cancelled.", highlight=False)
+        console.print(f"{title}. Nothing was cancelled.")
         return True
     if not is_agreed:
         _ask(f"{title}, in {environment.name}: no message will be sent for them. Type yes to cancel them: ")
     # Too late: not deleted, because they came too near, or deleted so late that it may count as a hand-over.
-    counts = Counter(cancelled=0, left=0, too_late=0)
+    counts: Counter[str] = Counter()
     problem = ""
     table = ScheduleTable(environment.client("dynamodb"), environment.outputs["table_name"])
     batches = batched(pending_in(environment, wanted), WRITES_PER_CALL, strict=False)
@@ -65,12 +63,11 @@ def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_
                 progress("Cancelling schedules", counts.total(), count)
     finally:
         # Also after an error or Ctrl-C.
-        console.print(f"{counts['cancelled']:,} schedules are cancelled.", highlight=False)
+        console.print(f"{counts['cancelled']:,} schedules are cancelled.")
     if counts["too_late"]:
-        console.print(f"{counts['too_late']:,} became due too soon meanwhile: expect their messages.", highlight=False)
+        console.print(f"{counts['too_late']:,} became due too soon meanwhile: expect their messages.")
     if counts["left"]:
-        text = f"{counts['left']:,} may be left; run the same command again: {problem}"
-        console.print(text, highlight=False, markup=False)
+        console.print(f"{counts['left']:,} may be left; run the same command again: {problem}", markup=False)
     return not counts["left"]
 
 

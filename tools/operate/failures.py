@@ -197,7 +197,7 @@ def _table(title: str, rows: Iterable[Iterable[str]]) -> Table:
 
 def _print_count(console: Console, count: int, noun: str, where: str) -> None:
     verb = f"{noun} is" if count == 1 else f"{noun}s are"
-    console.print(f"{count or 'No'} {verb} {where}.", highlight=False)
+    console.print(f"{count or 'No'} {verb} {where}.")
 
 
 if __name__ == "__main__":

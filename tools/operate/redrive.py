@@ -31,7 +31,7 @@ _MOST_FAILURES_IN_A_ROW = 20
 
 _MOST_LINES = 20
 
-#: A record that is to be given back, with its object.
+#: A record to give back, with its object.
 type _Given = tuple[Listed, Record]
 
 
@@ -53,12 +53,10 @@ def redrive(environment: Environment, console: Console, since: datetime | None, 
 
     An object is deleted after the function has answered all its records as handled. A redrive that is interrupted or
     fails is completed by the next one; at worst it sends twice. Only the versions that were listed are deleted, because
-    the function keeps a record that it can never send again, under the same key.
-
-    Raises:
-        CommandError, botocore.exceptions.ClientError, BotoCoreError: it could not go on; its progress was printed.
+    the function keeps a record that it can never send again, under the same key. Raises CommandError, ClientError and
+    BotoCoreError if it could not go on; its progress was printed.
     """
-    say = partial(console.print, highlight=False, markup=False)
+    say = partial(console.print, markup=False)
     bucket = FailureBucket(environment)
     listed = bucket.objects(since)
     if not listed:
@@ -77,7 +75,7 @@ def redrive(environment: Environment, console: Console, since: datetime | None, 
 
 
 def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[Listed], console: Console) -> bool:
-    say = partial(console.print, highlight=False, markup=False)
+    say = partial(console.print, markup=False)
     # How many records of each object that was read are not yet handled.
     waiting: Counter[Listed] = Counter()
     handled_ids: list[str] = []
@@ -174,14 +172,14 @@ def _invoke(client: Any, function: str, call: Sequence[_Given]) -> tuple[int | N
 def _in_calls(records: Iterable[_Given]) -> Iterator[Sequence[_Given]]:
     """Yield the records of each call: as many as _MOST_RECORDS and _MOST_BYTES allow."""
     call: list[_Given] = []
-    size = 0
+    bytes_left = _MOST_BYTES
     for given in records:
         size_bytes = len(json.dumps(given[1]))
-        if call and (len(call) == _MOST_RECORDS or size + size_bytes > _MOST_BYTES):
+        if call and (len(call) == _MOST_RECORDS or size_bytes > bytes_left):
             yield call
-            call, size = [], 0
+            call, bytes_left = [], _MOST_BYTES
         call.append(given)
-        size += size_bytes
+        bytes_left -= size_bytes
     if call:
         yield call
 

@@ -68,7 +68,13 @@ def show(environment: Environment, console: Console, now: float) -> None:
     """Print what counting costs, what needs attention, and what is pending. Raises ClientError, BotoCoreError."""
     settings = environment.sweep_settings()
     shard_count = int(settings["SHARD_COUNT"])
-    _print_cost(environment, shard_count, console)
+    described = environment.client("dynamodb").describe_table(TableName=environment.outputs["table_name"])["Table"]
+    size = described.get("TableSizeBytes", 0)
+    console.print(
+        f"Querying {shard_count} shards. At AWS's last count, which is up to six hours old, they held "
+        f"{described.get('ItemCount', 0):,} schedules in {size:,} bytes: about "
+        f"{max(shard_count, math.ceil(size / _BYTES_PER_READ_UNIT)):,} read units.",
+    )
     by_shard, by_hour, read_units = count_pending(environment, shard_count, now)
     fast_track = environment.outputs["function_names"][FAST_TRACK]
     mappings = environment.client("lambda").list_event_source_mappings(FunctionName=fast_track)["EventSourceMappings"]
@@ -93,25 +99,13 @@ def show(environment: Environment, console: Console, now: float) -> None:
     for cells in batched((f"{shard}: {count:,}" for shard, count in enumerate(by_shard)), 8, strict=False):
         table.add_row(*cells)
     console.print(table)
-    console.print(f"Counting took {read_units:,.1f} read units.", highlight=False)
-
-
-def _print_cost(environment: Environment, shard_count: int, console: Console) -> None:
-    table = environment.client("dynamodb").describe_table(TableName=environment.outputs["table_name"])["Table"]
-    size = table.get("TableSizeBytes", 0)
-    units = max(shard_count, math.ceil(size / _BYTES_PER_READ_UNIT))
-    console.print(
-        f"Querying {shard_count} shards. At AWS's last count, which is up to six hours old, they held "
-        f"{table.get('ItemCount', 0):,} schedules in {size:,} bytes: about {units:,} read units.",
-        highlight=False,
-    )
+    console.print(f"Counting took {read_units:,.1f} read units.")
 
 
 def count_pending(environment: Environment, shard_count: int, now: float) -> tuple[list[int], Counter[float], float]:
-    """Count the schedules in the table. Raises ClientError, BotoCoreError.
+    """Return the schedules in the table by shard and by hour, and the read units that counting took.
 
-    Returns the counts by shard; those by the beginning of the hour in which they are due, in seconds since 1970, or
-    OVERDUE or LATER; and the read units that it took.
+    An hour is its beginning in seconds since 1970, OVERDUE or LATER. Raises ClientError, BotoCoreError.
     """
     table, name = environment.client("dynamodb"), environment.outputs["table_name"]
     tomorrow = start_of_due(int(now // _HOUR_SECONDS + 24) * _HOUR_SECONDS)
@@ -163,10 +157,9 @@ def _counted(environment: Environment, by_hour: Counter[float]) -> Iterator[Row]
 
 
 def check_executions(environment: Environment, mapping: Mapping[str, Any], shard_count: int) -> tuple[Row, str]:
-    """Compare the executions that the account leaves with those that the environment can take.
+    """Compare the executions that the account leaves with those needed; return a row, and a warning or "".
 
-    The posts are those that the API takes by default, whatever its throttling is set to. Returns a row, and a warning
-    if there are too few, or "".
+    The posts are those that the API takes by default, whatever its throttling is set to.
     """
     if "EventSourceArn" not in mapping:
         return Row("executions", "not checked", "there is no stream mapping"), ""
@@ -207,9 +200,9 @@ def _count_open_shards(streams: Any, stream_arn: str) -> int:
 
 
 def read_last_hour(environment: Environment, namespace: str, now: float) -> tuple[float | None, _Values]:
-    """Read the functions' metrics of the hour before `now`. Raises ClientError, BotoCoreError.
+    """Return the time of the last sweep in the hour before `now`, if there was one, and the functions' metrics.
 
-    Returns the time of the last sweep, if there was one, and the metrics.
+    Raises ClientError, BotoCoreError.
     """
     # The embedded AWS makes no metrics of what functions print.
     is_local = environment.name == LOCAL

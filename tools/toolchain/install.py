@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tools import terminal
@@ -27,7 +27,13 @@ def install(root: Path, name: str, lock: str) -> None:
     wanted = hashlib.sha256((root / lock).read_bytes()).hexdigest()
     venv = root / ".venv" / name
     installed = venv / ".installed"
-    with _only_one(venv):
+    venv.parent.mkdir(parents=True, exist_ok=True)
+    with venv.with_name(f"{name}.lock").open("w") as other:
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another command is installing .venv/{name}: waiting for it", flush=True)
+            fcntl.flock(other, fcntl.LOCK_EX)
         if installed.is_file() and installed.read_text(encoding="utf-8") == wanted:
             installed.touch()
             return
@@ -39,18 +45,6 @@ def install(root: Path, name: str, lock: str) -> None:
             shutil.rmtree(venv, ignore_errors=True)
             raise
         installed.write_text(wanted, encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _only_one(venv: Path) -> Iterator[None]:
-    venv.parent.mkdir(parents=True, exist_ok=True)
-    with venv.with_name(f"{venv.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"Another command is installing .venv/{venv.name}: waiting for it", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _fill(venv: Path, root: Path, lock: str, temporary: str) -> None:
