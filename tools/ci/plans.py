@@ -131,14 +131,11 @@ def _compare_reviews(environment: str, page: str, changes: str) -> None:
     """Raise CommandError if a review of the present plan has another page, or finds other changes."""
     new_page, _ = review_environment(environment, datetime.now(UTC).date())
     print_page(new_page)
-    if new_page != page:
-        lines = difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
-        difference = "\n".join(lines)
-    elif deploy.plan_files(environment).digest.read_text(encoding="utf-8") != changes:
-        difference = "Its page is the same, but values that the page cuts or hides are not."
-    else:
+    if (new_page, deploy.plan_files(environment).digest.read_text(encoding="utf-8")) == (page, changes):
         print("Its review is the same.", flush=True)
         return
+    lines = difflib.unified_diff(page.splitlines(), new_page.splitlines(), "reviewed", "now", lineterm="")
+    difference = "\n".join(lines) or "Its page is the same, but values that the page cuts or hides are not."
     raise CommandError(
         f"the plan of {environment} differs from the reviewed one, and nothing was applied. Open a pull request, so "
         f"that it is reviewed anew.\n{difference}"

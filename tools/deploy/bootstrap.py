@@ -76,14 +76,9 @@ def _workspace(environment: str, account: Account) -> Workspace:
     for path in (CONFIGURATION / "bootstrap").iterdir():
         if path.suffix in (".tf", ".hcl", ".tfvars"):
             (folder / path.name).symlink_to(path)
-    backend = (
-        f"bucket={account.bucket}",
-        f"key={_STATE_KEY}",
-        f"region={account.bucket_region}",
-        "encrypt=true",
-        "use_lockfile=true",
-        f'allowed_account_ids=["{account.account_id}"]',
-    )
+    # The environment's own settings, but for the key.
+    file = CONFIGURATION / "environments" / f"{environment}.s3.tfbackend"
+    backend = (str(file), f"key={_STATE_KEY}", f'allowed_account_ids=["{account.account_id}"]')
     variables = {
         "TF_VAR_account_id": account.account_id,
         "TF_VAR_environments": json.dumps(account.environments),

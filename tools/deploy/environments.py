@@ -1,7 +1,6 @@
 """make environments: show the variables whose values differ between the deployed environments, each with its reason."""
 
 import base64
-import itertools
 import json
 import re
 import shutil
@@ -29,18 +28,11 @@ def read_reasons(tfvars: str) -> dict[str, str]:
 
     A comment holds for the lines below it, up to the next blank line or comment.
     """
-    reasons: dict[str, str] = {}
-    comment = ""
-    for is_comment, lines in itertools.groupby(tfvars.splitlines(), lambda line: line.startswith("#")):
-        if is_comment:
-            comment = " ".join(line[1:].strip() for line in lines)
-            continue
-        for line in lines:
-            if not line.strip():
-                comment = ""
-            elif found := re.match(r"(\w+)\s*=", line):
-                reasons[found[1]] = comment
-    return reasons
+    return {
+        name: " ".join(line[1:].strip() for line in comment.splitlines())
+        for comment, lines in re.findall(r"((?:^#.*\n)*)((?:^[^#\n].*\n?)+)", tfvars, re.MULTILINE)
+        for name in re.findall(r"^(\w+)\s*=", lines, re.MULTILINE)
+    }
 
 
 def read_values(environment: str, configuration: Path = CONFIGURATION) -> dict[str, Any]:

@@ -93,11 +93,13 @@ class TestState:
         assert not list(folder.glob("*.tfstate*"))
         assert not (folder / "local_override.tf").exists()
 
-    def test_later(self, folder: Path, fake_terraform: FakeTerraform) -> None:
+    def test_later(self, root: Path, folder: Path, fake_terraform: FakeTerraform) -> None:
         """With the bucket there, the state in it is used, and only by the account's own credentials; it asks first."""
         bootstrap.bootstrap("dev")
         (init,) = fake_terraform.calls("init")
-        assert "-backend-config=bucket=delayer-dev-terraform-state" in init
+        file, key, _ = (argument for argument in init if argument.startswith("-backend-config="))
+        assert file == f"-backend-config={root / 'terraform' / 'environments' / 'dev.s3.tfbackend'}"
+        assert key == "-backend-config=key=bootstrap/delayer.tfstate"
         assert '-backend-config=allowed_account_ids=["111122223333"]' in init
         (apply,) = fake_terraform.calls("apply")
         assert not any("auto-approve" in argument for argument in apply)
