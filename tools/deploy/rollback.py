@@ -107,10 +107,8 @@ def build_packages(commit: str) -> Iterator[list[Path]]:
         # With our toolchain if it is locked the same, else with its own.
         toolchain = ROOT / ".venv" / "build"
         own, other = (each / "build" / "requirements.txt" for each in (ROOT, checkout))
-        if (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes():
-            command: list[str | Path] = [toolchain / "bin" / "python", checkout / "build" / "package.py"]
-        else:
-            command = ["make", "package"]
+        is_ours = (toolchain / ".installed").exists() and other.exists() and own.read_bytes() == other.read_bytes()
+        command = [toolchain / "bin" / "python", checkout / "build" / "package.py"] if is_ours else ["make", "package"]
         if run(command, folder=checkout, is_shown=True).status:
             raise CommandError(f"the packages of {commit[:12]} were not built; see above")
         yield sorted((checkout / "build" / "dist").glob("*.zip"))

@@ -81,13 +81,13 @@ class FailureBucket:
     def delete(self, objects: Iterable[Listed]) -> dict[str, str]:
         """Delete the versions that were listed, and no later one. Return why objects are not deleted, by key."""
         versions = [{"Key": each.key, "VersionId": version} for each in objects for version in each.versions]
-        errors: dict[str, str] = {}
-        # One DeleteObjects takes so many (Amazon S3 API reference, DeleteObjects).
-        for batch in batched(versions, 1000, strict=False):
-            answer = self._s3.delete_objects(Bucket=self._name, Delete={"Objects": list(batch), "Quiet": True})
-            for error in answer.get("Errors", []):
-                errors[error["Key"]] = f"{error['Code']}: {error.get('Message', '')}"
-        return errors
+        answers = [
+            self._s3.delete_objects(Bucket=self._name, Delete={"Objects": list(batch), "Quiet": True})
+            # One DeleteObjects takes so many (Amazon S3 API reference, DeleteObjects).
+            for batch in batched(versions, 1000, strict=False)
+        ]
+        errors = (error for answer in answers for error in answer.get("Errors", []))
+        return {error["Key"]: f"{error['Code']}: {error.get('Message', '')}" for error in errors}
 
     def table(self, objects: Iterable[Listed]) -> Table:
         """Return a table with a row for each record, up to a limit."""
