@@ -24,10 +24,7 @@ type _Path = tuple[str, ...]
 
 
 class Use(NamedTuple):
-    """Something that the configuration uses: in which file, of which kind of object, and the path to it.
-
-    A reference to an attribute is the one part of its path.
-    """
+    """Something that a file uses of a kind of object. The path of a reference is just the attribute."""
 
     file: str
     kind: str

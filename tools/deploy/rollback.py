@@ -1,7 +1,4 @@
-"""make rollback: plan an earlier commit's packages with this checkout's Terraform (docs/adr/0010).
-
-The plan is like any other: it is shown, make review reviews it, and make apply applies exactly it.
-"""
+"""make rollback: plan an earlier commit's packages with this checkout's Terraform (docs/adr/0010)."""
 
 import contextlib
 import json

@@ -28,10 +28,7 @@ _SECONDS_PER_BATCH = 30.0
 
 
 def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_run: bool, is_agreed: bool) -> bool:
-    """Cancel the schedules of a range, and return whether none of them is left.
-
-    Raises CommandError if the range begins too early or the answer is not yes, ClientError and BotoCoreError.
-    """
+    """Cancel the schedules of a range; return whether none is left. Raises CommandError, ClientError, BotoCoreError."""
     clock = _aws_clock(environment)
     earliest = int(clock()) + CANCELLABLE_SECONDS + 1
     if wanted.start < earliest:
@@ -67,7 +64,7 @@ def cancel(environment: Environment, console: Console, wanted: Range, *, is_dry_
     if counts["too_late"]:
         console.print(f"{counts['too_late']:,} became due too soon meanwhile: expect their messages.")
     if counts["left"]:
-        console.print(f"{counts['left']:,} may be left; run the same command again: {problem}", markup=False)
+        console.out(f"{counts['left']:,} may be left; run the same command again: {problem}")
     return not counts["left"]
 
 

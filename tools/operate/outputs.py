@@ -1,7 +1,4 @@
-"""make outputs: print an environment's outputs as a list, as lines for a shell to evaluate, or as JSON.
-
-Nothing else goes to stdout.
-"""
+"""make outputs: print an environment's outputs as a list, as lines for a shell to evaluate, or as JSON."""
 
 import json
 import re

@@ -5,9 +5,8 @@ import contextlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -56,15 +55,15 @@ def redrive(environment: Environment, console: Console, since: datetime | None, 
     the function keeps a record that it can never send again, under the same key. Raises CommandError, ClientError and
     BotoCoreError if it could not go on; its progress was printed.
     """
-    say = partial(console.print, markup=False)
     bucket = FailureBucket(environment)
     listed = bucket.objects(since)
     if not listed:
-        say("The failure bucket is empty." if since is None else "Nothing in the failure bucket was kept since then.")
+        is_all = since is None
+        console.out("The failure bucket is empty." if is_all else "Nothing in the failure bucket was kept since then.")
         return True
     if is_dry_run:
         console.print(bucket.table(listed))
-        say(f"{len(listed)} objects would be given back. Nothing was done (DRY_RUN=1).")
+        console.out(f"{len(listed)} objects would be given back. Nothing was done (DRY_RUN=1).")
         return True
     if any("null" in found.versions for found in listed):
         raise CommandError(
@@ -75,7 +74,6 @@ def redrive(environment: Environment, console: Console, since: datetime | None, 
 
 
 def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[Listed], console: Console) -> bool:
-    say = partial(console.print, markup=False)
     # How many records of each object that was read are not yet handled.
     waiting: Counter[Listed] = Counter()
     handled_ids: list[str] = []
@@ -105,21 +103,21 @@ def _redrive(environment: Environment, bucket: FailureBucket, listed: Sequence[L
                 progress("Giving objects back", deleted + len(left), len(listed))
     finally:
         # Also after an error or Ctrl-C.
-        say(
+        console.out(
             f"{len(handled_ids)} records were handled, and {deleted} of {len(listed)} objects deleted; the others are "
             "still in the bucket."
         )
-        _print_left(say, left)
+        _print_left(console, left)
     # The keys under which the function keeps records (stream_dynamodb_fasttrack_enqueuer.failure_bucket).
     keys = {f"fasttrack/{event_id}.json" for event_id in handled_ids}
     again = [found for found in bucket.objects() if found.key in keys]
     kept_again = {found.key: reason for found, _, reason in bucket.read(again)}
     if kept_again:
-        say("The function can't send these, and kept them again:")
-        _print_left(say, kept_again)
+        console.out("The function can't send these, and kept them again:")
+        _print_left(console, kept_again)
     gone = len(listed) - deleted - len(left)
     if gone:
-        say(f"{gone} objects were gone before they were read: another redrive is running.")
+        console.out(f"{gone} objects were gone before they were read: another redrive is running.")
     return not left and not kept_again
 
 
@@ -192,11 +190,11 @@ def _last_reason(log_tail: str) -> str:
     return "the function could not handle it; its log says why"
 
 
-def _print_left(say: Callable[[str], None], left: Mapping[str, str]) -> None:
+def _print_left(console: Console, left: Mapping[str, str]) -> None:
     for key, reason in islice(left.items(), _MOST_LINES):
-        say(f"  left: {key}: {reason}")
+        console.out(f"  left: {key}: {reason}")
     if len(left) > _MOST_LINES:
-        say(f"  and {len(left) - _MOST_LINES} more: make failures lists them")
+        console.out(f"  and {len(left) - _MOST_LINES} more: make failures lists them")
 
 
 def _main(environment: str, since: str, *, dry_run: bool) -> bool:

@@ -81,12 +81,12 @@ def show(environment: Environment, console: Console, now: float) -> None:
     mapping = next(iter(mappings), {"State": "missing"})
     stream = Row("stream mapping", mapping["State"], is_bad=mapping["State"] != "Enabled")
     executions, warning = check_executions(environment, mapping, shard_count)
-    last_sweep, hour = read_last_hour(environment, settings["METRICS_NAMESPACE"], now)
+    last_sweep, figures = read_last_hour(environment, settings["METRICS_NAMESPACE"], now)
 
     title = f"{environment.name} at {datetime.fromtimestamp(now, UTC):%Y-%m-%d %H:%M:%S} UTC"
     table = Table("", Column(justify="right"), "", title=title, title_justify="left", show_header=False)
-    state = [*_counted(environment, by_hour), stream, executions, *_last_sweep(last_sweep, hour, now)]
-    for rows in state, _enqueued(hour):
+    state = [*_counted(environment, by_hour), stream, executions, *_last_sweep(last_sweep, figures, now)]
+    for rows in state, _enqueued(figures):
         for row in rows:
             value = row.value if isinstance(row.value, str) else f"{row.value:,.0f}"
             table.add_row(row.name, value, row.note, style="bold red" if row.is_bad else None)
@@ -94,7 +94,11 @@ def show(environment: Environment, console: Console, now: float) -> None:
     console.print(table)
     if warning:
         console.print(warning, style="bold red")
-    console.print(_by_hour(by_hour))
+    table = Table("due, UTC", Column("pending", justify="right"), title="Pending by hour due", title_justify="left")
+    for hour, count in sorted({LATER: 0, **by_hour}.items()):
+        name = {OVERDUE: "overdue", LATER: "later"}.get(hour) or f"{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %H:00}"
+        table.add_row(name, f"{count:,}", style="bold red" if hour == OVERDUE else None)
+    console.print(table)
     table = Table(title="Pending by shard", title_justify="left", show_header=False)
     for cells in batched((f"{shard}: {count:,}" for shard, count in enumerate(by_shard)), 8, strict=False):
         table.add_row(*cells)
@@ -257,14 +261,6 @@ def _enqueued(hour: _Values) -> Iterator[Row]:
     yield Row("late", late, f"of them{worst}", is_bad=late > 0)
     if lead:
         yield Row("least lead", f"{min(lead):.1f} s", "between entering the queue in time and the pointInTime")
-
-
-def _by_hour(by_hour: Counter[float]) -> Table:
-    table = Table("due, UTC", Column("pending", justify="right"), title="Pending by hour due", title_justify="left")
-    for hour, count in sorted({LATER: 0, **by_hour}.items()):
-        name = {OVERDUE: "overdue", LATER: "later"}.get(hour) or f"{datetime.fromtimestamp(hour, UTC):%Y-%m-%d %H:00}"
-        table.add_row(name, f"{count:,}", style="bold red" if hour == OVERDUE else None)
-    return table
 
 
 if __name__ == "__main__":

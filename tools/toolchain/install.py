@@ -74,10 +74,7 @@ def _fill(venv: Path, root: Path, lock: str, temporary: str) -> None:
 
 
 def _wait_for(command: list[str], variables: Mapping[str, str], temporary: str, hear: Callable[[str], None]) -> int:
-    """Run a command, let `hear` have its lines, and return its exit status.
-
-    Interrupted, it is ended with its children, whose temporary files are below `temporary`.
-    """
+    """Run a command, let `hear` have its lines, and return its status. An interrupt ends it with its children."""
     process = start(command, variables={**variables, "TMPDIR": temporary})
     assert process.stdout is not None
     try:

@@ -1,7 +1,4 @@
-"""Write the inputs and outputs of each Terraform module into its README. `make format` runs it; a test compares.
-
-A README is written by hand up to its heading Inputs.
-"""
+"""Write the inputs and outputs of each Terraform module into its README. `make format` runs it; a test compares."""
 
 import re
 from pathlib import Path
@@ -33,7 +30,7 @@ def write() -> None:
 
 
 def readme(module: Path) -> str:
-    """Return the README of a module with its inputs and outputs as the module declares them."""
+    """Return the README of a module: up to its heading Inputs as it is written, then what the module declares."""
     written, heading, _ = (module / "README.md").read_text(encoding="utf-8").partition("## Inputs\n")
     lines = [written + heading, "| name | type | default | description |\n|---|---|---|---|"]
     for name, kind, default, description in variables(module):
