@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -49,11 +50,10 @@ class Run(NamedTuple):
 
     def find(self, path: str, mark: str, **query: str) -> Any:
         """Return the workflows' own document that begins with `mark`, from all pages of a list; None without one."""
-        for page in self.get(path, "--paginate", "--slurp", **query):
-            for each in page:
-                is_ours = each["user"]["login"] == _AUTHOR and (each["body"] or "").startswith(mark)
-                if is_ours and "pull_request" not in each:
-                    return each
+        for each in chain.from_iterable(self.get(path, "--paginate", "--slurp", **query)):
+            is_ours = each["user"]["login"] == _AUTHOR and (each["body"] or "").startswith(mark)
+            if is_ours and "pull_request" not in each:
+                return each
         return None
 
     def send(self, method: str, path: str, **fields: str) -> None:
@@ -178,12 +178,14 @@ def drift_body(drift: Mapping[str, Sequence[str] | None], job: Run) -> str:
         f"[A plan]({job.url}) of the commit that is deployed is not empty. Somebody has changed an environment by hand "
         "or rolled it back, or its last apply ended half-way. Terraform would do the following."
     )
-    end = "`make plan` on that commit shows the values. This issue is updated, and closed when the drift is gone."
-    listed = []
+    parts = [_DRIFT_MARK, beginning]
     for environment, lines in drift.items():
         text = "not planned" if lines is None else "\n".join(f"- {line}" for line in lines) or "nothing"
-        listed.append(f"### {environment}\n\n{text}")
-    return "\n\n".join([_DRIFT_MARK, beginning, *listed, end])[:_MAX_BODY]
+        parts.append(f"### {environment}\n\n{text}")
+    parts.append(
+        "`make plan` on that commit shows the values. This issue is updated, and closed when the drift is gone."
+    )
+    return "\n\n".join(parts)[:_MAX_BODY]
 
 
 def put_drift_issue(job: Run, drift: Mapping[str, Sequence[str] | None]) -> bool:

@@ -24,7 +24,7 @@ from tools.deploy.tfvars import check_environment
 from tools.processes import git
 from tools.project import DIST, PLANS, ROOT, CommandError
 from tools.review.plan import plan_from
-from tools.review.review import accepted_file, built_packages, judge_plan, print_page, review_environment
+from tools.review.review import accepted_file, judge_plan, print_page, review_environment
 
 #: The files of a packed plan. Beside them are the packages.
 _CHANGES, _COMMIT, _PLAN, _REVIEW = "changes.sha256", "commit.json", "plan.tfplan", "review.md"
@@ -46,7 +46,7 @@ def pack(environment: str) -> None:
         if not path.exists():
             command = "plan" if name == _PLAN else "review"
             raise CommandError(f"there is no {path.relative_to(ROOT)}: make {command} ENV={environment} has failed")
-    folder = _folder(environment)
+    folder = PLANS / "reviewed" / environment
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     made |= {package.name: package for package in DIST.glob("*.zip")}
@@ -58,7 +58,7 @@ def pack(environment: str) -> None:
 def apply(environment: str) -> None:
     """Apply the reviewed plan, or one whose review says the same. Raises CommandError, and applies nothing then."""
     check_environment(environment)
-    folder = _folder(environment)
+    folder = PLANS / "reviewed" / environment
     if not (folder / _PLAN).exists():
         raise CommandError(f"there is no reviewed plan of {environment} in {folder.relative_to(ROOT)}")
     reason = reason_to_plan_again(folder, _head()["tree"], DIST, current_state(environment))
@@ -115,7 +115,7 @@ def current_state(environment: str) -> State:
 
 def _check_acceptances(environment: str) -> None:
     """Raise CommandError if a danger of the plan was accepted until a day that is over."""
-    reviewed = plan_from(deploy.read_plan(environment), "the reviewed plan", built_packages())
+    reviewed = plan_from(deploy.read_plan(environment), "the reviewed plan", deploy.built_packages())
     judgement = judge_plan(reviewed, ROOT, datetime.now(UTC).date())
     stopping = {(danger.id, danger.address) for danger in judgement.dangers}
     for entry in judgement.expired:
@@ -161,10 +161,6 @@ def drift_of(planned: Mapping[str, Any]) -> list[str]:
     ]
     changes += [(f"output.{name}", change["actions"]) for name, change in planned.get("output_changes", {}).items()]
     return [f"{' and '.join(actions)} `{address}`" for address, actions in changes if actions != ["no-op"]]
-
-
-def _folder(environment: str) -> Path:
-    return PLANS / "reviewed" / environment
 
 
 def _head() -> dict[str, str]:

@@ -86,15 +86,19 @@ def check_packages(environment: str, plan: Any, *, is_offline: bool = False) -> 
     again = f"run make plan ENV={environment}{' OFFLINE=1' if is_offline else ''} again, and read the plan"
     if plan_files(environment, is_offline=is_offline).mark.exists():
         _check_built(again)
+    built = built_packages()
     for name, planned in sorted(planned_packages(plan).items()):
-        path = DIST / name
         # Terraform reads the file again when it applies, whatever the plan says its hash is.
-        found = base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() if path.exists() else "missing"
-        if found != planned:
-            raise CommandError(
-                f"{path.relative_to(ROOT)} is not the package that was planned (SHA-256 {planned}; now {found}): "
-                f"{again}"
-            )
+        if (found := built.get(name, "missing")) != planned:
+            path = (DIST / name).relative_to(ROOT)
+            raise CommandError(f"{path} is not the package that was planned (SHA-256 {planned}; now {found}): {again}")
+
+
+def built_packages() -> dict[str, str]:
+    """Return the base64 SHA-256 of each zip that was built here, by file name."""
+    return {
+        path.name: base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() for path in DIST.glob("*.zip")
+    }
 
 
 def _check_built(remedy: str) -> None:

@@ -131,21 +131,8 @@ def show(environment: Environment, console: Console) -> None:
     if listed:
         console.print(bucket.table(listed))
     _print_count(console, len(listed), "object", "in the failure bucket")
-    _show_dead_letters(environment.client("sqs"), environment.outputs["delayer_dead_letter_queue_url"], console)
-
-
-def _identify(record: Record) -> tuple[str, str]:
-    """Return a record's scheduleId and pointInTime, or its event ID if its key is not a schedule's."""
-    try:
-        key = record["dynamodb"]["Keys"]
-        schedule = Schedule(int(key["shard"]["N"]), key["due"]["S"], payload="")
-        return schedule.schedule_id, format_point_in_time(schedule.point_in_time)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return f"(event {record['eventID']})", ""
-
-
-def _show_dead_letters(sqs: Any, url: str, console: Console) -> None:
-    """Peek at the messages: they are received and not deleted, so they are visible again after PEEK_SECONDS."""
+    sqs, url = environment.client("sqs"), environment.outputs["delayer_dead_letter_queue_url"]
+    # They are received and not deleted, so they are visible again after PEEK_SECONDS.
     seen: dict[str, Mapping[str, Any]] = {}
     while len(seen) < _MOST_ROWS:
         answer = sqs.receive_message(
@@ -165,6 +152,16 @@ def _show_dead_letters(sqs: Any, url: str, console: Console) -> None:
             f"{len(seen)} of them were received to be listed here. None was deleted: they are visible again in "
             f"{PEEK_SECONDS} s. Since: when it entered the delayer queue."
         )
+
+
+def _identify(record: Record) -> tuple[str, str]:
+    """Return a record's scheduleId and pointInTime, or its event ID if its key is not a schedule's."""
+    try:
+        key = record["dynamodb"]["Keys"]
+        schedule = Schedule(int(key["shard"]["N"]), key["due"]["S"], payload="")
+        return schedule.schedule_id, format_point_in_time(schedule.point_in_time)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return f"(event {record['eventID']})", ""
 
 
 def queue_depths(sqs: Any, url: str) -> dict[str, int]:

@@ -3,8 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 from tools.operate.environment import find_environment
@@ -16,10 +15,8 @@ def _as_list(outputs: Mapping[str, Any]) -> str:
     """Return the outputs in two columns, a map's entries indented below its name."""
     rows: list[tuple[str, str]] = []
     for name, value in sorted(outputs.items()):
-        if isinstance(value, Mapping):
-            rows += [(name, ""), *((f"  {key}", entry) for key, entry in sorted(value.items()))]
-        else:
-            rows.append((name, value))
+        entries = sorted(value.items()) if isinstance(value, Mapping) else []
+        rows += [(name, "" if entries else value), *((f"  {key}", entry) for key, entry in entries)]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}".rstrip() for name, value in rows)
 
@@ -38,19 +35,13 @@ def _as_exports(outputs: Mapping[str, Any]) -> str:
     )
 
 
-#: By FORMAT, which is empty if it is not set.
-_FORMATS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "": _as_list,
-    "env": _as_exports,
-    "json": partial(json.dumps, indent=2, sort_keys=True),
-}
-
-
 def show(environment: str, form: str) -> None:
     """Print an environment's outputs. Raises CommandError, also for an unknown format."""
-    if form not in _FORMATS:
+    if form not in ("", "env", "json"):
         raise CommandError(f"there is no format {form!r}: set FORMAT to env or json, or leave it out for a list")
-    print(_FORMATS[form](find_environment(environment).outputs))
+    outputs = find_environment(environment).outputs
+    as_json = json.dumps(outputs, indent=2, sort_keys=True)
+    print({"": _as_list(outputs), "env": _as_exports(outputs), "json": as_json}[form])
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 The table is queried, never scanned: schedules due within a day by their keys, the rest by count. DynamoDB charges a
 query for the whole records that it reads, so counting costs as much as reading everything that is pending.
 
-It also compares the account's concurrent executions with those that the environment can take, which needs
-lambda:GetAccountSettings, lambda:GetFunctionConcurrency and dynamodb:DescribeStream; without them the rest is shown.
+Without the permission to compare executions (docs/operations/deploying.md), the rest is shown.
 """
 
 import json

@@ -1,7 +1,5 @@
 """Review a plan: find its dangers, judge them by the environment's file of accepted ones, and make the page."""
 
-import base64
-import hashlib
 import io
 import os
 import sys
@@ -12,7 +10,7 @@ from typing import Any
 
 from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
-from tools.project import DIST, ROOT, CommandError
+from tools.project import ROOT, CommandError
 from tools.review.accepted import Judgement, judge, read_accepted
 from tools.review.access import access_dangers
 from tools.review.danger import SENTENCES, Danger, danger
@@ -59,7 +57,7 @@ def judge_plan(plan: Plan, root: Path, today: date) -> Judgement:
 
 def review_document(document: Any, source: str, root: Path, today: date) -> tuple[str, bool]:
     """Return the page of a parsed plan, and whether it has a danger that is not accepted. Raises CommandError."""
-    plan = plan_from(document, source, built_packages())
+    plan = plan_from(document, source, deploy.built_packages())
     try:
         judgement = judge_plan(plan, root, today)
         return render(plan, judgement), bool(judgement.dangers)
@@ -91,13 +89,6 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
     digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")
     page_path.write_text(page, encoding="utf-8")
     return page, is_dangerous
-
-
-def built_packages() -> dict[str, str]:
-    """Return the base64 SHA-256 of each zip that was built here, by file name."""
-    return {
-        path.name: base64.b64encode(hashlib.sha256(path.read_bytes()).digest()).decode() for path in DIST.glob("*.zip")
-    }
 
 
 def print_page(page: str) -> None:
