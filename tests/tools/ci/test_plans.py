@@ -16,16 +16,7 @@ from tests.support.fake_terraform import FakeTerraform
 from tests.support.review.addresses import RULE
 from tests.support.review.kept_plans import kept_text
 from tools.ci import plans
-from tools.ci.plans import (
-    State,
-    apply,
-    current_state,
-    drift_of,
-    pack,
-    planned_state,
-    reason_to_plan_again,
-    write_drift,
-)
+from tools.ci.plans import State, apply, current_state, pack, planned_state, reason_to_plan_again
 from tools.deploy.plan import plan_files
 from tools.project import CommandError
 from tools.terraform import Workspace
@@ -325,13 +316,13 @@ class TestDrift:
     def test_what_counts(self) -> None:
         """What Terraform would do is drift; what it reads and what stays are none."""
         lines = ["update `aws_sqs_queue.b`", "delete and create `aws_sqs_queue.c`", "update `output.url`"]
-        assert drift_of(_CHANGES) == lines
-        assert drift_of({"resource_changes": _CHANGES["resource_changes"][:1]}) == []
+        assert plans.drift_of(_CHANGES) == lines
+        assert plans.drift_of({"resource_changes": _CHANGES["resource_changes"][:1]}) == []
 
     def test_written(self, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         """It is kept for the job that reports it, also when there is none."""
         monkeypatch.setattr("tools.deploy.plan.read_plan", lambda *_, **__: {})
-        assert end_of(write_drift, "dev") == 0
+        assert end_of(plans.write_drift, "dev") == 0
         assert json.loads((job.plans / "drift" / "dev.json").read_text()) == []
 
     def test_failed(self, job: Job, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,6 +334,6 @@ class TestDrift:
         monkeypatch.setattr("tools.deploy.plan.plan", fail)
         (job.plans / "drift").mkdir()
         (job.plans / "drift" / "dev.json").write_text("[]")
-        assert end_of(write_drift, "dev") == 1
+        assert end_of(plans.write_drift, "dev") == 1
         assert not (job.plans / "drift" / "dev.json").exists()
         assert capsys.readouterr().err == "make x: no credentials\n"
