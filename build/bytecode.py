@@ -24,11 +24,7 @@ _UNCHECKED_HASH = (0b01).to_bytes(4, "little")
 
 
 def compile_sources(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the bytecode of these sources. Keys are names in the zip; a bytecode's is where Python looks for it.
-
-    Raises:
-        CommandError: a source does not compile.
-    """
+    """Return the bytecode of these sources, by the names in the zip where Python looks for it. Raises CommandError."""
     # Keep this machine out: no site-packages, no user's or script's folder to import from, no variables.
     command = [sys.executable, "-S", "-s", "-P", "-W", "ignore", str(Path(__file__).with_name("compile_clean.py"))]
     request = marshal.dumps([(_TASK_ROOT + name, source) for name, source in sources.items()])

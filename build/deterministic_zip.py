@@ -9,14 +9,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-import deflate
-
 from tools.project import CommandError
 
-#: libdeflate's levels go up to 12. 12 would save 2% and take seven times as long.
-_LEVEL = 9
-
-_STORED, _DEFLATED = 0, 8
 #: Deflate needs version 2.0 of the format; the mode below needs "made by Unix".
 _VERSION_NEEDED = 20
 _MADE_BY_UNIX = 3 << 8 | _VERSION_NEEDED
@@ -25,10 +19,6 @@ _NAME_IS_UTF8 = 0x0800
 _TIME, _DATE = 0, 1 << 5 | 1
 #: A regular file, mode 0644: Lambda's user must be able to read it.
 _EXTERNAL_ATTRIBUTES = 0o100644 << 16
-
-_LOCAL_HEADER = struct.Struct("<4s5H3L2H")
-_CENTRAL_HEADER = struct.Struct("<4s6H3L5H2L")
-_END_OF_CENTRAL_DIRECTORY = struct.Struct("<4s4H2LH")
 
 
 class Entry(NamedTuple):
@@ -43,15 +33,11 @@ class Entry(NamedTuple):
 
 def compress(name: str, content: bytes) -> Entry:
     """Return the entry of a file with this content."""
-    deflated = bytes(deflate.deflate_compress(content, _LEVEL))
+    import deflate  # noqa: PLC0415 -- checkout.py says so first if it is not the locked one
+
+    # libdeflate's levels go up to 12. 12 would save 2% and take seven times as long.
+    deflated = bytes(deflate.deflate_compress(content, 9))
     return Entry(name, deflate.crc32(content), len(content), min(content, deflated, key=len))
-
-
-def decompress(entry: Entry) -> bytes:
-    """Return the content of an entry's file."""
-    if len(entry.data) == entry.size_bytes:
-        return entry.data
-    return bytes(deflate.deflate_decompress(entry.data, entry.size_bytes))
 
 
 def zip_bytes(entries: Iterable[Entry]) -> bytes:
@@ -64,12 +50,11 @@ def zip_bytes(entries: Iterable[Entry]) -> bytes:
     body, directory = bytearray(), bytearray()
     for entry in ordered:
         name = entry.name.encode()
-        method = _STORED if len(entry.data) == entry.size_bytes else _DEFLATED
+        # 0 is stored, 8 is deflated.
+        method = 0 if len(entry.data) == entry.size_bytes else 8
         common = (_VERSION_NEEDED, _NAME_IS_UTF8, method, _TIME, _DATE, entry.crc, len(entry.data), entry.size_bytes)
-        directory += _CENTRAL_HEADER.pack(
-            b"PK\1\2", _MADE_BY_UNIX, *common, len(name), 0, 0, 0, 0, _EXTERNAL_ATTRIBUTES, len(body)
-        )
-        directory += name
-        body += _LOCAL_HEADER.pack(b"PK\3\4", *common, len(name), 0) + name + entry.data
-    end = _END_OF_CENTRAL_DIRECTORY.pack(b"PK\5\6", 0, 0, len(ordered), len(ordered), len(directory), len(body), 0)
-    return bytes(body + directory + end)
+        central = (*common, len(name), 0, 0, 0, 0, _EXTERNAL_ATTRIBUTES, len(body))
+        directory += struct.pack("<4s6H3L5H2L", b"PK\1\2", _MADE_BY_UNIX, *central) + name
+        body += struct.pack("<4s5H3L2H", b"PK\3\4", *common, len(name), 0) + name + entry.data
+    counts = (0, 0, len(ordered), len(ordered), len(directory), len(body), 0)
+    return bytes(body + directory + struct.pack("<4s4H2LH", b"PK\5\6", *counts))

@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
@@ -116,7 +115,7 @@ def current_state(environment: str) -> State:
 def _check_acceptances(environment: str) -> None:
     """Raise CommandError if a danger of the plan was accepted until a day that is over."""
     reviewed = plan_from(deploy.read_plan(environment), "the reviewed plan", deploy.built_packages())
-    judgement = judge_plan(reviewed, ROOT, datetime.now(UTC).date())
+    judgement = judge_plan(reviewed)
     stopping = {(danger.id, danger.address) for danger in judgement.dangers}
     for entry in judgement.expired:
         if (entry.danger, entry.address) in stopping:
@@ -129,7 +128,7 @@ def _check_acceptances(environment: str) -> None:
 
 def _compare_reviews(environment: str, page: str, changes: str) -> None:
     """Raise CommandError if a review of the present plan has another page, or finds other changes."""
-    new_page, _ = review_environment(environment, datetime.now(UTC).date())
+    new_page, _ = review_environment(environment)
     print_page(new_page)
     if (new_page, deploy.plan_files(environment).digest.read_text(encoding="utf-8")) == (page, changes):
         print("Its review is the same.", flush=True)

@@ -7,12 +7,11 @@ import argparse
 import json
 import re
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tools import terminal
-from tools.project import ROOT, CommandError
+from tools.project import CommandError
 from tools.review.review import print_page, review_document, review_environment
 
 _MAKE_ONE = "run terraform show -json PLAN > plan.json, and review that"
@@ -53,16 +52,14 @@ def _review(arguments: list[str]) -> None:
 
 
 def _reviewed(options: argparse.Namespace) -> tuple[str, bool]:
-    today = datetime.now(UTC).date()
     if (options.plan is None) == (options.environment is None):
         raise CommandError("give the JSON of a plan, or --environment")
     if options.plan is None:
-        return review_environment(options.environment, today, is_offline=options.offline)
-    return review_document(_read(options.plan), options.plan, ROOT, today)
+        return review_environment(options.environment, is_offline=options.offline)
+    return review_document(_read(options.plan), options.plan)
 
 
 def _read(path: str) -> Any:
-    """Return the parsed JSON in a file, or of standard input for `-`. Raises CommandError and OSError."""
     source = "standard input" if path == "-" else path
     content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     try:

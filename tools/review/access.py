@@ -24,15 +24,16 @@ def access_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
     """Name permissions that somebody gains or loses, and policies that can't be judged."""
     roles = _Roles(plan)
     for change in plan.changes:
-        for difference in differences(change.before, change.after):
-            yield from _policy(plan, change, difference, roles, judged)
+        found = differences(change.before, change.after)
         if change.type == "aws_iam_role_policy" and change.differs("role") and not change.differs("policy"):
-            policy = change.after.get("policy")
-            yield from _policy(plan, change, Difference(("policy",), policy, policy), roles, judged)
-        if change.type == "aws_lambda_permission" and change.action != "destroy":
+            found.append(Difference(("policy",), change.after.get("policy"), change.after.get("policy")))
+        for difference in found:
+            yield from _policy(plan, change, difference, roles, judged)
+        stays = change.action != "destroy"
+        if stays and change.type == "aws_lambda_permission" and any(map(change.differs, _PERMISSION)):
             judged.update((change.address, name) for name in _PERMISSION)
             yield from _permission(change, is_first=plan.is_first)
-        if "policy_attachment" in change.type and change.action != "destroy":
+        if stays and "policy_attachment" in change.type:
             judged |= {(change.address, "policy_arn"), (change.address, "role")}
             yield danger(change, "access-grows/attachment", policy=at(change.after, "policy_arn"))
     for change in plan.of_type("aws_lambda_function_url"):
@@ -77,18 +78,17 @@ def _readable(plan: Plan, change: Change, path: str, value: Any) -> Sequence[Sta
 
 def _policy(plan: Plan, change: Change, difference: Difference, roles: _Roles, judged: Judged) -> Iterator[Danger]:
     before, after = (_readable(plan, change, difference.path, value) for value in (difference.old, difference.new))
-    if goes_with_whole(plan, change):
+    if goes_with_whole(plan, change) or before == after == ():
         return
     if before is None or after is None:
         yield from _unreadable(plan, change, difference, judged)
-        return
-    if not before and not after:
         return
     judged.add((change.address, difference.path))
     held = before
     if change.type == "aws_iam_role_policy":
         judged.add((change.address, "role"))
-        held = before if change.action == "destroy" else roles.before[_key(change, change.after.get("role"))]
+        if change.action != "destroy":
+            held = roles.before[_key(change, change.after.get("role"))]
     for statement in gained(held, after):
         wild = list(_wild(plan, change, statement))
         yield from wild
@@ -98,25 +98,20 @@ def _policy(plan: Plan, change: Change, difference: Difference, roles: _Roles, j
     if not plan.is_first:
         yield from _lost(plan, change, before, after, roles)
         yield from _denials(plan, change, before, after)
-        yield from _version(change, difference)
-
-
-def _version(change: Change, difference: Difference) -> Iterator[Danger]:
-    old, new = difference.old, difference.new
-    if old and new and new is not UNKNOWN and at(parsed(old), "Version") != at(parsed(new), "Version"):
-        yield danger(change, "unjudged-change/version")
+        old, new = difference.old, difference.new
+        if old and new and new is not UNKNOWN and at(parsed(old), "Version") != at(parsed(new), "Version"):
+            yield danger(change, "unjudged-change/version")
 
 
 def _unreadable(plan: Plan, change: Change, difference: Difference, judged: Judged) -> Iterator[Danger]:
-    attribute, path, new = difference.names[-1], difference.path, difference.new
+    path, new = difference.path, difference.new
     is_hidden = new is UNKNOWN or isinstance(new, Sensitive) or isinstance(difference.old, Sensitive)
-    if attribute == "policy" and change.type in ("aws_s3_bucket", "aws_sqs_queue") and new is UNKNOWN:
-        judged.add((change.address, attribute))
-    elif attribute in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
+    # A resource of its own sets the policy, and is judged.
+    is_reported = new is UNKNOWN and change.type in ("aws_s3_bucket", "aws_sqs_queue")
+    if difference.names[-1] in POLICY_ATTRIBUTES and is_hidden and change.type in RULES:
         judged.add((change.address, path))
-        if not plan.is_first:
-            hidden = new if new is UNKNOWN else Sensitive(None)
-            yield danger(change, "access-unknown/policy", path=path, hidden=hidden)
+        if not plan.is_first and not is_reported:
+            yield danger(change, "access-unknown/policy", path=path, hidden=new if new is UNKNOWN else Sensitive(None))
 
 
 def _lost(
@@ -161,8 +156,6 @@ def _wild(plan: Plan, change: Change, statement: Statement) -> Iterator[Danger]:
 
 
 def _permission(change: Change, *, is_first: bool) -> Iterator[Danger]:
-    if not any(change.differs(name) for name in _PERMISSION):
-        return
     principal, function, action = (at(change.after, name) for name in ("principal", "function_name", "action"))
     limits = [at(change.after, limit) for limit in _PERMISSION_LIMITS]
     if all(map(is_blank, limits)) or principal == "*":

@@ -11,26 +11,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from tools.project import CommandError
-
 _text = partial(json.dumps, sort_keys=True)
 
 
-def digest(document: Mapping[str, Any], source: str) -> str:
-    """Return the digest of the parsed output of `terraform show -json`. Raises CommandError, which names `source`."""
-    try:
-        changes = {
-            "resources": sorted(map(_text, _resources(document["resource_changes"]))),
-            "outputs": sorted(
-                _text([name, *_values(change)])
-                for name, change in document.get("output_changes", {}).items()
-                if change["actions"] != ["no-op"]
-            ),
-            "further": [document.get(name) for name in ("action_invocations", "deferred_changes")],
-        }
-        return hashlib.sha256(_text(changes).encode()).hexdigest()
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise CommandError(f"the changes in {source} can't be read: {error!r}") from error
+def digest(document: Mapping[str, Any]) -> str:
+    """Return the digest of the parsed output of `terraform show -json`, which `plan_from` can read."""
+    outputs = (
+        _text([name, *_values(change)])
+        for name, change in document.get("output_changes", {}).items()
+        if change["actions"] != ["no-op"]
+    )
+    changes = {
+        "resources": sorted(map(_text, _resources(document.get("resource_changes", ())))),
+        "outputs": sorted(outputs),
+        "further": [document.get(name) for name in ("action_invocations", "deferred_changes")],
+    }
+    return hashlib.sha256(_text(changes).encode()).hexdigest()
 
 
 def _resources(resources: Iterable[Mapping[str, Any]]) -> Iterator[list[Any]]:

@@ -12,7 +12,6 @@ from tools.review.table import Judged, is_ours, ours, package_of
 
 _TYPE = "aws_lambda_function"
 
-#: The functions' packages.
 _POST, _SWEEP = "api_schedule_post", "task_1minute_enqueuer"
 
 _SHARDS = "environment.variables.SHARD_COUNT"
@@ -60,13 +59,13 @@ def _code(plan: Plan, change: Change) -> Iterator[Danger]:
 
 def _shards(plan: Plan, own: list[Change], judged: Judged) -> Iterator[Danger]:
     """Name shards that hold schedules, or will, and are not swept."""
-    counts = [(package_of(each), _planned_count(plan, each)) for each in plan.by_type[_TYPE]]
+    counts = [(package_of(each), _count(plan, each.after)) for each in plan.by_type[_TYPE]]
     posted = max((count for package, count in counts if package == _POST and isinstance(count, int)), default=0)
     swept = min((count for package, count in counts if package == _SWEEP and isinstance(count, int)), default=posted)
     # New schedules are named once: at the sweep, unless only the post function changes.
     named = _SWEEP if any(package_of(change) == _SWEEP for change in own) else _POST
     for change in own:
-        package, old, new = package_of(change), _count(change.before), _planned_count(plan, change)
+        package, old, new = package_of(change), _count(plan, change.before), _count(plan, change.after)
         if package == _SWEEP or (isinstance(new, int) and (package == _POST or new >= posted)):
             # New schedules may use fewer shards than are swept, and no function may look for them in fewer.
             judged.add((change.address, _SHARDS))
@@ -83,17 +82,13 @@ def _range(first: int, end: int) -> Markdown:
     return Markdown(f"shard {first}" if end - first == 1 else f"shards {first} to {end - 1}")
 
 
-def _count(values: Any) -> Any:
+def _count(plan: Plan, values: Any) -> Any:
     found = at(values, _SHARDS)
-    return int(found) if isinstance(found, str) and re.fullmatch(r"\d{1,9}", found) else found
-
-
-def _planned_count(plan: Plan, change: Change) -> Any:
     # While one of a function's variables is unknown, the provider calls all of them unknown. A plan always knows the
     # root variables, which have the same names in small letters.
-    if at(change.after, "environment.variables") is UNKNOWN:
+    if at(values, "environment.variables") is UNKNOWN:
         return plan.variables.get("shard_count", UNKNOWN)
-    return _count(change.after)
+    return int(found) if isinstance(found, str) and re.fullmatch(r"\d{1,9}", found) else found
 
 
 def _readers(plan: Plan) -> Iterator[Danger]:
@@ -105,9 +100,8 @@ def _readers(plan: Plan) -> Iterator[Danger]:
         if not change.after or not change.differs("event_source_arn") or (change.before and change in own):
             continue
         new, source = at(change.after, "function_name"), at(change.after, "event_source_arn")
-        beside = [
-            each for each, read in own.items() if each is not change and (source == read or UNKNOWN in (source, read))
-        ]
+        others = [(each, read) for each, read in own.items() if each is not change]
+        beside = [each for each, read in others if source == read or UNKNOWN in (source, read)]
         if beside:
             yield danger(change, "stream-read-twice", new=new, reader=at(beside[0].after, "function_name"))
             if at(change.after, "maximum_record_age_in_seconds") in (UNKNOWN, None, -1):
@@ -131,9 +125,7 @@ def _targets(plan: Plan, judged: Judged) -> Iterator[Danger]:
     known = [event for event in events if isinstance(event, dict)]
     workers = {json.dumps(event.get("workers")) for event in known}
     called = {json.dumps(event.get("worker")) for event in known}
-    total = known[0].get("workers") if known else None
-    is_whole = len(workers) == 1 and isinstance(total, int) and called == set(map(str, range(total)))
+    is_whole = workers == {str(len(called))} and called == set(map(str, range(len(called))))
     if len(known) < len(events) or not is_whole:
-        yield danger(
-            changed[0], "shards-unswept/workers", called=", ".join(sorted(called)), workers=" or ".join(sorted(workers))
-        )
+        texts = {"called": ", ".join(sorted(called)), "workers": " or ".join(sorted(workers))}
+        yield danger(changed[0], "shards-unswept/workers", **texts)

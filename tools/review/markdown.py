@@ -10,8 +10,7 @@ from itertools import accumulate, chain, groupby, islice, takewhile
 from operator import eq
 from typing import Any
 
-from tools.review.accepted import Judgement
-from tools.review.danger import SHORT, WHOLE, fence, quoted
+from tools.review.danger import SHORT, WHOLE, Judgement, fence, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, is_blank
 from tools.review.statements import Statement, document_statements, policy_statements
@@ -39,13 +38,11 @@ def render(plan: Plan, judgement: Judgement, limit: int = GITHUB_LIMIT) -> str:
 
 
 def fit(page: str, limit: int = GITHUB_LIMIT) -> str:
-    """Return a page that is cut from its end to a number of characters, with what was left out counted.
-
-    A page is cut before a line that begins a paragraph, a list's item or a heading, so that nothing is left open.
-    """
+    """Return a page that is cut from its end to a number of characters, with what was left out counted."""
     if len(page) <= limit:
         return page
     lines = page.split("\n")
+    # It is cut before a line that begins a paragraph, a list's item or a heading, so that nothing is left open.
     # Room for the sentence, and for the ends of folded sections.
     starts = accumulate((len(line) + 1 for line in lines), initial=400)
     fitting = enumerate(line for line, start in zip(lines, starts, strict=False) if start <= limit)
@@ -92,16 +89,12 @@ def _dangers(judgement: Judgement) -> Iterator[str]:
         f"- {found.text}\n  <br>`{found.id}` at {quoted(found.address)}, until {entry.expires}: {quoted(entry.reason)}"
         for found, entry in judgement.accepted
     )
-    notes = [
-        *((entry, f"expired on {entry.expires}") for entry in judgement.expired),
-        *((entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused),
-    ]
+    notes = [(entry, f"expired on {entry.expires}") for entry in judgement.expired]
+    notes += [(entry, "accepts a danger that this plan doesn't have") for entry in judgement.unused]
+    without_effect = (f"- `{entry.danger}` at {quoted(entry.address)} {state}" for entry, state in notes)
     yield from _section("## Dangers", dangers)
     yield from _section("## Accepted dangers", accepted)
-    yield from _section(
-        "In the file of accepted dangers, to remove or renew:",
-        (f"- `{entry.danger}` at {quoted(entry.address)} {state}" for entry, state in notes),
-    )
+    yield from _section("In the file of accepted dangers, to remove or renew:", without_effect)
 
 
 def _counts(plan: Plan) -> Iterator[str]:
@@ -119,8 +112,9 @@ def _changes(plan: Plan) -> Iterator[str]:
         facts = "".join(f", {name} {quoted(fact)}" for name, fact in change.facts.items())
         yield f"- {_MARKS[change.action]} {quoted(change.address, WHOLE)}{facts}"
         if change.action == "update" or (change.action in ("create", "replace") and not plan.is_first):
-            lines = list(_attributes(plan, change))
-            yield from lines or ["  - no visible difference: an empty value counts as not set"]
+            yield from list(_attributes(plan, change)) or [
+                "  - no visible difference: an empty value counts as not set"
+            ]
 
     order = list(_MARKS)
     found = sorted(_shown(plan), key=lambda each: (each.module, order.index(each.action), each.address))
@@ -210,13 +204,12 @@ def _outputs(plan: Plan) -> Iterator[str]:
 
 
 def _change(beginning: str, difference: Difference, note: str = "") -> Iterator[str]:
-    """Return the lines about an attribute: what differs may stand below its name."""
     old, new = difference.old, difference.new
     shown = f"{quoted(old)} → {quoted(new)}"
     further: Iterable[str] = ()
     if isinstance(old, str) and isinstance(new, str):
         if "\n" in old.strip() or "\n" in new.strip():
-            shown, further = "by line", _fenced(_diff(old.split("\n"), new.split("\n")))
+            shown, further = "by line", _fenced(old.split("\n"), new.split("\n"))
         elif max(len(old), len(new)) > SHORT:
             shown = " → ".join(_around(old, new))
     elif _is_long_set(old) and _is_long_set(new):
@@ -241,15 +234,19 @@ def _around(old: str, new: str) -> Iterator[str]:
         yield f"{quoted(middle, _LINE)} ({len(text):,} characters)"
 
 
-def _diff(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+def _fenced(old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
     """Return the lines that differ, each after its sign, with the lines around them."""
     start, end = _same(old, new)
     first, last = max(0, start - _LINES_AROUND), max(0, end - _LINES_AROUND)
     before, after = old[first : len(old) - last], new[first : len(new) - last]
+    found: Iterator[str] = chain((f"-{line}" for line in before), (f"+{line}" for line in after))
     if max(len(before), len(after)) <= _COMPARED_LINES:
-        yield from islice(difflib.unified_diff(before, after, n=_LINES_AROUND, lineterm=""), 3, None)
-    else:
-        yield from (f"{sign}{line}" for sign, lines in (("-", before), ("+", after)) for line in lines)
+        found = islice(difflib.unified_diff(before, after, n=_LINES_AROUND, lineterm=""), 3, None)
+    shown = [_printable(line) for line in islice(found, _MOST_LINES)]
+    marks = fence("\n".join(shown), least=3)
+    yield from (f"{marks}diff", *shown, marks)
+    if left := sum(1 for _ in found):
+        yield f"… and {left:,} more lines"
 
 
 def _same(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
@@ -258,14 +255,6 @@ def _same(old: Sequence[str], new: Sequence[str]) -> tuple[int, int]:
     return start, sum(takewhile(bool, map(eq, reversed(old[start:]), reversed(new[start:]))))
 
 
-def _fenced(lines: Iterator[str]) -> Iterator[str]:
-    shown = [_printable(line) for line in islice(lines, _MOST_LINES)]
-    marks = fence("\n".join(shown), least=3)
-    yield from (f"{marks}diff", *shown, marks)
-    if left := sum(1 for _ in lines):
-        yield f"… and {left:,} more lines"
-
-
 def _printable(line: str) -> str:
-    text = line if line.isprintable() else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
     return text if len(text) <= _LINE else f"{text[:_LINE]}…"

@@ -11,15 +11,18 @@ from typing import Any
 
 from tools.project import CommandError
 
-#: The parts of a plan that are read.
-_ARRAYS = (
-    "action_invocations", "checks", "deferred_action_invocations", "deferred_changes", "resource_changes",
-    "resource_drift",
-)  # fmt: skip
-_OBJECTS = ("configuration", "output_changes", "planned_values", "prior_state", "variables")
+#: The parts of a plan that are read, with their shapes.
+_PARTS: Mapping[str, type] = dict.fromkeys(
+    ("action_invocations", "checks", "deferred_action_invocations", "deferred_changes", "resource_changes",
+     "resource_drift"), list,
+) | dict.fromkeys(("configuration", "output_changes", "planned_values", "prior_state", "variables"), dict)  # fmt: skip
 
 #: The attributes that hold a policy.
 POLICY_ATTRIBUTES = ("assume_role_policy", "policy")
+
+#: One word for Terraform's actions; a replacement has two, in any order.
+_ACTIONS = {"create,delete": "replace", "create,forget": "replace", "delete": "destroy"}
+_ACTIONS |= {name: name for name in ("create", "forget", "no-op", "read", "update")}
 
 #: An instance key in an address, and the last step of a module's address.
 _KEY = re.compile(r'\[(?:"(?:\\.|[^"\\])*"|\d+)\]')
@@ -82,10 +85,9 @@ class Change:
 class Plan:
     """A plan of one environment ("" if its configuration has none): the change of each resource and output.
 
-    `outputs` and `drift` are those that change. `facts` are dangers beside the changes: a sentence in dangers.toml, its
-    subject, and a detail. `variables` are the root's. `documents` are the policy documents that Terraform reads only
-    when it applies, by the address and the attribute that they become. `packages` are the zips that were built here:
-    the base64 SHA-256 of each, by file name.
+    `outputs` and `drift` are those that change. `facts` are dangers beside the changes: a sentence, its subject, and a
+    detail. `documents` are the policy documents that Terraform reads only when it applies, by the address and attribute
+    that they become. `packages` are the zips that were built here: the base64 SHA-256 of each, by file name.
     """
 
     environment: str
@@ -111,12 +113,6 @@ class Plan:
             found[change.type].append(change)
         return found
 
-    @cached_property
-    def emptied(self) -> frozenset[tuple[str, str]]:
-        """The modules and types of which every resource is destroyed."""
-        kept = {(change.module, change.type) for change in self.resources if change.action != "destroy"}
-        return frozenset({(each.module, each.type) for each in self.resources if each.action == "destroy"} - kept)
-
     def of_type(self, kind: str) -> list[Change]:
         """Return the resources of a type that change."""
         return [change for change in self.by_type[kind] if change.action not in ("no-op", "read")]
@@ -141,10 +137,10 @@ def plan_from(document: Any, source: str, packages: Mapping[str, str] | None = N
         )
     if not {"resource_changes", "planned_values", "output_changes"} & set(document):
         raise CommandError(f"{source} is not a plan: it has no resource_changes. Is it a state?")
-    for name in (*_ARRAYS, *_OBJECTS):
-        kind, word = (list, "array") if name in _ARRAYS else (dict, "object")
-        if name in document and not isinstance(document[name], kind):
+    for name, kind in _PARTS.items():
+        if not isinstance(document.get(name, kind()), kind):
             # Read as empty, it would make a plan that changes nothing.
+            word = "array" if kind is list else "object"
             raise CommandError(f"{source} is not a plan as terraform show -json prints it: its {name} is not an {word}")
     try:
         return _plan(document, packages or {})
@@ -219,27 +215,22 @@ def _documents(resources: Iterable[Change], declared: _Declared) -> Iterator[tup
     """Return each policy that is exactly one unread document, by its address and attribute, with the document."""
     unread = {change.address: change for change in resources if change.action == "read"}
     for change in resources if unread else ():
-        expressions = _expressions(declared, f"{change.module}.{change.type}.{change.name}".removeprefix("."))
+        address = f"{change.module}.{change.type}.{change.name}".removeprefix(".")
         for attribute in POLICY_ATTRIBUTES:
-            found = unread.get(_document_address(declared, change.module, expressions.get(attribute)))
-            if found is not None:
+            if found := unread.get(_document_address(declared, change.module, address, attribute)):
                 yield (change.address, attribute), found
 
 
-def _document_address(declared: _Declared, module: str, expression: Any) -> str:
-    """Return the address of the document that an expression is, or passes on from the calling module; "" if none."""
-    named = (expression or {}).get("references") or [""]
+def _document_address(declared: _Declared, module: str, address: str, name: str) -> str:
+    """Return the address of the document that an attribute, or an argument of a module's call, is; "" if none."""
+    expressions = declared.get(without_keys(address), {}).get("expressions") or {}
+    named = (expressions.get(name) or {}).get("references") or [""]
     if module and named[0].startswith("var."):
-        passed = _expressions(declared, module).get(named[0].removeprefix("var."))
-        return _document_address(declared, _LAST_STEP.sub("", module), passed)
+        return _document_address(declared, _LAST_STEP.sub("", module), module, named[0].removeprefix("var."))
     # Terraform names the attribute first, then its resource: an expression that refers to more names more.
     if named[0].endswith(".json") and all(named[0].startswith(name) for name in named):
         return f"{module}.{named[0]}".removeprefix(".").removesuffix(".json")
     return ""
-
-
-def _expressions(declared: _Declared, address: str) -> Mapping[str, Any]:
-    return declared.get(without_keys(address), {}).get("expressions") or {}
 
 
 def _facts(
@@ -297,7 +288,7 @@ def _resource(found: dict[str, Any]) -> Change:
     for name, text in named.items():
         if not isinstance(text, str):
             raise TypeError(f"{name} {text!r}")
-    action = _action(change["actions"])
+    action = _ACTIONS[",".join(sorted(change["actions"]))]
     is_created_first = action == "replace" and change["actions"][0] == "create"
     facts = {
         "deposed": found.get("deposed"),
@@ -319,19 +310,9 @@ def _resource(found: dict[str, Any]) -> Change:
 
 def _output(name: str, change: dict[str, Any]) -> Change:
     old, new = ({} if value is None else {"value": value} for value in _values(change))
-    return Change(f"output.{name}", "", "output", "output", name, _action(change["actions"]), old, new)
-
-
-def _action(actions: list[str]) -> str:
-    """Return one word for Terraform's actions; a replacement has two, in any order. Raises KeyError for others."""
-    match sorted(actions):
-        case ["create", "delete" | "forget"]:
-            return "replace"
-        case ["delete"]:
-            return "destroy"
-        case [("create" | "forget" | "no-op" | "read" | "update") as action]:
-            return action
-    raise KeyError(",".join(actions))
+    return Change(
+        f"output.{name}", "", "output", "output", name, _ACTIONS[",".join(sorted(change["actions"]))], old, new
+    )
 
 
 def _values(change: dict[str, Any]) -> tuple[Any, Any]:

@@ -4,16 +4,14 @@ import io
 import os
 import sys
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 from tools.deploy import plan as deploy
 from tools.deploy.tfvars import check_environment
 from tools.project import ROOT, CommandError
-from tools.review.accepted import Judgement, judge, read_accepted
 from tools.review.access import access_dangers
-from tools.review.danger import SENTENCES, Danger, danger
+from tools.review.danger import SENTENCES, Danger, Judgement, danger, judge, read_accepted
 from tools.review.digest import digest
 from tools.review.functions import function_dangers
 from tools.review.markdown import render
@@ -22,11 +20,7 @@ from tools.review.table import Judged, table_dangers
 
 
 def find_dangers(plan: Plan) -> list[Danger]:
-    """Return every danger of a plan once, losses first: by code, by the table, and whatever neither of them judges.
-
-    A value that is known only after the apply is judged like a changed one, because it may be anything. A sensitive
-    value is compared, and never shown.
-    """
+    """Return every danger of a plan once, losses first. A value that is not known yet counts as changed."""
     judged: Judged = set()
     # Forgotten resources stay as they are in AWS.
     kept = (
@@ -48,29 +42,27 @@ def accepted_file(environment: str) -> str:
     return f"terraform/environments/{environment}.accepted.toml"
 
 
-def judge_plan(plan: Plan, root: Path, today: date) -> Judgement:
+def judge_plan(plan: Plan) -> Judgement:
     """Judge a plan's dangers by the environment's accepted ones. Raises CommandError if that file is malformed."""
+    today = datetime.now(UTC).date()
     shown = accepted_file(plan.environment)
-    entries = read_accepted(root / shown, shown, today) if plan.environment else ()
+    entries = read_accepted(ROOT / shown, shown, today) if plan.environment else ()
     return judge(find_dangers(plan), entries, today)
 
 
-def review_document(document: Any, source: str, root: Path, today: date) -> tuple[str, bool]:
+def review_document(document: Any, source: str) -> tuple[str, bool]:
     """Return the page of a parsed plan, and whether it has a danger that is not accepted. Raises CommandError."""
     plan = plan_from(document, source, deploy.built_packages())
     try:
-        judgement = judge_plan(plan, root, today)
+        judgement = judge_plan(plan)
         return render(plan, judgement), bool(judgement.dangers)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # A rule met a value of another type than the provider's.
         raise CommandError(f"{source} can't be reviewed: {error!r} where something else is expected") from error
 
 
-def review_environment(environment: str, today: date, *, is_offline: bool = False) -> tuple[str, bool]:
-    """Review the plan that make plan wrote, and keep the page and the digest of its changes beside it.
-
-    Returns the page, and whether it names a danger that is not accepted. Raises OSError and CommandError.
-    """
+def review_environment(environment: str, *, is_offline: bool = False) -> tuple[str, bool]:
+    """Review the plan that make plan wrote, like a document; keep the page and the digest of its changes beside it."""
     check_environment(environment)
     path, page_path, digest_path, _ = deploy.plan_files(environment, is_offline=is_offline)
     for stale in (page_path, digest_path):
@@ -85,8 +77,8 @@ def review_environment(environment: str, today: date, *, is_offline: bool = Fals
         found = f"environment {planned}" if planned else "no environment of the delayer"
         raise CommandError(f"the plan is for {found}, not {environment}: {again} again")
     deploy.check_packages(environment, document, is_offline=is_offline)
-    page, is_dangerous = review_document(document, source, ROOT, today)
-    digest_path.write_text(f"{digest(document, source)}\n", encoding="utf-8")
+    page, is_dangerous = review_document(document, source)
+    digest_path.write_text(f"{digest(document)}\n", encoding="utf-8")
     page_path.write_text(page, encoding="utf-8")
     return page, is_dangerous
 

@@ -92,12 +92,19 @@ def policy_statements(value: Any) -> tuple[Statement, ...] | None:
     statements: list[Any] = found if isinstance(found, list) else [found]
     if not all(isinstance(statement, dict) for statement in statements):
         return None
-    return tuple(_statement(_as_document(statement)) for statement in statements)
+    return tuple(_statement(each, _conditions(each.get("Condition") or {})) for each in statements)
 
 
 def document_statements(values: Mapping[str, Any]) -> tuple[Statement, ...]:
     """Return the statements of the data source aws_iam_policy_document; unknown values are named as unknown."""
-    return tuple(_statement(each) for each in _listed(values.get("statement")) if isinstance(each, dict))
+    return tuple(
+        _statement(
+            {element: each.get(name) for name, element in _ELEMENTS.items()},
+            [tuple(map(block.get, ("test", "variable", "values"))) for block in _listed(each.get("condition"))],
+        )
+        for each in _listed(values.get("statement"))
+        if isinstance(each, dict)
+    )
 
 
 def gained(before: Sequence[Statement], after: Sequence[Statement]) -> list[Statement]:
@@ -131,11 +138,7 @@ def _atoms(effect: str, statement: Statement) -> Iterator[_Atom]:
 
 
 def wildcards(statement: Statement, own_prefix: str) -> list[str]:
-    """Return the parts of a statement that allow more than they name: everyone, and `*` in actions and resources.
-
-    A `*` after the environment's own prefix, as in `<bucket>/fasttrack/*`, is allowed, and so is `*` for actions that
-    list names and take no resource.
-    """
+    """Return the parts that allow more than they name: everyone, and a `*` that doesn't stand after the own prefix."""
     if statement.effect != "Allow":
         return []
     is_narrowest = statement.actions and set(statement.actions) <= WITHOUT_RESOURCE
@@ -160,35 +163,23 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "[^*]"), re.DOTALL)
 
 
-def _as_document(found: Mapping[str, Any]) -> dict[str, Any]:
-    conditions = found.get("Condition") or {}
-    if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
+def _conditions(found: Any) -> Iterable[tuple[Any, ...]]:
+    if not isinstance(found, dict) or not all(isinstance(keys, dict) for keys in found.values()):
         # AWS would not accept it: a condition that equals no other.
-        conditions = {"is": {"Condition": json.dumps(conditions)}}
-    blocks = [
-        {"test": test, "variable": key, "values": values}
-        for test, keys in conditions.items()
-        for key, values in keys.items()
-    ]
-    return {name: found.get(element) for name, element in _ELEMENTS.items()} | {"condition": blocks}
+        return [("is", "Condition", json.dumps(found))]
+    return [(test, key, values) for test, keys in found.items() for key, values in keys.items()]
 
 
-def _statement(found: Mapping[str, Any]) -> Statement:
-    negations = {
-        "NotAction": _texts(found.get("not_actions")),
-        "NotResource": _texts(found.get("not_resources")),
-        "NotPrincipal": _principals(found.get("not_principals")),
-    }
+def _statement(found: Mapping[str, Any], conditions: Iterable[tuple[Any, ...]]) -> Statement:
+    negations = {name: _texts(found.get(name)) for name in ("NotAction", "NotResource")}
+    negations["NotPrincipal"] = _principals(found.get("NotPrincipal"))
     return Statement(
-        sid=str(found.get("sid") or ""),
-        effect=str(found.get("effect") or "Allow"),
-        actions=_texts(found.get("actions")),
-        resources=_texts(found.get("resources")),
-        principals=_principals(found.get("principals")),
-        conditions=frozenset(
-            (str(block.get("test")), str(block.get("variable")), _texts(block.get("values")))
-            for block in _listed(found.get("condition"))
-        ),
+        sid=str(found.get("Sid") or ""),
+        effect=str(found.get("Effect") or "Allow"),
+        actions=_texts(found.get("Action")),
+        resources=_texts(found.get("Resource")),
+        principals=_principals(found.get("Principal")),
+        conditions=frozenset((str(test), str(key), _texts(values)) for test, key, values in conditions),
         negations=tuple(f"{element} {text}" for element, texts in negations.items() for text in texts),
     )
 

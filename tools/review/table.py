@@ -6,13 +6,12 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from itertools import accumulate, chain
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from tools.review.danger import SENTENCES, Danger, Markdown, danger, quoted
+from tools.review.danger import SENTENCES, Danger, Markdown, danger, matches, quoted
 from tools.review.differences import Difference, differences
 from tools.review.plan import UNKNOWN, Change, Plan, at, is_blank, without_keys
 
@@ -32,8 +31,6 @@ type Row = Mapping[str, Any]
 #: The addresses and paths of attributes that Python has judged, with everything below them: the table skips them.
 type Judged = set[tuple[str, str]]
 
-
-#: The tables of rules.toml.
 RULES: Mapping[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("rules.toml").read_text(encoding="utf-8"))
 for _table in RULES.values():
     # A row that is a text is short for its `danger`.
@@ -41,21 +38,13 @@ for _table in RULES.values():
     _table["attributes"] |= {path: {"danger": text} for path, text in _texts.items()}
 
 
-@cache
-def matches(pattern: str, text: str) -> bool:
-    """Return whether a text is like a pattern, in which a * stands for any characters."""
-    return pattern == text or re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), text, re.DOTALL) is not None
-
-
 def is_ours(plan: Plan, change: Change) -> bool:
     """Return whether a resource is one that the delayer's roots declare."""
     patterns = _listed(RULES.get(f"{change.type}.{change.name}", {}).get("module", ()))
     # Only the root terraform/bootstrap has these variables.
     is_bootstrap = not change.module and plan.variables.keys() >= {"repository", "state_bucket"}
-    return any(
-        pattern == "" or (pattern == "bootstrap" and is_bootstrap) or matches(pattern, _module_name(change))
-        for pattern in patterns
-    )
+    is_known = any(matches(pattern, _module_name(change)) for pattern in patterns)
+    return is_known or "" in patterns or (is_bootstrap and "bootstrap" in patterns)
 
 
 def ours(plan: Plan, kind: str) -> list[Change]:
@@ -94,8 +83,8 @@ def row_of(change: Change, names: Sequence[str]) -> tuple[int, Row]:
 
 def goes_with_whole(plan: Plan, change: Change) -> bool:
     """Return whether a resource is destroyed together with the only one that it is part of."""
-    whole = RULES.get(change.type, {}).get("part_of")
-    return change.action == "destroy" and (change.module, whole) in plan.emptied
+    wholes = plan.by_type[RULES.get(change.type, {}).get("part_of", "")] if change.action == "destroy" else []
+    return {each.action for each in wholes if each.module == change.module} == {"destroy"}
 
 
 def table_dangers(plan: Plan, judged: Judged) -> Iterator[Danger]:
@@ -131,9 +120,8 @@ def _change_dangers(plan: Plan, change: Change, judged: Judged) -> Iterator[Dang
 
 def _event(plan: Plan, change: Change, judged: Judged) -> Iterator[Danger]:
     event = _VERB[change.action]
-    tables = (RULES.get(name, {}) for name in (f"{change.type}.{change.name}", change.type))
-    unjudged = f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}"
-    found = next((table[event] for table in tables if event in table), unjudged)
+    table = RULES.get(change.type, {}) | RULES.get(f"{change.type}.{change.name}", {})
+    found = table.get(event, f"unjudged-change/{'created' if change.action == 'create' else 'destroyed'}")
     is_named = found not in ("harmless", "judged", "attributes")
     if is_named:
         stores = ("aws_cloudwatch_log_group", "aws_dynamodb_table", "aws_s3_bucket", "aws_sqs_queue")
@@ -203,38 +191,31 @@ def _is_explained(change: Change, difference: Difference, row: Row, old: Any, ne
 
 def _verdict(plan: Plan, row: Row, old: Any, new: Any) -> str:
     """Return "harmless" or "reported", or the sentence for a change from one value to another."""
-    found = chain(_by_reference(plan, row, old, new), _by_value(row, old, new), _by_number(row, old, new))
-    # A value that can't be compared is never harmless.
-    directions = (row[key] for key in ("falls", "rises") if row.get(key, "harmless") != "harmless")
-    return next(found, None) or row.get("danger") or next(directions, "unjudged-change")
+    verdicts: tuple[Any, ...] = (
+        any(_follows(plan, kind, old, new) for kind in _listed(row.get("follows", ()))) and "harmless",
+        new is UNKNOWN and row.get("unknown"),
+        _is_same(plan, row, old, new) and "harmless",
+        row.get("values", {}).get(_key_of(new)),
+        is_blank(new) and row.get("unset"),
+        is_blank(old) and new is not UNKNOWN and row.get("set"),
+        any(new == good and type(new) is type(good) for good in row.get("to", ())) and "harmless",
+        *_by_number(row, old, new),
+        row.get("danger"),
+        # A value that can't be compared is never harmless.
+        *(row[key] for key in ("falls", "rises") if row.get(key, "harmless") != "harmless"),
+    )
+    return next(filter(None, verdicts), "unjudged-change")
 
 
-def _by_reference(plan: Plan, row: Row, old: Any, new: Any) -> Iterator[str]:
-    """Judge a value that names another resource."""
-    if any(_follows(plan, kind, old, new) for kind in _listed(row.get("follows", ()))):
-        yield "harmless"
-    if new is UNKNOWN and "unknown" in row:
-        yield row["unknown"]
+def _is_same(plan: Plan, row: Row, old: Any, new: Any) -> bool:
+    """Return whether a value names the same thing, or for the first time one of the delayer's own resources."""
     if "same" in row and isinstance(old, str) and isinstance(new, str):
         one, other = (re.sub(_SAME[row["same"]], r"\1", value) for value in (old, new))
         if one == other:
-            yield "harmless"
-    if is_blank(old) and "names" in row:
-        package, _, kind = row["names"].rpartition(".")
-        own = (change for change in ours(plan, kind) if package in change.module)
-        if new is UNKNOWN or any(_names(new, change) for change in own):
-            yield "harmless"
-
-
-def _by_value(row: Row, old: Any, new: Any) -> Iterator[str]:
-    if "values" in row and (found := row["values"].get(_key_of(new))):
-        yield found
-    if is_blank(new) and "unset" in row:
-        yield row["unset"]
-    if is_blank(old) and "set" in row and new is not UNKNOWN:
-        yield row["set"]
-    if any(new == good and type(new) is type(good) for good in row.get("to", ())):
-        yield "harmless"
+            return True
+    package, _, kind = row.get("names", "").rpartition(".")
+    own = (change for change in ours(plan, kind) if package in change.module)
+    return is_blank(old) and kind != "" and (new is UNKNOWN or any(_names(new, change) for change in own))
 
 
 def _by_number(row: Row, old: Any, new: Any) -> Iterator[str]:
@@ -270,14 +251,12 @@ def _follows(plan: Plan, kind: str, old: Any, new: Any) -> bool:
         gone = [change for change in plan.of_type(kind) if change.action == "replace" and _names(old, change)]
         return any(new == change.after.get(name) for change in gone for name in _REFERRED)
     renewed = [change for change in plan.of_type(kind) if any(change.after.get(name) is UNKNOWN for name in _REFERRED)]
-    if any(_names(old, change) for change in renewed):
-        return True
     kept = (change for change in plan.by_type[kind] if change.action != "destroy")
-    return any(not change.before for change in renewed) and not any(_names(old, change) for change in kept)
+    is_new = any(not change.before for change in renewed) and not any(_names(old, change) for change in kept)
+    return is_new or any(_names(old, change) for change in renewed)
 
 
 def _names(value: Any, change: Change) -> bool:
-    """Return whether a value holds what other resources call a resource."""
     text = value if isinstance(value, str) else json.dumps(value, default=repr)
     names = {str(change.before.get(name) or "") for name in _REFERRED} - {""}
     return any(name in text and re.search(rf"{re.escape(name)}(?![\w-])", text) for name in names)

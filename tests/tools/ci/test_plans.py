@@ -177,7 +177,7 @@ def review_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     said = tmp_path / "review.says"
     said.with_suffix(".digests").write_text("a digest\n")
 
-    def review(environment: str, _today: date) -> tuple[str, bool]:
+    def review(environment: str) -> tuple[str, bool]:
         shutil.copy(said, plan_files(environment).review)
         shutil.copy(said.with_suffix(".digests"), plan_files(environment).digest)
         return said.read_text(), True

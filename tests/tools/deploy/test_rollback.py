@@ -87,7 +87,7 @@ class Repository:
         self.run(sys.executable, "-m", f"tools.deploy.{module}", *arguments, "--offline")
         folder, plan = "build/work/dev-offline/terraform", str(self.root / "build/plans/dev-offline.tfplan")
         shown = json.loads(self.run(*terraform_command(), f"-chdir={folder}", "show", "-json", plan))
-        digested = digest(shown, plan)
+        digested = digest(shown)
         del shown["timestamp"]
         # These are in any order.
         shown["relevant_attributes"].sort(key=str)

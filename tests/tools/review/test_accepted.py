@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tools.project import CommandError
-from tools.review.accepted import Accepted, judge, read_accepted
-from tools.review.danger import Danger
+from tools.review.danger import Accepted, Danger, judge, read_accepted
 
 TODAY = date(2026, 11, 25)
 DANGER = Danger("sweep-paused", "rule.minute", "No sweep would run.")

@@ -30,7 +30,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "build" / "plans").mkdir(parents=True)
     (tmp_path / "build" / "plans" / "prod.tfplan").touch()
     (tmp_path / "terraform" / "environments").mkdir(parents=True)
-    for module in (command, deploy, reviewing):
+    for module in (deploy, reviewing):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(deploy, "PLANS", tmp_path / "build" / "plans")
     return tmp_path

@@ -22,10 +22,10 @@ from tests.support.review.expected import DANGERS_OF, FOUND, HARMLESS
 from tests.support.review.kept_plans import FOUND_PLANS, PLANS, changed, kept_plan, scenario
 from tests.support.review.scenarios import SCENARIOS
 from tools.project import CONFIGURATION, ROOT
-from tools.review.danger import SENTENCES
+from tools.review.danger import SENTENCES, matches
 from tools.review.plan import plan_from
 from tools.review.review import find_dangers
-from tools.review.table import RULES, matches
+from tools.review.table import RULES
 
 #: Dangers of plans that no Terraform of today makes of this configuration.
 MADE_UP = {"action-invoked", "change-deferred", "check-failed", "imported", "state-destroyed", "vanished"}

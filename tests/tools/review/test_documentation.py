@@ -17,8 +17,7 @@ import pytest
 
 from tests.support.review.kept_plans import scenario
 from tools.project import ROOT
-from tools.review.accepted import Accepted, judge, read_accepted
-from tools.review.danger import SENTENCES
+from tools.review.danger import SENTENCES, Accepted, judge, read_accepted
 from tools.review.markdown import render
 from tools.review.review import find_dangers
 from tools.review.table import HARMLESS, RULES

@@ -10,8 +10,7 @@ import pytest
 
 from tests.support.review.addresses import ACCESS_LOGS, POST
 from tests.support.review.kept_plans import kept_plan, scenario
-from tools.review.accepted import Accepted, judge
-from tools.review.danger import quoted
+from tools.review.danger import Accepted, judge, quoted
 from tools.review.markdown import render
 from tools.review.plan import UNKNOWN, Plan, Sensitive, plan_from
 from tools.review.review import find_dangers

@@ -16,8 +16,7 @@ from markdown_it.token import Token
 from tests.support.review.expected import FOUND
 from tests.support.review.kept_plans import FOUND_PLANS, kept_plan
 from tests.support.review.scenarios import SCENARIOS
-from tools.review.accepted import judge
-from tools.review.danger import quoted
+from tools.review.danger import judge, quoted
 from tools.review.markdown import GITHUB_LIMIT, fit, render
 from tools.review.plan import Plan, plan_from
 from tools.review.review import find_dangers

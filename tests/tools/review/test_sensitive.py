@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.review import addresses
 from tests.support.review.kept_plans import kept_plan, kept_text, scenario
 from tests.support.review.scenarios import SECRET
-from tools.review.accepted import judge
+from tools.review.danger import judge
 from tools.review.markdown import render
 from tools.review.plan import Plan, plan_from
 from tools.review.review import find_dangers
