@@ -35,7 +35,7 @@ _UNUSED = re.compile(
     r"""(?x)
       .+/py\.typed  |  .+\.pyi                                  # for type checkers
     | aws_lambda_powertools/event_handler/.+\.(?:js|css)        # the Swagger page, 450 KB; unused
-    | boto3/examples/.+  |  (?:boto3|botocore)/data/.+/examples-1\.json   # for the documentation
+    | botocore/data/.+/examples-1\.json                         # for the documentation
     | dateutil/zoneinfo/.+\.tar\.gz                             # time zones, 150 KB; botocore uses UTC and local time
     """
 )
@@ -180,7 +180,7 @@ def _needed_files(wheel: str, content: bytes, services: Sequence[str]) -> Iterat
 
 
 def _service_of(name: str) -> str | None:
-    match = re.match(r"(?:boto3|botocore)/data/([^/]+)", name)
+    match = re.match(r"botocore/data/([^/]+)", name)
     return match[1] if match and match[1] not in _COMMON_DATA else None
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.package_checkouts import FUNCTIONS, Checkout, assert_refused, own_wheels
 
 #: Modules on PYTHONPATH that would shadow those of Python and of the toolchain.
-_STAND_INS = ("boto3", "deflate", "hashlib", "json", "pathlib", "pip", "tools", "wheels", "zipfile")
+_STAND_INS = ("botocore", "deflate", "hashlib", "json", "pathlib", "pip", "tools", "wheels", "zipfile")
 
 
 def forget_zips(checkout: Checkout) -> None:

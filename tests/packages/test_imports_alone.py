@@ -64,7 +64,11 @@ def test_missing_setting_ends_the_start_with_one_line(unpacked: Callable[[str], 
 @pytest.mark.parametrize("service", ["s3", "sqs"])
 def test_other_services_are_unknown(unpacked: Callable[[str], Path], service: str) -> None:
     """No client can be made of a service that pyproject.toml does not name for the function."""
-    run = _run(unpacked("task-1minute-enqueuer"), f"import boto3; boto3.client({service!r})", _SETTINGS)
+    run = _run(
+        unpacked("task-1minute-enqueuer"),
+        f"from delayer.clients import make_client; make_client({service!r}, 1)",
+        _SETTINGS,
+    )
     assert "UnknownServiceError" in run.stderr
 
 
@@ -95,8 +99,7 @@ def test_every_call_reaches_the_network(unpacked: Callable[[str], Path], name: s
     service = call.partition(".")[0]
     run = _run(
         unpacked(name),
-        f"import boto3, botocore.config as c; {service} = boto3.client('{service}', "
-        f"config=c.Config(retries={{'total_max_attempts': 1}})); {call}",
+        f"from delayer.clients import make_client; {service} = make_client('{service}', 1); {call}",
         settings,
     )
     # WHEN the call is made THEN only the connection fails

@@ -76,8 +76,8 @@ class TestRefusals:
 
     def test_cached_wheel_with_a_wrong_hash_is_refused(self, built: Checkout, checkout: Checkout) -> None:
         """A cached wheel whose hash the lock does not allow is not used, even if it is prepared already."""
-        edit(checkout.lock, r"(?s)(boto3==\S+ \\\n.*?)(?=    # via)", f"boto3==1.44.5 --hash=sha256:{'0' * 64}\n")
-        assert_refused(checkout.build(), "boto3==1.44.5", "requirements.txt")
+        edit(checkout.lock, r"(?s)(botocore==\S+ \\\n.*?)(?=    # via)", f"botocore==1.44.5 --hash=sha256:{'0' * 64}\n")
+        assert_refused(checkout.build(), "botocore==1.44.5", "requirements.txt")
         assert checkout.zips() == built.zips()
 
     def test_offered_wheel_with_a_wrong_hash_is_refused(self, checkout: Checkout) -> None:

@@ -17,6 +17,7 @@ from tests.support.package_checkouts import FUNCTIONS, Checkout
 _SHARED = {
     "delayer/__init__.py",
     "delayer/api.py",
+    "delayer/clients.py",
     "delayer/delayer_queue.py",
     "delayer/listing.py",
     "delayer/parallel.py",
@@ -68,11 +69,9 @@ _OWN = {
 
 _DEPENDENCIES = {
     "aws_lambda_powertools",
-    "boto3",
     "botocore",
     "dateutil",
     "jmespath",
-    "s3transfer",
     "six.py",
     "typing_extensions.py",
     "urllib3",
