@@ -1,17 +1,17 @@
 """Start processes. Nothing in build/, tools/ or bench/ starts one in another way (docs/adr/0014).
 
-A program reads more than its arguments: variables, configuration files, the disposition of signals. This module gives
-each the value that our programs expect, so that a command behaves the same in every shell. It uses only the standard
-library, because the packaging tool and the workflows' bare Python import it.
+Variables, configuration files and the disposition of signals are what our programs expect, so that a command behaves
+the same in every shell. The packaging tool and the workflows' bare Python import this: the standard library is all.
 """
 
+import contextlib
 import json
 import os
 import pwd
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn
 
@@ -20,6 +20,9 @@ from tools.project import CACHE
 PIPE = subprocess.PIPE
 
 type Process = subprocess.Popen[str]
+
+#: Ctrl-C, a kill, and a terminal that is closed.
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 #: Variables that change what Python, pip, git, make, Terraform or a shell does, instead of where it finds things. Those
 #: of make are among them because a child make would take its parent's flags and variables for its own.
@@ -89,10 +92,9 @@ class Done(NamedTuple):
 
 
 def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str] = ()) -> dict[str, str]:
-    """Return the environment variables for a child process.
+    """Return this process's variables for a child, except those that change a program's behaviour; `added` wins.
 
-    They are this process's, except those that change a program's behaviour and those whose names begin with one of
-    `without`; `added` wins. Loopback addresses are never reached through a proxy.
+    Names that begin with one of `without` are left out. Loopback addresses are never reached through a proxy.
     """
     variables = {
         name: value
@@ -119,10 +121,9 @@ def bare_environment(added: Mapping[str, str]) -> dict[str, str]:
 
 
 def pip_environment(python: str | Path) -> dict[str, str]:
-    """Return variables that hold pip's settings of where packages come from, and keep it from its configuration files.
+    """Return variables with pip's settings of where packages come from, and without its files. Raises OSError.
 
-    Other settings in those files (a target, constraints, formats) would change what is installed and where, or end
-    pip. Raises OSError if the files can't be read.
+    Other settings in those files (a target, constraints, formats) would change what is installed and where, or end pip.
     """
     read = run([python, "-I", "-c", _READ_PIP_SETTINGS])
     if read.status:
@@ -148,10 +149,9 @@ def run(
     said: str | None = None,
     is_shown: bool = False,
 ) -> Done:
-    """Run a command to its end, with whatever exit status.
+    """Run a command to its end, with whatever exit status. Raises OSError if it can't be started.
 
-    `variables` are its environment in place of `environment()`, and `said` its input. `is_shown` lets it print to our
-    own output and errors, which are then empty in the answer. Raises OSError if it can't be started.
+    `said` is its input. With `is_shown` it prints to our own output and errors, which are empty in the answer.
     """
     done = subprocess.run(
         [str(part) for part in command],
@@ -177,10 +177,9 @@ def start(
     stderr: int | IO[bytes] | None = subprocess.STDOUT,
     is_apart: bool = True,
 ) -> Process:
-    """Start a command and return its process, whose pipes carry UTF-8 text.
+    """Start a command and return its process, whose pipes carry UTF-8 text. Raises OSError if it can't be started.
 
-    `is_apart`: give it a session of its own, so that Ctrl-C and a closed terminal reach us alone, and `os.killpg` ends
-    it with its children. Raises OSError if it can't be started.
+    `is_apart`: in its own session, so that Ctrl-C reaches us alone, and `os.killpg` ends it with its children.
     """
     return subprocess.Popen(
         [str(part) for part in command],
@@ -202,22 +201,43 @@ def git(folder: Path, *arguments: str) -> Done:
 
 
 def hear_interrupts() -> None:
-    """Let SIGINT, SIGTERM and a closed terminal raise KeyboardInterrupt, once, unless the process handles them already.
+    """Let interruptions raise KeyboardInterrupt, once, unless the process handles them already.
 
-    A shell without job control starts its background commands with SIGINT ignored, and so do some CI runners; Python
-    and every child then ignore it too. Ctrl-C does not reach such a command, and a `kill -INT` is meant for it. nohup
-    ignores the closed terminal, and that stays so.
+    A shell without job control and some CI runners start commands with SIGINT ignored, which children would inherit; a
+    `kill -INT` is meant for them all the same. nohup ignores the closed terminal, and that stays so.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(_number: int, _frame: object) -> NoReturn:
         # Another Ctrl-C would only keep what the command started from being ended.
-        for number in numbers:
+        for number in _INTERRUPTIONS:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for number in numbers:
+    for number in _INTERRUPTIONS:
         handler = signal.getsignal(number)
         is_ignored = handler == signal.SIG_IGN and number != signal.SIGHUP
         if is_ignored or handler in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, interrupt)
+
+
+@contextlib.contextmanager
+def held_back_interruptions(process: Process | None = None) -> Iterator[list[int]]:
+    """Let interruptions wait for the end of the block, which gets the signals so far. `process` gets those but Ctrl-C.
+
+    Ctrl-C has reached a process in our session already, and at a second signal Terraform would abandon its work.
+    """
+    received: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        received.append(number)
+        if process is not None and number != signal.SIGINT:
+            process.terminate()
+
+    before = {number: signal.signal(number, note) for number in _INTERRUPTIONS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -15,8 +14,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tools.explanations import explain, is_missing_bucket
-from tools.processes import PIPE, environment, run, start
+from tools.explanations import known_error
+from tools.processes import PIPE, environment, held_back_interruptions, run, start
 from tools.project import CACHE, CONFIGURATION, DIST, ROOT, CommandError
 
 _REGISTRY = "registry.terraform.io"
@@ -37,17 +36,12 @@ provider "aws" {
 """
 
 
-class NoStateBucketError(CommandError):
-    """The bucket for the state does not exist."""
-
-
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """A folder from which Terraform is run for one environment. The configuration in it is links to terraform/.
+    """A folder of links to terraform/, from which Terraform is run with one environment's state and providers.
 
-    Its own folder keeps one environment's state and providers from another's, and is as far from the packages as
-    terraform/ is, so that a plan made here names the same paths. `backend` are files or settings for the S3 backend;
-    without any, the state is a file in the folder.
+    It is as far from the packages as terraform/, so that a plan names the same paths. `backend` are files or settings
+    for the S3 backend; without any, the state is a file in the folder.
     """
 
     environment: str
@@ -56,7 +50,7 @@ class Workspace:
     variables: Mapping[str, str]
 
     def run(self, *arguments: str) -> None:
-        """Run Terraform with its output shown. Raises CommandError if it fails, and KeyboardInterrupt.
+        """Run Terraform with its output shown. Raises CommandError if it fails.
 
         An interrupted Terraform is waited for: it has its state to write and its lock to release.
         """
@@ -66,26 +60,12 @@ class Workspace:
             self.command(action, *plain, *rest), variables=self.variables,
             stdin=None, stdout=None, stderr=PIPE, is_apart=False,
         )  # fmt: skip
-        received: list[int] = []
-
-        def pass_on(number: int, _frame: object) -> None:
-            received.append(number)
-            # Ctrl-C has reached Terraform already, and at a second signal it would abandon its work.
-            if number == signal.SIGTERM:
-                process.terminate()
-
-        before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            # A known error is reported in one sentence instead of Terraform's own.
+        with held_back_interruptions(process) as received:
             _, said = process.communicate()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        if process.returncode and not received:
-            self._raise_if_known(said)
-        print(said, end="", file=sys.stderr)
-        if received:
-            raise KeyboardInterrupt
+            # A known error is reported in one sentence instead of Terraform's own.
+            if process.returncode and not received and (known := self._known_error(said)):
+                raise known
+            print(said, end="", file=sys.stderr)
         if process.returncode:
             raise CommandError(f"terraform {action} failed for environment {self.environment}; see above")
 
@@ -93,19 +73,17 @@ class Workspace:
         """Return what Terraform prints. Raises CommandError with its errors if it fails."""
         done = run(self.command(*arguments), variables=self.variables)
         if done.status:
-            self._raise_if_known(done.errors)
-            raise CommandError(f"terraform {arguments[0]} failed:\n{done.errors.strip()}")
+            failure = CommandError(f"terraform {arguments[0]} failed:\n{done.errors.strip()}")
+            raise self._known_error(done.errors) or failure
         return done.output
 
     def read_json(self, *arguments: str) -> Any:
         """Return the document that Terraform prints, or None if it prints none. Raises CommandError if it fails."""
         return document_in(self.read(*arguments))
 
-    def _raise_if_known(self, said: str) -> None:
+    def _known_error(self, said: str) -> CommandError | None:
         folder = self.folder.relative_to(ROOT) if self.folder.is_relative_to(ROOT) else self.folder
-        explanation = explain(said, self.environment, f"terraform -chdir={folder}")
-        if explanation is not None:
-            raise (NoStateBucketError if is_missing_bucket(said) else CommandError)(explanation)
+        return known_error(said, self.environment, f"terraform -chdir={folder}")
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs Terraform here."""
@@ -136,10 +114,9 @@ def open_workspace(
     variables: Mapping[str, str] | None = None,
     packages: Path = DIST,
 ) -> Workspace:
-    """Lay out a folder for an environment's Terraform, and get it ready. Raises CommandError.
+    """Lay out a folder for an environment's Terraform, which gets the `variables`, and init it. Raises CommandError.
 
-    `has_local_state`: the state is a file in the folder, and nothing of the caller's AWS settings is used. `variables`
-    are added to the process's environment, for Terraform.
+    `has_local_state`: the state is a file in the folder, and nothing of the caller's AWS settings is used.
     """
     configuration = folder / "terraform"
     configuration.mkdir(parents=True, exist_ok=True)
@@ -167,9 +144,9 @@ def open_workspace(
 
 
 def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[str, str]:
-    """Return the environment variables for Terraform, `added` among them.
+    """Return the environment variables for Terraform, with the caller's for AWS only if `is_on_aws`.
 
-    `is_on_aws`: the caller's AWS settings are used. A profile that isn't there would end even a plan that asks nothing.
+    A profile that isn't there would end even a plan that asks nothing.
     """
     process = environment({"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}, without=() if is_on_aws else ("AWS_",))
     cache = process.setdefault("TF_PLUGIN_CACHE_DIR", str(CACHE / "terraform-plugins"))
@@ -178,10 +155,7 @@ def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[s
 
 
 def document_in(printed: str) -> Any:
-    """Return the JSON document in what Terraform printed, or None if there is none.
-
-    Version managers put a program of their own in Terraform's place, and some print a line before.
-    """
+    """Return the JSON document that Terraform printed, or None. Some version managers print a line before it."""
     found = re.search(r"^[{[].*", printed, re.MULTILINE | re.DOTALL)
     return json.loads(found[0]) if found else None
 

@@ -169,14 +169,14 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     embedded_aws.mkdir()
     (folder / "tokens").mkdir()
     plugins = "tests.support.emulated_autoscaling tests.support.emulated_iam"
-    stack = start_embedded_aws(embedded_aws, {"EMBEDDED_AWS_PLUGINS": plugins})
     try:
+        stack = start_embedded_aws(embedded_aws, {"EMBEDDED_AWS_PLUGINS": plugins})
         clone = make_clone(folder / "clone")
         with (clone / "terraform" / "environments" / "dev.tfvars").open("a") as tfvars:
             tfvars.write(CAPACITY)
         yield Account(stack.endpoint, clone, folder / "tokens")
     finally:
-        stop(stack.folder)
+        stop(embedded_aws)
 
 
 @pytest.fixture(scope="session")

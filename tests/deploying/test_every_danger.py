@@ -109,13 +109,13 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prod]:
     folder = Path(tmp_path_factory.mktemp("every_danger"))
     (folder / "embedded-aws").mkdir()
     plugins = {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_autoscaling"}
-    stack = start_embedded_aws(folder / "embedded-aws", plugins)
     try:
+        stack = start_embedded_aws(folder / "embedded-aws", plugins)
         found = Prod(Account(stack.endpoint, make_clone(folder / "clone"), folder))
         found.make("bootstrap", "ENV=prod", answer="yes\n")
         yield found
     finally:
-        stop(stack.folder)
+        stop(folder / "embedded-aws")
 
 
 @pytest.mark.parametrize("name", _NAMES)

@@ -18,7 +18,7 @@ from tests.support.terraform_errors import (
     STALE,
     TOO_OLD,
 )
-from tools.explanations import explain
+from tools.explanations import known_error
 from tools.project import CommandError
 from tools.terraform import Workspace, process_variables
 
@@ -96,7 +96,7 @@ CASES = {
 @pytest.mark.parametrize(("said", "sentence"), CASES.values(), ids=CASES)
 def test_known(said: str, sentence: str) -> None:
     """What is wrong, and what to do, whether Terraform drew a line and used colours or not."""
-    assert explain(said, "dev", "terraform -chdir=x") == sentence
+    assert str(known_error(said, "dev", "terraform -chdir=x")) == sentence
 
 
 def test_unsupported_version_is_what_terraform_says_today(tmp_path: Path) -> None:
@@ -111,4 +111,4 @@ def test_unsupported_version_is_what_terraform_says_today(tmp_path: Path) -> Non
 @pytest.mark.parametrize("said", ["", "Error: Invalid index", "Error: Error acquiring the state lock\n\ntimeout"])
 def test_unknown(said: str) -> None:
     """What isn't known is left to Terraform to say."""
-    assert explain(said, "dev", "terraform") is None
+    assert known_error(said, "dev", "terraform") is None

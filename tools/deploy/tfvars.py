@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tools import project
-from tools.explanations import explain
+from tools.explanations import known_error
 from tools.processes import run
 from tools.project import CONFIGURATION, CommandError
 from tools.terraform import document_in, plain_text, terraform_command
@@ -74,7 +74,7 @@ def check_version(configuration: Path = CONFIGURATION) -> None:
     assert required
     for each in _diagnostics({"versions.tf": f"terraform {{\n{required[0]}\n}}\n"}):
         said = f"{each['summary']} {each['snippet']['code']} {each['detail']}"
-        raise CommandError(explain(said, "", "terraform") or said)
+        raise known_error(said, "", "terraform") or CommandError(said)
 
 
 def _diagnostics(files: Mapping[str, str]) -> list[Any]:

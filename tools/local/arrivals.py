@@ -6,13 +6,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from tools.local.stack import Answer, Stack
-
-_CONSUMERS = 4
 
 
 class Arrival(NamedTuple):
@@ -63,22 +62,18 @@ def consuming(stack: Stack) -> Iterator[Arrivals]:
                     print(f"a consumer's call failed and is repeated: {error}", file=sys.stderr)
                     is_over.wait(1)
 
-    threads = [threading.Thread(target=consume, daemon=True) for _ in range(_CONSUMERS)]
-    for thread in threads:
-        thread.start()
-    try:
+    with ThreadPoolExecutor(4) as threads, contextlib.ExitStack() as end:
+        end.callback(is_over.set)
+        for _ in range(4):
+            threads.submit(consume)
         yield arrivals
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join(timeout=5)
 
 
 def arriving(arrivals: Arrivals, due: Mapping[str, int], patience: float, aftermath: float) -> Iterator[int]:
-    """Yield the number of schedules that have arrived, four times a second, until the end of the wait.
+    """Yield the number of schedules that have arrived, four times a second. `due` has their pointInTimes.
 
-    `due` has the pointInTime of each scheduleId. The wait ends `patience` seconds after the last of them, or
-    `aftermath` seconds after the last arrival, so that second deliveries are seen.
+    It ends `patience` seconds after the last pointInTime, or `aftermath` seconds after the last arrival, so that second
+    deliveries are seen.
     """
     deadline = max(due.values()) + patience
     while time.time() < deadline:

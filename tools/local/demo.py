@@ -28,7 +28,6 @@ from tools.project import FAST_TRACK, SWEEP, WORK, CommandError
 #: on. Anything later is not on time.
 ON_TIME_MS = 1_500
 
-_BURST = 101
 _DUE_ALREADY = "due before its post"
 
 
@@ -40,33 +39,25 @@ class Posted(NamedTuple):
     schedule_ids: list[str]
 
     def lateness_ms(self, arrivals: Arrivals) -> list[float]:
-        """Return the milliseconds from the pointInTime to the first arrival, of those that arrived, least first.
-
-        They are negative for a message that came early.
-        """
+        """Return the milliseconds from the pointInTime to each first arrival, least first: negative ones are early."""
         arrived = (arrivals[each][0].at for each in self.schedule_ids if each in arrivals)
         return sorted((at - self.point_in_time) * 1000 for at in arrived)
 
 
-def post_all(stack: Stack, console: Console, progress: terminal.Progress) -> list[Posted]:
+def post_all(stack: Stack, console: Console) -> list[Posted]:
     """Post the schedules of the demonstration, and one that is refused. Raises CommandError at another answer."""
     now = int(time.time())
-    schedules: list[tuple[str, int, Any]] = [
+    schedules: list[tuple[Any, ...]] = [
         (_DUE_ALREADY, now - 1, {"demo": "posted too late by its sender, and sent at once"}),
         ("in 10 s", now + 10, {"demo": "inside the delayer period", "naïve": "Grüße, 世界"}),
         ("in 20 s", now + 20, {"demo": "inside the delayer period"}),
         # The local delayer period is 60 s.
         ("in 75 s", now + 75, {"demo": "only the sweep can pick this up"}),
         ("in 85 s", now + 85, {"demo": "only the sweep can pick this up"}),
+        ("burst", now + 35, *({"demo": "one of many in the same second", "number": number} for number in range(101))),
     ]
-    posted = []
-    for number, schedule in enumerate(schedules):
-        progress("Posting schedules", number, len(schedules) + _BURST)
-        posted.append(_post(stack, *schedule))
-    burst = [{"demo": "one of many in the same second", "number": number} for number in range(_BURST)]
-    posted.append(_post(stack, "burst", now + 35, *burst))
-    count = len(schedules) + _BURST
-    _say(console, f"Posted {count} schedules, {_BURST} of them in one request: all were accepted.")
+    posted = [_post(stack, *schedule) for schedule in schedules]
+    _say(console, "Posted 106 schedules, 101 of them in one request: all were accepted.")
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     why = _expect(refused, HTTPStatus.BAD_REQUEST)["detail"]
     _say(console, f"Posted one for 30 February: it was refused (400: {why}).")
@@ -80,8 +71,8 @@ def _post(stack: Stack, name: str, due: int, *payloads: Any) -> Posted:
     return Posted(name, due, accepted(answer))
 
 
-def _say(console: Console, line: str, style: str = "") -> None:
-    console.print(line, style=style, highlight=False, soft_wrap=True)
+def _say(console: Console, line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def manage(stack: Stack, console: Console) -> None:
@@ -209,8 +200,7 @@ def demonstrate(picture: str) -> bool:
         with terminal.shown_progress(console) as progress:
             stack = cleanup.enter_context(stack_in(WORK / f"demo-{os.getpid()}", progress))
         with consuming(stack) as arrivals:
-            with terminal.shown_progress(console) as progress:
-                posted = post_all(stack, console, progress)
+            posted = post_all(stack, console)
             manage(stack, console)
             table = watch(stack, posted, arrivals, console)
     is_good, verdict = judge(posted, arrivals)

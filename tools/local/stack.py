@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -45,15 +45,13 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 _HEALTH = "/_ministack/health"
 _START_SECONDS = 60
-_STARTS = 3
 
 #: In a stack's folder. The embedded AWS holds a lock on its log while it lives.
 _LOG_FILE = "embedded-aws.log"
 _PID_FILE = "embedded-aws.pid"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An HTTP answer of the delayer's API."""
 
     status: int
@@ -86,11 +84,7 @@ class Stack:
 
     @property
     def api_url(self) -> str:
-        """The value of `$API_URL` for this stack; requests go to paths below it, like `/schedules`.
-
-        It has no stage, and needs none: `$default` in a path has to be signed as `%24default`, but curl signs a path as
-        it is written.
-        """
+        """The value of `$API_URL` for this stack, without a stage, because curl signs `$default` unescaped."""
         return f"{self.endpoint}/_aws/execute-api/{self.outputs['api_id']}"
 
     @property
@@ -145,7 +139,7 @@ def stack_in(
 
 
 def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0) -> Stack:
-    """Start a stack that outlives this process, in a folder, which is emptied first. Its functions are awake then.
+    """Start a stack that outlives this process, with awake functions, in a folder, which is emptied first.
 
     `variables` are added to the environment of the embedded AWS, and so of the functions. With the `port` 0 it listens
     on a free one. Raises CommandError if it did not start, or Terraform failed; nothing is left of it then.
@@ -158,14 +152,24 @@ def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None 
         progress("Getting Terraform ready", 0, 0)
         # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
         # changes to, because a socket's path is limited to about a hundred characters.
-        terraform = empty.variables | {"TMPDIR": "../tmp"}
-        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
+        variables = empty.variables | {"TMPDIR": "../tmp"}
+        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=variables)
         _apply(workspace, progress)
         progress("Reading the outputs", 0, 0)
         stack = Stack(empty.endpoint, folder, workspace.outputs())
         progress("Waking the functions", 0, 0)
         warm_up(stack)
-        _keep(stack)
+        # Scripts and later commands find make local's stack by it. The docs show its keys.
+        kept = {
+            "access_key_id": ACCESS_KEY,
+            "api_url": stack.api_url,
+            "endpoint": stack.endpoint,
+            "outputs": stack.outputs,
+            "pid": int((folder / _PID_FILE).read_text()),
+            "region": REGION,
+            "secret_access_key": ACCESS_KEY,
+        }
+        (folder / "stack.json").write_text(json.dumps(kept, indent=2) + "\n")
         on_failure.pop_all()
     return stack
 
@@ -182,7 +186,7 @@ def warm_up(stack: Stack) -> None:
 
 def stop(folder: Path) -> None:
     """End the stack in a folder, if one runs there, and remove the folder. Interruptions wait until that is done."""
-    with _signals_held_back():
+    with processes.held_back_interruptions():
         _kill(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -192,20 +196,6 @@ def _kill(folder: Path) -> None:
     with contextlib.suppress(OSError, ValueError), (folder / _LOG_FILE).open() as log:
         os.killpg(int((folder / _PID_FILE).read_text()), signal.SIGKILL)
         fcntl.flock(log, fcntl.LOCK_EX)
-
-
-def _keep(stack: Stack) -> None:
-    """Write stack.json, by which scripts and later commands find make local's stack. The docs show its keys."""
-    kept = {
-        "access_key_id": ACCESS_KEY,
-        "api_url": stack.api_url,
-        "endpoint": stack.endpoint,
-        "outputs": stack.outputs,
-        "pid": int((stack.folder / _PID_FILE).read_text()),
-        "region": REGION,
-        "secret_access_key": ACCESS_KEY,
-    }
-    (stack.folder / "stack.json").write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def running_stack() -> Stack | None:
@@ -219,56 +209,51 @@ def running_stack() -> Stack | None:
 
 
 def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) -> Stack:
-    """Start an empty embedded AWS that keeps its log and process ID in `folder`. `stop` ends it.
+    """Start an empty embedded AWS that keeps its log and process ID in `folder`. `stop` ends it, also after an error.
 
     `added` are variables for its environment. With the `port` 0 it listens on a free one. Raises CommandError if the
-    port is taken, or it is not installed, or it did not start; nothing is left of it then.
+    port is taken, or it is not installed, or it did not start.
     """
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
         raise CommandError("the embedded AWS is not installed: run make demo or make local, which install it first")
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as on_failure:
-        on_failure.callback(stop, folder)
-        # More than once: another process may take a free port before the embedded AWS listens on it.
-        for _ in range(_STARTS):
-            endpoint = f"http://127.0.0.1:{free_port(port)}"
-            process = _start_process(python, folder, endpoint, added)
-            if comes_up(process, endpoint + _HEALTH):
-                on_failure.pop_all()
-                return Stack(endpoint, folder)
-            if process.poll() is None:
-                break  # it hangs
-            _kill(folder)
-        said = (folder / _LOG_FILE).read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
-        raise CommandError(
-            "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then "
-            "installed anew. It printed last:\n" + "\n".join(said)
-        )
-
-
-def _start_process(python: Path, folder: Path, endpoint: str, added: Mapping[str, str]) -> processes.Process:
-    variables = processes.environment(
-        {
+    # More than once: another process may take a free port before the embedded AWS listens on it.
+    for _ in range(3):
+        number = free_port(port)
+        endpoint = f"http://127.0.0.1:{number}"
+        variables = {
             # Judge callers by their signatures and policies.
             "AUTH": "true",
             "AWS_ENDPOINT_URL": endpoint,
             "BIND_HOST": "127.0.0.1",
-            "GATEWAY_PORT": endpoint.rpartition(":")[2],
+            "GATEWAY_PORT": str(number),
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "WARNING",
             "TMPDIR": str(folder / "tmp"),
             **added,
-        },
-        without=("AWS_",),
+        }
+        with (folder / _LOG_FILE).open("ab") as log, processes.held_back_interruptions():
+            fcntl.flock(log, fcntl.LOCK_EX)
+            process = processes.start(
+                # A module and no script: a script names the folder that it was installed in, and a checkout may move.
+                [python, "-B", "-m", "tools.local.embedded_aws"],
+                variables=processes.environment(variables, without=("AWS_",)),
+                folder=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+            (folder / _PID_FILE).write_text(str(process.pid))
+        if comes_up(process, endpoint + _HEALTH):
+            return Stack(endpoint, folder)
+        if process.poll() is None:
+            break  # it hangs
+        _kill(folder)
+    said = (folder / _LOG_FILE).read_text(errors="replace").strip().splitlines()[-5:] or ["nothing"]
+    raise CommandError(
+        "the embedded AWS did not start. Try again; if it fails again, delete .venv/ministack, which is then "
+        "installed anew. It printed last:\n" + "\n".join(said)
     )
-    # A module and no script: a script names the folder that it was installed in, and a checkout may be moved.
-    command = [str(python), "-B", "-m", "tools.local.embedded_aws"]
-    with (folder / _LOG_FILE).open("ab") as log, _signals_held_back():
-        fcntl.flock(log, fcntl.LOCK_EX)
-        process = processes.start(command, variables=variables, folder=ROOT, stdout=log, stderr=log)
-        (folder / _PID_FILE).write_text(str(process.pid))
-    return process
 
 
 def _apply(workspace: Workspace, progress: Progress) -> None:
@@ -278,7 +263,7 @@ def _apply(workspace: Workspace, progress: Progress) -> None:
     step, created, total = "Applying the Terraform to the embedded AWS", 0, 0
     errors = []
     with contextlib.ExitStack() as cleanup:
-        with _signals_held_back():
+        with processes.held_back_interruptions():
             process = processes.start(workspace.command("apply", *arguments), variables=workspace.variables)
             cleanup.callback(_end, process)
         assert process.stdout is not None
@@ -302,23 +287,6 @@ def _end(process: processes.Process) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-@contextlib.contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Let interruptions wait for the end of the block: until a new process is known, or an old one is gone."""
-    received: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: received.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if received:
-            signal.raise_signal(received[0])
 
 
 def free_port(port: int = 0) -> int:

@@ -126,11 +126,11 @@ def _changed(state: Mapping[str, Any], other: Mapping[str, Any], module: str) ->
 @contextlib.contextmanager
 def _embedded_aws(folder: Path) -> Iterator[local_stack.Stack]:
     folder.mkdir()
-    stack = local_stack.start_embedded_aws(folder, {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_autoscaling"})
     try:
-        yield stack
+        plugins = {"EMBEDDED_AWS_PLUGINS": "tests.support.emulated_autoscaling"}
+        yield local_stack.start_embedded_aws(folder, plugins)
     finally:
-        local_stack.stop(stack.folder)
+        local_stack.stop(folder)
 
 
 def _settled(workspace: Workspace, endpoint: str, *arguments: str) -> dict[str, Any]:

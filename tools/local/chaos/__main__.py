@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -29,12 +30,8 @@ from tools.project import ROOT, WORK, CommandError
 #: So many of the BURST are posted in a request.
 _ARRAY = 50
 
-#: Seconds after the start when the last schedule is due.
-_LAST_DUE = 420
-
-#: So many more are cancelled, and due beyond the end of the run, so that nothing else removes them.
+#: So many more are cancelled.
 _CANCELLED = 100
-_CANCELLED_DUE = 7_200
 
 _THREADS = 6
 _MOST_TRIES = 50
@@ -56,15 +53,12 @@ _RULES = [
     )
 ]
 
-#: The proxy keeps so many of its faults; a run has less than a thousand.
-_KEPT_FAULTS = 2_000
-
 
 @contextlib.contextmanager
 def spoiling(port: int, upstream: int, folder: Path) -> Iterator[Callable[[str], Any]]:
-    """Spoil calls from one port to another by a proxy in between. Yield a function that reads a page of the proxy's.
+    """Spoil calls from one port to another by a proxy in between, with its rules and log in `folder`.
 
-    Raises CommandError if it doesn't start. It keeps its rules and its log in `folder`.
+    Yield a function that reads a page of the proxy's. Raises CommandError if it doesn't start.
     """
     url, rules, log = f"http://127.0.0.1:{port}/_microburst", folder / "faults.yml", folder / "proxy.log"
     rules.write_text(json.dumps({"rules": _RULES}))  # JSON is YAML
@@ -87,53 +81,48 @@ def spoiling(port: int, upstream: int, folder: Path) -> Iterator[Callable[[str],
 
 
 def post_all(
-    stack: Stack, chance: random.Random, start: float, progress: terminal.Progress
+    stack: Stack, chance: random.Random, start: int, progress: terminal.Progress
 ) -> tuple[dict[str, int], int]:
-    """Post every schedule until it is accepted, the burst in arrays. Raises CommandError if one never is.
+    """Post every schedule, the burst in arrays; return when each is due, by scheduleId, and the number of requests.
 
-    Return when each is due, by scheduleId, and the number of requests.
+    Raises CommandError if one is never accepted.
     """
-    dues = [BURST_DUE] * BURST + [chance.randint(20, _LAST_DUE) for _ in range(SCHEDULES - BURST)]
-    batches = [range(first, first + _ARRAY) for first in range(0, BURST, _ARRAY)]
-    batches += [range(number, number + 1) for number in range(BURST, SCHEDULES)]
+    batches = [(start + BURST_DUE, range(first, first + _ARRAY)) for first in range(0, BURST, _ARRAY)]
+    batches += [(start + chance.randint(20, 420), range(number, number + 1)) for number in range(BURST, SCHEDULES)]
     # The soonest first, or they would be overdue before their turn.
-    batches.sort(key=lambda numbers: dues[numbers[0]])
+    batches.sort(key=itemgetter(0))
     posted: dict[str, int] = {}
-    statuses: list[int] = []
-
-    def post_batch(numbers: range) -> None:
-        due = int(start) + dues[numbers[0]]
-
-        def is_accepted(answer: Answer) -> bool:
-            statuses.append(answer.status)
-            posted.update(dict.fromkeys(accepted(answer), due))
-            progress("Posting schedules", len(posted), SCHEDULES)
-            return len(accepted(answer)) == len(numbers)
-
-        _until(_posting(stack, numbers, due, f"chaos-{numbers[0]}"), is_accepted)
-
+    requests = 0
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(post_batch, batches))
-    return posted, len(statuses)
+        for of_batch, tries in pool.map(lambda batch: _post(stack, *batch), batches):
+            posted |= of_batch
+            requests += tries
+            progress("Posting schedules", len(posted), SCHEDULES)
+    return posted, requests
 
 
-def _posting(stack: Stack, numbers: range, due: int, key: str) -> Callable[[], Answer]:
-    """Return a request that may be repeated: with a key, it changes nothing again."""
-    return lambda: post(stack, due, [{"number": number} for number in numbers], {"idempotency-key": key})
+def _post(stack: Stack, due: int, numbers: range) -> tuple[dict[str, int], int]:
+    """Post until all is accepted; return when each is due, by scheduleId, and the number of requests."""
+    # With a key, a repeated request changes nothing.
+    headers = {"idempotency-key": f"chaos-{numbers[0]}"}
+    answer, tries = _until(
+        lambda: post(stack, due, [{"number": number} for number in numbers], headers),
+        lambda answer: len(accepted(answer)) == len(numbers),
+    )
+    return dict.fromkeys(accepted(answer), due), tries
 
 
-def cancel_some(stack: Stack, start: float) -> list[str]:
-    """Post schedules that are due long after the run, list them, and cancel each; return their scheduleIds.
+def cancel_some(stack: Stack, start: int) -> list[str]:
+    """Post schedules, list them, and cancel each; return their scheduleIds.
 
     Raises CommandError if one is not listed, or can't be cancelled.
     """
-    due = int(start) + _CANCELLED_DUE
-    request = _posting(stack, range(_CANCELLED), due, "chaos-cancelled")
-    cancelled = accepted(_until(request, lambda answer: len(accepted(answer)) == _CANCELLED))
+    due = start + 7_200  # long after the run, so that nothing else removes them
+    posted, _ = _post(stack, due, range(SCHEDULES, SCHEDULES + _CANCELLED))
     query = urlencode({"from": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}", "limit": _CANCELLED})
-    page = _until(lambda: stack.request("GET", f"?{query}"), lambda answer: answer.status == HTTPStatus.OK).body
-    if {each["scheduleId"] for each in page["schedules"]} != set(cancelled):
-        raise CommandError(f"the list has {len(page['schedules'])} of {_CANCELLED} schedules that are pending")
+    page, _ = _until(lambda: stack.request("GET", f"?{query}"), lambda answer: answer.status == HTTPStatus.OK)
+    if {each["scheduleId"] for each in page.body["schedules"]} != posted.keys():
+        raise CommandError(f"the list has {len(page.body['schedules'])} of {_CANCELLED} schedules that are pending")
     # A request whose function was killed, or whose answer was lost for good, may have cancelled it: then it is gone.
     gone = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND)
 
@@ -141,27 +130,26 @@ def cancel_some(stack: Stack, start: float) -> list[str]:
         _until(lambda: stack.request("DELETE", f"/{schedule_id}"), lambda answer: answer.status in gone)
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(cancel, cancelled))
-    return cancelled
+        list(pool.map(cancel, posted))
+    return list(posted)
 
 
-def _until(ask: Callable[[], Answer], is_good: Callable[[Answer], bool]) -> Answer:
-    """Ask until the answer is good, and return it. Raises CommandError if it never is."""
-    for _ in range(_MOST_TRIES):
+def _until(ask: Callable[[], Answer], is_good: Callable[[Answer], bool]) -> tuple[Answer, int]:
+    """Ask until the answer is good; return it and the number of requests. Raises CommandError if it never is."""
+    for tries in range(1, _MOST_TRIES + 1):
         answer = ask()
         if is_good(answer):
-            return answer
+            return answer, tries
         time.sleep(0.2)
     raise CommandError(f"a request was refused {_MOST_TRIES} times, last with {answer.status}: {answer.body}")
 
 
 @contextlib.contextmanager
-def outages(stack: Stack, start: float, console: Console) -> Iterator[None]:
+def outages(stack: Stack, start: int, console: Console) -> Iterator[None]:
     """Switch the minute's rule and the stream mapping off and on again while the block runs."""
     events, functions = stack.client("events"), stack.client("lambda")
     (rule,) = [rule["Name"] for rule in events.list_rules()["Rules"]]
     (mapping,) = [mapping["UUID"] for mapping in functions.list_event_source_mappings()["EventSourceMappings"]]
-
     switch_mapping = partial(functions.update_event_source_mapping, UUID=mapping)
 
     def act(at: int, name: str, switch: Callable[[], object]) -> None:
@@ -208,25 +196,20 @@ def play(seed: int, logs: Path, console: Console) -> tuple[bool, Table]:
         read = cleanup.enter_context(spoiling(proxy, upstream, logs))
         with terminal.shown_progress(console) as progress:
             stack = cleanup.enter_context(stack_in(logs.with_name(f"{logs.name}-stack"), progress, variables, upstream))
-        start = time.time()
+        start = int(time.time())
         with consuming(stack) as arrivals, outages(stack, start, console), terminal.shown_progress(console) as progress:
             due, requests = post_all(stack, random.Random(seed), start, progress)
             cancelled = cancel_some(stack, start)
             for arrived in arriving(arrivals, due, patience=240, aftermath=15):
                 progress("Receiving messages", arrived, SCHEDULES)
-        journal = Journal(journal_path.read_text().splitlines(), read(f"fired?limit={_KEPT_FAULTS}"))
         by_service = read("stats")["by_service"]
         calls = sum(each["requests"] for each in by_service if each["service"] in ("dynamodb", "sqs"))
-        return report(
-            start=start,
-            due=due,
-            requests=requests,
-            cancelled=cancelled,
-            arrivals=arrivals,
-            journal=journal,
-            calls=calls,
-            left=count_left(stack),
-        )
+        # The proxy shows so many of its faults; a run has less than a thousand.
+        journal = Journal(journal_path.read_text().splitlines(), read("fired?limit=2000"), calls)
+        left = count_left(stack)
+    return report(
+        start=start, due=due, requests=requests, cancelled=cancelled, arrivals=arrivals, journal=journal, left=left
+    )
 
 
 def spoil(seed_text: str) -> bool:

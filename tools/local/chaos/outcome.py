@@ -2,7 +2,7 @@
 
 import json
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -41,16 +41,16 @@ _KILLED = "Worker process died"
 
 
 class Journal:
-    """All that happened in a run: the lines that faults.py describes, and the proxy's faults."""
+    """All that happened in a run: the lines that faults.py describes, and the proxy's faults and number of calls."""
 
-    def __init__(self, lines: Iterable[str], fired: Sequence[dict[str, Any]]) -> None:
-        #: How often DynamoDB stored each schedule.
+    def __init__(self, lines: Iterable[str], fired: Sequence[dict[str, Any]], calls: int) -> None:
+        #: How often DynamoDB stored each schedule, and how often each fault happened.
         self.stored: Counter[str] = Counter()
-        #: When SQS took each message of a schedule, and its MessageId.
-        self.taken: dict[str, list[tuple[float, str]]] = {}
-        self._invocations: dict[str, list[dict[str, Any]]] = {}
-        #: How often each fault happened.
         self.faults = Counter(event["action"] for event in fired)
+        #: When SQS took each message of a schedule, and its MessageId.
+        self.taken: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+        self.calls = calls
+        self._invocations: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
         self._spoiled_sends = [event["ts"] for event in fired if event["operation"] == "SendMessageBatch"]
         for fact in map(json.loads, lines):
             match fact["what"]:
@@ -58,32 +58,31 @@ class Journal:
                     self.stored.update(fact["schedule_ids"])
                 case "taken":
                     for schedule_id, message_id in fact["messages"]:
-                        self.taken.setdefault(schedule_id, []).append((fact["at"], message_id))
+                        self.taken[schedule_id].append((fact["at"], message_id))
                 case "invocation":
                     for schedule_id in set(filter(None, fact["removed"])):
-                        self._invocations.setdefault(schedule_id, []).append(fact)
+                        self._invocations[schedule_id].append(fact)
                 case "fault":
                     self.faults[fact["name"]] += 1
 
     def why_again(self, schedule_id: str, message_ids: Collection[str]) -> list[str]:
         """Return the reason for each message after a schedule's first, or UNEXPLAINED."""
-        taken = self.taken.get(schedule_id, [])
+        taken = self.taken[schedule_id]
         reasons = [self._why(schedule_id, first, second) for (first, _), (second, _) in pairwise(taken)]
         # A message that was received, and that SQS never took, has no reason.
         return reasons + [UNEXPLAINED] * len(set(message_ids) - {message_id for _, message_id in taken})
 
     def story(self, schedule_id: str) -> str:
         """Return all that is known about a schedule's messages, for a person who investigates one."""
-        facts = [(at, f"taken as {message_id}") for at, message_id in self.taken.get(schedule_id, [])]
-        for each in self._invocations.get(schedule_id, []):
+        facts = [(at, f"taken as {message_id}") for at, message_id in self.taken[schedule_id]]
+        for each in self._invocations[schedule_id]:
             end = f"{each['outcome']}, again from {each['retry_from']}"
             facts += [(each["began"], "fast track called"), (each["at"], end)]
         lines = (f"{at:.3f} {fact}" for at, fact in sorted(facts))
         return f"{schedule_id}, stored {self.stored[schedule_id]} times: {'; '.join(lines)}"
 
     def _why(self, schedule_id: str, first: float, second: float) -> str:
-        """Return why SQS took a schedule's message at one time and another at a second."""
-        invocations = self._invocations.get(schedule_id, [])
+        invocations = self._invocations[schedule_id]
         before, after = (
             next((each for each in invocations if each["began"] <= at <= each["at"]), None) for at in (first, second)
         )
@@ -119,26 +118,24 @@ class Journal:
 
 
 def _percentiles(lateness: list[float]) -> str:
-    """Return median, 99th percentile and worst, in milliseconds."""
     cuts = statistics.quantiles(lateness, n=100, method="inclusive")
     return f"p50 {cuts[49] * 1000:,.0f}, p99 {cuts[98] * 1000:,.0f}, worst {max(lateness) * 1000:,.0f}"
 
 
 def report(
     *,
-    start: float,
+    start: int,
     due: dict[str, int],
     requests: int,
     cancelled: Sequence[str],
     arrivals: Arrivals,
     journal: Journal,
-    calls: int,
     left: dict[str, int],
 ) -> tuple[bool, Table]:
     """Return whether the outcome of a run is as it should be, and a table that shows it.
 
-    `due` is when each accepted schedule is due, by scheduleId, and `requests` how many requests all of them took.
-    `calls` counts the functions' calls, and `left` the records and messages by the place where none should be.
+    `due` and `requests` are as `post_all` returns them. `left` counts records and messages by the place where none
+    should be.
     """
     late = {each: min(arrivals[each]).at - due[each] for each in arrivals.keys() & due.keys()}
     lost = len(due) - len(late)
@@ -151,21 +148,21 @@ def report(
         for reason in journal.why_again(schedule_id, message_ids) or [UNEXPLAINED]
     ]
     unexplained = [schedule_id for schedule_id, reason in sent_again if reason == UNEXPLAINED]
-    sent = sum(schedule_id in journal.taken for schedule_id in cancelled)
-    spoiled = journal.faults.total()
+    sent = sum(bool(journal.taken[schedule_id]) for schedule_id in cancelled)
+    spoiled, calls = journal.faults.total(), journal.calls
     # While nothing is switched off, and no wait for the next tick follows.
     undisturbed = [
-        late[each]
-        for each in late
+        seconds
+        for each, seconds in late.items()
         if not any(begin <= due[each] - start <= end + 60 for begin, end in (RULE_OFF, MAPPING_OFF))
     ]
-    burst = [late[each] for each in late if due[each] == int(start) + BURST_DUE]
+    burst = [late[each] for each in late if due[each] == start + BURST_DUE]
 
     table = Table(show_header=False)
     for row in (
         ("accepted", f"{len(due):,} in {requests:,} requests, {BURST} of them due in one second"),
         ("arrived", f"{len(late):,}"),
-        ("lost", f"{lost}" + "".join(f", {count} {where}" for where, count in left.items() if count)),
+        ("lost", ", ".join([str(lost), *(f"{count} {where}" for where, count in left.items() if count)])),
         ("early", f"{early}"),
         ("cancelled", f"{len(cancelled)}, {sent} of them sent all the same"),
         ("sent again", f"{len(sent_again)}, each under its scheduleId"),
