@@ -37,27 +37,19 @@ def main(
 ) -> NoReturn:
     """Call `action` with the command line's arguments, and exit: with 0, 1 if it failed or returned False, or 130.
 
-    The positional parameters of `action` get the arguments in order, and "" for a missing one, as an empty variable of
-    make is. A keyword-only parameter is a switch: `is_offline` is set by `--offline`.
-
-    Args:
-        command: as the user typed it, like `make plan`; every message begins with it.
-        action: does the work. CommandError, OSError and the errors of botocore are shown as one line.
-        interrupted: the message after Ctrl-C, with which the status is 130.
-        arguments: those of the process unless they are given.
+    Its positional parameters get the arguments in order, and "" for a missing one, as an empty variable of make is. A
+    keyword-only parameter is a switch: `--offline` sets `is_offline`. The expected errors, and `interrupted` after
+    Ctrl-C, are printed as one line that begins with `command`, like `make plan`.
     """
     hear_interrupts()
     parser = argparse.ArgumentParser(prog=command)
-    positional = []
     for name, parameter in inspect.signature(action).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             parser.add_argument(f"--{name.removeprefix('is_').replace('_', '-')}", action="store_true", dest=name)
         else:
-            positional.append(name)
             parser.add_argument(name, nargs="?", default="")
     try:
-        given = vars(parser.parse_args(arguments))
-        sys.exit(1 if action(*[given.pop(name) for name in positional], **given) is False else 0)
+        sys.exit(1 if action(**vars(parser.parse_args(arguments))) is False else 0)
     except _expected() as error:
         print(f"{command}: {error}", file=sys.stderr)
         sys.exit(1)
@@ -109,32 +101,30 @@ def shown_progress(console: Console) -> Iterator[Progress]:
 @contextlib.contextmanager
 def printed_progress(show: Callable[[str], None]) -> Iterator[Progress]:
     """Show progress as lines: one for each new step, and then one every few seconds."""
-    lock, is_over = threading.Lock(), threading.Event()
-    step = counted = ""
-    began = printed = 0.0
+    changed = threading.Condition()
+    step, counted, began, is_over = "", "", 0.0, False
 
     def report(new_step: str, done: int, total: int) -> None:
-        nonlocal step, counted, began, printed
-        with lock:
+        nonlocal step, counted, began
+        with changed:
             counted = f"{done} of {total}, " if total else ""
             if new_step != step:
-                step = new_step
-                began = printed = time.monotonic()
+                step, began = new_step, time.monotonic()
                 show(step)
+                changed.notify()
 
     def repeat() -> None:
-        nonlocal printed
-        while not is_over.wait(0.25):
-            with lock:
-                now = time.monotonic()
-                if step and now >= printed + _LINE_SECONDS:
-                    printed = now
-                    show(f"{step}: {counted}{now - began:.0f} s")
+        with changed:
+            while not is_over:
+                if not changed.wait(_LINE_SECONDS) and step:
+                    show(f"{step}: {counted}{time.monotonic() - began:.0f} s")
 
     thread = threading.Thread(target=repeat, daemon=True)
     thread.start()
     try:
         yield report
     finally:
-        is_over.set()
+        with changed:
+            is_over = True
+            changed.notify()
         thread.join()

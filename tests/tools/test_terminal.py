@@ -29,7 +29,7 @@ class TestProgress:
 
     def test_without_terminal_steps_are_lines(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A new step is a line at once, and a long one is a line every few seconds, with its count."""
-        monkeypatch.setattr(terminal, "_LINE_SECONDS", 0)
+        monkeypatch.setattr(terminal, "_LINE_SECONDS", 0.01)
         console = Console(file=StringIO(), width=80, force_terminal=False)
         with terminal.shown_progress(console) as progress:
             progress("First", 0, 0)

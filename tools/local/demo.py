@@ -57,7 +57,8 @@ def post_all(stack: Stack, console: Console) -> list[Posted]:
         ("burst", now + 35, *({"demo": "one of many in the same second", "number": number} for number in range(101))),
     ]
     posted = [_post(stack, *schedule) for schedule in schedules]
-    _say(console, "Posted 106 schedules, 101 of them in one request: all were accepted.")
+    count, burst = sum(len(each.schedule_ids) for each in posted), len(posted[-1].schedule_ids)
+    _say(console, f"Posted {count} schedules, {burst} of them in one request: all were accepted.")
     refused = stack.post(b'{"pointInTime": "2027-02-30T10:00:00Z", "payload": null}')
     why = _expect(refused, HTTPStatus.BAD_REQUEST)["detail"]
     _say(console, f"Posted one for 30 February: it was refused (400: {why}).")
