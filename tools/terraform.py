@@ -1,5 +1,6 @@
 """Run Terraform for one environment: find the program and the provider, lay out its folder, choose its state."""
 
+import contextlib
 import fcntl
 import itertools
 import json
@@ -50,16 +51,12 @@ class Workspace:
     variables: Mapping[str, str]
 
     def run(self, *arguments: str) -> None:
-        """Run Terraform with its output shown. Raises CommandError if it fails.
-
-        An interrupted Terraform is waited for: it has its state to write and its lock to release.
-        """
+        """Run Terraform with its output shown. Raises CommandError if it fails."""
         action, *rest = arguments
         plain = [] if sys.stdout.isatty() else ["-no-color"]
-        process = start(
-            self.command(action, *plain, *rest), variables=self.variables,
-            stdin=None, stdout=None, stderr=PIPE, is_apart=False,
-        )  # fmt: skip
+        command = self.command(action, *plain, *rest)
+        process = start(command, variables=self.variables, stdin=None, stdout=None, stderr=PIPE, is_apart=False)
+        # An interrupted Terraform is waited for: it has its state to write and its lock to release.
         with held_back_interruptions(process) as received:
             _, said = process.communicate()
             # A known error is reported in one sentence instead of Terraform's own.
@@ -86,7 +83,7 @@ class Workspace:
         return known_error(said, self.environment, f"terraform -chdir={folder}")
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line that runs Terraform here."""
+        """Return the command line that runs Terraform here."""
         return [*terraform_command(), f"-chdir={self.folder}", *arguments]
 
     def init(self, *further: str) -> None:
@@ -208,13 +205,18 @@ def plain_text(said: str) -> str:
 
 def _provider_mirror(cache: Path) -> Path | None:
     """Return None if the registry is reached, else a folder on this machine that holds the provider."""
-    try:
-        with urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3):
-            return None
-    except (OSError, HTTPException):
-        lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
-        version = re.findall(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)[0]
-    for root, depth in itertools.product((cache, *_mirror_roots()), range(4)):
+    with contextlib.suppress(OSError, HTTPException):
+        urllib.request.urlopen(f"https://{_REGISTRY}/.well-known/terraform.json", timeout=3).close()
+        return None
+    lock = (CONFIGURATION / ".terraform.lock.hcl").read_text()
+    version = re.findall(r'^ *version *= *"([^"]+)"', lock, re.MULTILINE)[0]
+    # Mirrors are in the user's plugin folders, shared data folders, and add-on packages. Without a home, this stays as
+    # it is, and is no folder.
+    home = os.path.expanduser("~")  # noqa: PTH111 -- pathlib's raises
+    data = [os.environ.get("XDG_DATA_HOME", f"{home}/.local/share")]
+    data += os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
+    roots = (cache, Path(home, ".terraform.d"), *(Path(path, "terraform") for path in data), *_ADD_ON_PACKAGES)
+    for root, depth in itertools.product(roots, range(4)):
         for provider in sorted(root.glob("*/" * depth + f"{_REGISTRY}/hashicorp/aws")):
             # Unpacked, a version is a folder of that name; packed, it is in the archive's name.
             if any(provider.glob(f"*{version}*")):
@@ -224,12 +226,3 @@ def _provider_mirror(cache: Path) -> Path | None:
         "that reaches it, run 'terraform providers mirror FOLDER' in terraform/, and copy the folder's content to "
         "~/.terraform.d/plugins here."
     )
-
-
-def _mirror_roots() -> list[Path]:
-    """Return the folders that may hold a mirror: the user's plugin folders, shared data folders, add-on packages."""
-    # Without a home, this stays as it is, and is no folder.
-    home = os.path.expanduser("~")  # noqa: PTH111 -- pathlib's raises
-    data = [os.environ.get("XDG_DATA_HOME", f"{home}/.local/share")]
-    data += os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
-    return [Path(home, ".terraform.d"), *(Path(path, "terraform") for path in data), *_ADD_ON_PACKAGES]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import urllib.request
-from collections.abc import Iterator
 from http.client import BadStatusLine
+from io import StringIO
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
@@ -156,12 +155,7 @@ class TestProvider:
         self, root: Path, home: Path, fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where the registry answers, Terraform asks it, whatever mirror there is."""
-
-        @contextlib.contextmanager
-        def answer(*_: object, **__: object) -> Iterator[None]:
-            yield
-
-        monkeypatch.setattr(urllib.request, "urlopen", answer)
+        monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: StringIO())
         (home / ".terraform.d" / "plugins" / _PROVIDER / _VERSION).mkdir(parents=True)
         open_dev(root)
         (call,) = fake_terraform.calls("init")

@@ -32,10 +32,9 @@ from tools.terraform import Workspace, open_workspace
 
 #: The folder of make local's stack.
 LOCAL_FOLDER = WORK / LOCAL
-REGION = "us-east-1"
 
 #: The embedded AWS accepts any account; both parts of the key are this word.
-ACCESS_KEY = "test"
+REGION, ACCESS_KEY = "us-east-1", "test"
 
 #: The message of a command that was interrupted while it started or used a stack.
 INTERRUPTED = "interrupted, and everything it started was ended"
@@ -44,11 +43,9 @@ INTERRUPTED = "interrupted, and everything it started was ended"
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 _HEALTH = "/_ministack/health"
-_START_SECONDS = 60
 
 #: In a stack's folder. The embedded AWS holds a lock on its log while it lives.
-_LOG_FILE = "embedded-aws.log"
-_PID_FILE = "embedded-aws.pid"
+_LOG_FILE, _PID_FILE = "embedded-aws.log", "embedded-aws.pid"
 
 
 class Answer(NamedTuple):
@@ -94,14 +91,8 @@ class Stack:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of this stack."""
-        return boto3.client(  # type: ignore[call-overload]  # the stubs want a literal
-            service,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=ACCESS_KEY,
-            config=Config(proxies={}),
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-        )
+        session: Any = boto3.Session(ACCESS_KEY, ACCESS_KEY, region_name=REGION)  # the stubs want a literal service
+        return session.client(service, endpoint_url=self.endpoint, config=Config(proxies={}))
 
     def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
         """POST a schedule or an array of them, signed."""
@@ -111,8 +102,7 @@ class Stack:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Make a signed request; `path` follows /schedules, with a query string that is percent-encoded."""
-        url = self.schedules_url + path
-        request = AWSRequest(method, url, data=body, headers=dict(headers or {}))
+        request = AWSRequest(method, self.schedules_url + path, data=body, headers=dict(headers or {}))
         SigV4Auth(Credentials(ACCESS_KEY, ACCESS_KEY), "execute-api", REGION).add_auth(request)
         return self.send(dict(request.headers), body, method, path)
 
@@ -124,7 +114,7 @@ class Stack:
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
-            return Answer(answer.status, dict(answer.headers), _parse(answer.read()))
+            return Answer(answer.status, dict(answer.headers), _parse(answer.read().decode(errors="replace")))
 
 
 @contextlib.contextmanager
@@ -139,10 +129,9 @@ def stack_in(
 
 
 def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0) -> Stack:
-    """Start a stack that outlives this process, with awake functions, in a folder, which is emptied first.
+    """Start a stack that outlives this process, in a folder, which is emptied first. Its functions are awake then.
 
-    `variables` are added to the environment of the embedded AWS, and so of the functions. With the `port` 0 it listens
-    on a free one. Raises CommandError if it did not start, or Terraform failed; nothing is left of it then.
+    `variables` and `port` are as in `start_embedded_aws`. Raises CommandError; nothing is left of the stack then.
     """
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.ExitStack() as on_failure:
@@ -152,8 +141,8 @@ def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None 
         progress("Getting Terraform ready", 0, 0)
         # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
         # changes to, because a socket's path is limited to about a hundred characters.
-        variables = empty.variables | {"TMPDIR": "../tmp"}
-        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=variables)
+        terraform = empty.variables | {"TMPDIR": "../tmp"}
+        workspace = open_workspace(LOCAL, folder, has_local_state=True, variables=terraform)
         _apply(workspace, progress)
         progress("Reading the outputs", 0, 0)
         stack = Stack(empty.endpoint, folder, workspace.outputs())
@@ -192,7 +181,7 @@ def stop(folder: Path) -> None:
 
 
 def _kill(folder: Path) -> None:
-    """Kill the embedded AWS and the functions' processes. Asked to end, they would wait for their callers first."""
+    # Asked to end, the embedded AWS and the functions' processes would wait for their callers first.
     with contextlib.suppress(OSError, ValueError), (folder / _LOG_FILE).open() as log:
         os.killpg(int((folder / _PID_FILE).read_text()), signal.SIGKILL)
         fcntl.flock(log, fcntl.LOCK_EX)
@@ -211,8 +200,8 @@ def running_stack() -> Stack | None:
 def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) -> Stack:
     """Start an empty embedded AWS that keeps its log and process ID in `folder`. `stop` ends it, also after an error.
 
-    `added` are variables for its environment. With the `port` 0 it listens on a free one. Raises CommandError if the
-    port is taken, or it is not installed, or it did not start.
+    `added` are variables for it, and so for the functions. With the `port` 0 it listens on a free one. Raises
+    CommandError if the port is taken, or it is not installed, or it did not start.
     """
     python = ROOT / ".venv" / "ministack" / "bin" / "python"
     if not python.exists():
@@ -257,7 +246,6 @@ def start_embedded_aws(folder: Path, added: Mapping[str, str], port: int = 0) ->
 
 
 def _apply(workspace: Workspace, progress: Progress) -> None:
-    """Apply the configuration, and show how many of its resources are created. Raises CommandError with the errors."""
     progress("Planning the Terraform", 0, 0)
     arguments = ("-auto-approve", "-input=false", "-json", "-parallelism=32", "-var-file=environments/local.tfvars")
     step, created, total = "Applying the Terraform to the embedded AWS", 0, 0
@@ -283,7 +271,6 @@ def _apply(workspace: Workspace, progress: Progress) -> None:
 
 
 def _end(process: processes.Process) -> None:
-    """Kill a process and its children, unless it has ended."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -302,8 +289,8 @@ def free_port(port: int = 0) -> int:
 
 
 def comes_up(process: processes.Process, url: str) -> bool:
-    """Wait until a process answers at an address; return False if it ends before or takes too long."""
-    deadline = time.monotonic() + _START_SECONDS
+    """Wait until a process answers at an address; return False if it ends before or takes more than a minute."""
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         if _answers(url):
             return True
@@ -319,9 +306,9 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _parse(text: str | bytes) -> Any:
+def _parse(text: str) -> Any:
     """Return the JSON document, or the text itself if it is none."""
     try:
         return json.loads(text)
     except ValueError:
-        return text if isinstance(text, str) else text.decode(errors="replace")
+        return text

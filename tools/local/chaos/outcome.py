@@ -12,8 +12,7 @@ from rich.table import Table
 from tools.local.arrivals import Arrivals
 
 #: The schedules of a run, BURST of which are due in one second.
-SCHEDULES = 2_000
-BURST = 500
+SCHEDULES, BURST = 2_000, 500
 
 #: The least share of the functions' calls to DynamoDB and SQS that must be spoiled; with less, a run shows nothing.
 LEAST_FAULTY = 0.2
@@ -27,14 +26,9 @@ UNEXPLAINED = "unexplained"
 
 _STORED_AGAIN = "stored again after its hand-over"
 
-#: The longest time from a spoiled call to its effect: the proxy holds some calls for 4.5 s.
-_CALL_SECONDS = 6.0
-
-#: The longest time from the end of a killed function to the effect of its last call, if that was not spoiled.
-_ON_ITS_WAY_SECONDS = 2.0
-
-#: How long a function waits for an answer before it calls again (delayer.retries.client_config).
-_ANSWER_SECONDS = 4.0
+#: The longest times to the effect of a call: of a spoiled one (the proxy holds some for 4.5 s), and of another from the
+#: end of its function, which was killed. How long a function waits for an answer (delayer.retries.client_config).
+_CALL_SECONDS, _ON_ITS_WAY_SECONDS, _ANSWER_SECONDS = 6.0, 2.0, 4.0
 
 #: The outcome of an invocation whose function was killed, in ministack's words.
 _KILLED = "Worker process died"
@@ -113,7 +107,7 @@ class Journal:
         return next((reason for reason, is_given in reasons.items() if is_given), UNEXPLAINED)
 
     def _is_spoiled(self, at: float) -> bool:
-        """Return whether the proxy spoiled a call that may have brought the message that SQS took then."""
+        # A call that may have brought the message that SQS took then.
         return any(0 <= at - spoiled <= _CALL_SECONDS for spoiled in self._spoiled_sends)
 
 

@@ -1,15 +1,13 @@
-"""The event source mapping of a DynamoDB stream as AWS documents it, an invocation at a time. Pure: no AWS, no clock.
+"""The event source mapping of a DynamoDB stream, for a mapping like ours. Pure: no AWS, no clock.
 
-From the AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" and its pages on batch item failures and on
-retained discarded records, for a mapping like ours (ReportBatchItemFailures, bisecting, retries that only the records'
-age ends):
+As in the AWS Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB" and its pages on batch item failures and
+on retained discarded records (ReportBatchItemFailures, bisecting, retries that only the records' age ends):
 
 - A shard's records come in order, in batches; the next batch waits until the current one is done with.
 - An answer with no failures (an empty or null list, an empty or null answer) is success.
 - The lowest sequence number reported is the checkpoint: all records from it on are retried. An identifier that is
   empty, null or not in the batch, an answer of another shape, or an exception fails the whole batch.
-- A failed batch is halved, and the halves are retried in order; an answer with a checkpoint bisects the batch there, so
-  that only the records from it on are retried.
+- A failed batch is halved, and the halves are retried in order; a checkpoint bisects the batch there.
 - A record older than MaximumRecordAgeInSeconds is discarded, to the on-failure destination.
 - The mapping's filter takes INSERT and REMOVE.
 """
@@ -20,8 +18,6 @@ from typing import Any
 
 #: As in terraform/modules/delayer/stream_dynamodb_fasttrack_enqueuer.tf.
 MAXIMUM_RECORD_AGE_SECONDS = 82_800
-
-_TAKEN_EVENTS = ("INSERT", "REMOVE")
 
 #: A stream record (Amazon DynamoDB Streams API reference, "Record").
 type Record = dict[str, Any]
@@ -69,7 +65,7 @@ class ShardMapping:
         while not self._waiting and self._position < len(self._stream):
             batch = self._stream[self._position : self._position + self._batch_size]
             self._position += len(batch)
-            taken = [record for record in batch if record["eventName"] in _TAKEN_EVENTS]
+            taken = [record for record in batch if record["eventName"] in ("INSERT", "REMOVE")]
             self._waiting = [taken] if taken else []
         return self._waiting[0] if self._waiting else []
 

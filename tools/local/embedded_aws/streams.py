@@ -17,8 +17,6 @@ from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, Record, ShardMa
 #: Between a failed invocation and its retry. AWS begins with less and goes up to a minute.
 _RETRY_SECONDS = 1.0
 
-_READ_RECORDS = 10_000
-
 # ministack has no interface for any of this.
 # ruff: noqa: SLF001
 
@@ -61,7 +59,7 @@ _lanes: dict[str, list[Lane]] = {}
 
 
 def _poll() -> bool:
-    """Read new records; ministack calls this after every write, and each second."""
+    # ministack calls this after every write, and each second.
     for account, region, mapping in lambda_svc._iter_all_esms():
         if ":dynamodb:" in mapping.get("EventSourceArn", "") and mapping.get("Enabled", True):
             copy_context().run(_read, account, region, mapping)
@@ -73,7 +71,7 @@ def _read(account: str, region: str, mapping: dict[str, Any]) -> None:
     lambda_svc._request_region.set(region)
     positions, identity = lambda_svc._dynamodb_stream_positions, mapping["UUID"]
     table = mapping["EventSourceArn"].split("/")[1]
-    records: list[Record] = dynamodb.stream_records_since(table, positions[identity], _READ_RECORDS)
+    records: list[Record] = dynamodb.stream_records_since(table, positions[identity], 10_000)
     positions[identity] += len(records)
     factor = int(mapping.get("ParallelizationFactor") or 1)
     lanes = _lanes.setdefault(identity, [Lane(mapping) for _ in range(factor)])
