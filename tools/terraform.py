@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tools.explanations import known_error
 from tools.processes import PIPE, environment, held_back_interruptions, run, start
 from tools.project import CACHE, CONFIGURATION, DIST, ROOT, CommandError
 
@@ -35,6 +35,13 @@ provider "aws" {
   skip_requesting_account_id  = true
 }
 """
+
+#: Known errors of Terraform, each with its sentence: what is wrong, and what to do.
+_KNOWN = tomllib.loads(Path(__file__).with_name("explanations.toml").read_text(encoding="utf-8"))
+
+
+class NoStateBucketError(CommandError):
+    """The bucket for the state does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +208,16 @@ def terraform_command() -> list[str]:
 def plain_text(said: str) -> str:
     """Return Terraform's output without colours; some of its commands have no option for that."""
     return re.sub(r"\x1b\[[0-9;]*m", "", said).strip()
+
+
+def known_error(said: str, environment: str, terraform: str) -> CommandError | None:
+    """Return a known error with its sentence, else None. `terraform` is the command for this environment."""
+    unframed = " ".join(re.sub(r"\x1b\[[0-9;]*m|[╷│╵]", " ", said).split())
+    for name, known in _KNOWN.items():
+        if found := re.search(known["pattern"], unframed):
+            kind = NoStateBucketError if name == "missing_bucket" else CommandError
+            return kind(known["sentence"].format(environment=environment, terraform=terraform, **found.groupdict()))
+    return None
 
 
 def _provider_mirror(cache: Path) -> Path | None:

@@ -5,9 +5,8 @@ import json
 from typing import NamedTuple
 
 from tools import terminal
-from tools.explanations import NoStateBucketError
 from tools.project import CONFIGURATION, WORK, CommandError, check_environment, deployed_environments
-from tools.terraform import Workspace, process_variables, setting
+from tools.terraform import NoStateBucketError, Workspace, process_variables, setting
 
 #: No environment's state is there: theirs are delayer/<environment>.tfstate.
 _STATE_KEY = "bootstrap/delayer.tfstate"

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tools import project
-from tools.explanations import known_error
 from tools.processes import run
 from tools.project import CONFIGURATION, CommandError
-from tools.terraform import document_in, plain_text, terraform_command
+from tools.terraform import document_in, known_error, plain_text, terraform_command
 
 _DECLARATION = re.compile(r'^variable "(\w+)"', re.MULTILINE)
 

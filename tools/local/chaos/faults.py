@@ -23,7 +23,8 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, sqs
 
-from tools.local.embedded_aws import Function, around, streams
+from tools.local.embedded_aws import Function, around
+from tools.local.embedded_aws.corrections import Lane
 from tools.project import DELETE, POST, SWEEP
 
 #: How likely a batch is done in part, and how likely a call kills its function.
@@ -40,15 +41,14 @@ class _Faults:
 
     def __init__(self, seed: str, journal: Path) -> None:
         self._chance = random.Random(int(seed))
-        self._journal = journal.open("a", encoding="utf-8")
+        self._journal = journal
         self._lock = threading.Lock()
         #: The event that each function's process works on.
         self._running: dict[Any, Any] = {}
 
     def _write(self, what: str, **facts: Any) -> None:
-        with self._lock:
-            self._journal.write(json.dumps({"what": what, "at": time.time(), **facts}) + "\n")
-            self._journal.flush()
+        with self._lock, self._journal.open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps({"what": what, "at": time.time(), **facts}) + "\n")
 
     def _invoke_fast_track(self, invoke: Function, lane: Any, records: list[Item]) -> Any:
         began = time.time()
@@ -157,7 +157,7 @@ def _trust_the_proxy(pin: Function, method: str, path: str, query: Item, headers
 def install() -> None:
     """Put the faults between the functions and the services."""
     faults = _Faults(os.environ["CHAOS_SEED"], Path(os.environ["CHAOS_JOURNAL"]))
-    around(streams.Lane, "invoke")(faults._invoke_fast_track)
+    around(Lane, "invoke")(faults._invoke_fast_track)
     around(app, "pin_signed_request")(_trust_the_proxy)
     around(lambda_runtime.Worker, "invoke")(faults._invoke)
     around(dynamodb, "_put_item")(faults._put_item)

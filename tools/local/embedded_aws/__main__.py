@@ -18,8 +18,7 @@ def main() -> None:
     found = version("ministack")
     if found != _MINISTACK:
         sys.exit(f"tools/local/embedded_aws corrects ministack {_MINISTACK}, but {found} is installed: adapt it")
-    for correction in ("corrections", "streams"):
-        import_module(f"tools.local.embedded_aws.{correction}")
+    import_module("tools.local.embedded_aws.corrections")
     for plugin in os.environ.get("EMBEDDED_AWS_PLUGINS", "").split():
         import_module(plugin).install()
     sys.argv = ["ministack"]

@@ -1,26 +1,28 @@
-"""Correct ministack's answers where they differ from those of AWS. Importing this does it."""
+"""Correct ministack where it differs from AWS. Importing this does it.
+
+Stream mappings run as AWS documents them; ministack's own way drops partial answers. The batching window and the
+on-failure destination are missing: no record gets old enough here to reach the latter.
+"""
 
 import json
 import select
+import threading
 import time
-from contextvars import ContextVar
+import zlib
+from contextvars import ContextVar, copy_context
 from http import HTTPStatus
 from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, sigv4
-from ministack.services import apigateway, lambda_svc, sqs
+from ministack.core.concurrency import spawn_background
+from ministack.services import apigateway, dynamodb, lambda_svc, sqs
 
 from tools.local.embedded_aws import Function, around
+from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, Record, ShardMapping, checkpoint
 
 #: Amazon SQS API reference, SendMessage, "DelaySeconds".
 _LONGEST_DELAY_SECONDS = 900
-
-#: How long the thread that reads a function's pipe takes to hand over its last lines.
-_QUIET_SECONDS = 0.02
-
-#: Services that a request names in `x-amz-target` as well as in its signature.
-_NAMED_TWICE = frozenset({"dynamodb", "events", "logs", "sqs"})
 
 #: Region and service that the current request is signed for.
 _scope: ContextVar[tuple[str, str] | None] = ContextVar("scope", default=None)
@@ -37,10 +39,8 @@ def _refuse_delay(send_message: Function, data: dict[str, Any], url: str) -> Any
     """Refuse a negative delay and one of more than 900 seconds, as SQS does."""
     delay = data.get("DelaySeconds")
     if delay is not None and not 0 <= int(delay) <= _LONGEST_DELAY_SECONDS:
-        reason = f"DelaySeconds must be >= 0 and <= {_LONGEST_DELAY_SECONDS}."
-        raise sqs._Err(
-            "InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}"
-        )
+        reason = f"Reason: DelaySeconds must be >= 0 and <= {_LONGEST_DELAY_SECONDS}."
+        raise sqs._Err("InvalidParameterValue", f"Value {delay} for parameter DelaySeconds is invalid. {reason}")
     return send_message(data, url)
 
 
@@ -53,7 +53,8 @@ def _keep_printed_lines(drain: Function, worker: Any) -> Any:
     process = worker._proc
     while process is not None and process.poll() is None and select.select([process.stderr], [], [], 0)[0]:
         time.sleep(0.001)
-    return drain(worker, idle_confirm=_QUIET_SECONDS)
+    # So many seconds does the thread that reads the pipe take to hand over the last lines.
+    return drain(worker, idle_confirm=0.02)
 
 
 @around(lambda_svc, "_add_permission")
@@ -118,7 +119,8 @@ def _check_every_signature(
 def _check_service(enforce: Function, key: str, action: str, service: str, region: str, **further: Any) -> Any:
     """Refuse a signature for another service: ministack takes any, because it serves all of them at one address."""
     scope = _scope.get()
-    if scope is not None and service in _NAMED_TWICE and scope[1] != service:
+    # These are named in `x-amz-target` as well as in the signature.
+    if scope is not None and service in {"dynamodb", "events", "logs", "sqs"} and scope[1] != service:
         message = f"Credential should be scoped to correct service: '{service}'."
         return iam_evaluator.AuthError("SignatureDoesNotMatch", message)
     return enforce(key, action, service, region, **further)
@@ -136,3 +138,67 @@ def _answer_as_http_api(enforce: Function, *request: Any, **further: Any) -> Any
         if kind == "AWS_IAM" and (refused or _scope.get() != (place[1], "execute-api")):
             return apigateway._jwt_forbidden()
     return refused
+
+
+class Lane:
+    """One of the parts of a shard that are handled at once (parallelization factor). A record's key decides which."""
+
+    def __init__(self, mapping: dict[str, Any]) -> None:
+        self._mapping = mapping
+        self._turn = threading.Lock()
+        self.records: list[Record] = []
+        self.shard = ShardMapping(self.records, mapping["BatchSize"])
+
+    def run(self) -> None:
+        """Hand all records on, unless another thread is doing so: it or the next poll finds what has come since."""
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            while self._mapping.get("Enabled", True) and (batch := self.shard.next_batch(time.time())):
+                retry_from, _ = self.invoke(batch)
+                self.shard.finish(retry_from)
+                if retry_from is not None:
+                    time.sleep(1)  # AWS begins with less and goes up to a minute
+        finally:
+            self._turn.release()
+
+    def invoke(self, batch: list[Record]) -> tuple[int | None, str]:
+        """Invoke the function. Return the position from which to retry the records, or None, and an error or word."""
+        name, qualifier = self._mapping["FunctionName"], self._mapping.get("Qualifier")
+        function, _ = lambda_svc._get_func_record_for_qualifier(name, qualifier)
+        result = lambda_svc._execute_function(function, {"Records": batch})
+        if result.get("error") or result.get("throttle"):
+            return WHOLE_BATCH, str((result.get("body") or {}).get("errorMessage", "failed"))
+        retry_from = checkpoint(batch, result.get("body"))
+        return retry_from, "done" if retry_from is None else "partial answer"
+
+
+#: The lanes of each mapping, by its UUID.
+_lanes: dict[str, list[Lane]] = {}
+
+
+def _poll() -> bool:
+    # ministack calls this after every write, and each second.
+    for account, region, mapping in lambda_svc._iter_all_esms():
+        if ":dynamodb:" in mapping.get("EventSourceArn", "") and mapping.get("Enabled", True):
+            copy_context().run(_read, account, region, mapping)
+    return False
+
+
+def _read(account: str, region: str, mapping: dict[str, Any]) -> None:
+    lambda_svc._request_account_id.set(account)
+    lambda_svc._request_region.set(region)
+    positions, identity = lambda_svc._dynamodb_stream_positions, mapping["UUID"]
+    table = mapping["EventSourceArn"].split("/")[1]
+    records: list[Record] = dynamodb.stream_records_since(table, positions[identity], 10_000)
+    positions[identity] += len(records)
+    factor = int(mapping.get("ParallelizationFactor") or 1)
+    lanes = _lanes.setdefault(identity, [Lane(mapping) for _ in range(factor)])
+    for record in lambda_svc._apply_filter_criteria(records, mapping):
+        lanes[zlib.crc32(record["dynamodb"]["Keys"]["shard"]["N"].encode()) % factor].records.append(record)
+    for lane in lanes:
+        if next(lane.shard.unread(), None):
+            spawn_background(lane.run)
+
+
+lambda_svc._poll_dynamodb_streams = _poll
