@@ -39,9 +39,6 @@ _KEPT = re.compile(
     r"|PYTHONUNBUFFERED|TF_CLI_ARGS_(?:apply|destroy|init|plan)"
 )
 
-#: Where the loader finds shared libraries: some Pythons don't start without.
-_LOADER = re.compile(r"(?:LD|DYLD)_(?:FALLBACK_)?LIBRARY_PATH")
-
 #: Prints the settings in pip's configuration files, where later ones win. `pip config list` sorts the files by name.
 #: The pip that comes with Python 3.13.0 has the settings of all files in one mapping, later ones have a mapping a file.
 _READ_PIP_SETTINGS = """
@@ -116,8 +113,9 @@ def environment(added: Mapping[str, str] | None = None, *, without: Sequence[str
 
 
 def bare_environment(added: Mapping[str, str]) -> dict[str, str]:
-    """Return `added` and the caller's paths of shared libraries, and nothing else of the caller's."""
-    return {name: value for name, value in os.environ.items() if _LOADER.fullmatch(name)} | dict(added)
+    """Return `added` and the caller's paths of shared libraries, without which some Pythons don't start."""
+    loader = re.compile(r"(?:LD|DYLD)_(?:FALLBACK_)?LIBRARY_PATH")
+    return {name: value for name, value in os.environ.items() if loader.fullmatch(name)} | dict(added)
 
 
 def pip_environment(python: str | Path) -> dict[str, str]:

@@ -95,7 +95,8 @@ class Scenario:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Return the applied stack."""
-    with stack_in(tmp_path_factory.mktemp("stack") / "stack", lambda _step, _done, _total: None) as stack:
+    shown = contextlib.nullcontext(lambda _step, _done, _total: None)
+    with stack_in(tmp_path_factory.mktemp("stack") / "stack", shown) as stack:
         yield stack
 
 

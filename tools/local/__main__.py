@@ -81,8 +81,7 @@ def up(port_text: str) -> None:
             raise CommandError(
                 f"the local stack is already running on port {used}: omit PORT={port}, or run make local-stop first"
             )
-        with terminal.shown_progress(terminal.open_console()) as progress:
-            stack = running or start(LOCAL_FOLDER, progress, port=port)
+        stack = running or start(LOCAL_FOLDER, terminal.shown_progress(terminal.open_console()), port=port)
     print(describe(stack))
 
 

@@ -1,6 +1,5 @@
 """make demo: run the delayer on this machine, and watch schedules arrive. PICTURE=demo.svg records the end of it."""
 
-import contextlib
 import io
 import json
 import os
@@ -188,22 +187,17 @@ def _clock(at: float) -> str:
 
 
 def demonstrate(picture: str) -> bool:
-    """Run the demonstration; return whether nothing was lost, early or twice. Raises CommandError.
-
-    `picture` is the path of an SVG of its end, or empty.
-    """
+    """Run the demonstration, and draw its end; return whether nothing was lost, early or twice. Raises CommandError."""
     path = Path(picture)
     if picture and (path.suffix != ".svg" or not path.parent.is_dir()):
         raise CommandError(f"PICTURE must be an .svg file in a folder that exists, not {picture!r}")
     console = terminal.open_console()
     _say(console, "The delayer on this machine, without an AWS account. This takes three minutes.\n")
-    with contextlib.ExitStack() as cleanup:
-        with terminal.shown_progress(console) as progress:
-            stack = cleanup.enter_context(stack_in(WORK / f"demo-{os.getpid()}", progress))
-        with consuming(stack) as arrivals:
-            posted = post_all(stack, console)
-            manage(stack, console)
-            table = watch(stack, posted, arrivals, console)
+    folder = WORK / f"demo-{os.getpid()}"
+    with stack_in(folder, terminal.shown_progress(console)) as stack, consuming(stack) as arrivals:
+        posted = post_all(stack, console)
+        manage(stack, console)
+        table = watch(stack, posted, arrivals, console)
     is_good, verdict = judge(posted, arrivals)
     console.print(verdict)
     if picture:

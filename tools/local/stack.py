@@ -48,6 +48,10 @@ _HEALTH = "/_ministack/health"
 _LOG_FILE, _PID_FILE = "embedded-aws.log", "embedded-aws.pid"
 
 
+#: Shows the progress of a start.
+type Shown = contextlib.AbstractContextManager[Progress]
+
+
 class Answer(NamedTuple):
     """An HTTP answer of the delayer's API."""
 
@@ -118,26 +122,24 @@ class Stack:
 
 
 @contextlib.contextmanager
-def stack_in(
-    folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0
-) -> Iterator[Stack]:
+def stack_in(folder: Path, shown: Shown, added: Mapping[str, str] | None = None, port: int = 0) -> Iterator[Stack]:
     """Start a stack in `folder`, and end it with the block. Arguments and errors are those of `start`."""
     try:
-        yield start(folder, progress, variables, port)
+        yield start(folder, shown, added, port)
     finally:
         stop(folder)
 
 
-def start(folder: Path, progress: Progress, variables: Mapping[str, str] | None = None, port: int = 0) -> Stack:
+def start(folder: Path, shown: Shown, added: Mapping[str, str] | None = None, port: int = 0) -> Stack:
     """Start a stack that outlives this process, in a folder, which is emptied first. Its functions are awake then.
 
-    `variables` and `port` are as in `start_embedded_aws`. Raises CommandError; nothing is left of the stack then.
+    `added` and `port` are as in `start_embedded_aws`. Raises CommandError; nothing is left of the stack then.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.ExitStack() as on_failure:
+    with contextlib.ExitStack() as on_failure, shown as progress:
         on_failure.callback(stop, folder)
         progress("Starting the embedded AWS", 0, 0)
-        empty = start_embedded_aws(folder, variables or {}, port)
+        empty = start_embedded_aws(folder, added or {}, port)
         progress("Getting Terraform ready", 0, 0)
         # A provider that is killed leaves its socket in TMPDIR. The path is relative, to the folder that Terraform
         # changes to, because a socket's path is limited to about a hundred characters.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import re
@@ -100,8 +101,8 @@ def machine(fake_terraform: FakeTerraform, monkeypatch: pytest.MonkeyPatch, tmp_
     stop(machine.folder)
 
 
-def ignore(_step: str, _done: int, _total: int) -> None:
-    """Show no progress."""
+#: Shows no progress.
+IGNORE = contextlib.nullcontext(lambda _step, _done, _total: None)
 
 
 def interrupt(*_: object) -> None:
@@ -119,7 +120,8 @@ class TestStart:
         woken: list[Stack] = []
         monkeypatch.setattr(stack_module, "warm_up", woken.append)
         seen: list[tuple[str, int, int]] = []
-        stack = start(machine.folder, lambda step, done, total: seen.append((step, done, total)))
+        shown = contextlib.nullcontext(lambda step, done, total: seen.append((step, done, total)))
+        stack = start(machine.folder, shown)
         assert seen == [
             ("Starting the embedded AWS", 0, 0),
             ("Getting Terraform ready", 0, 0),
@@ -144,7 +146,7 @@ class TestStart:
             return terraform.open_workspace(*arguments, variables=variables, **further)
 
         monkeypatch.setattr(stack_module, "open_workspace", open_workspace)
-        with stack_in(machine.folder, ignore):
+        with stack_in(machine.folder, IGNORE):
             (relative,) = given
             assert (machine.folder / "terraform" / relative).resolve() == (machine.folder / "tmp").resolve()
             assert (machine.folder / "tmp").is_dir()
@@ -153,14 +155,14 @@ class TestStart:
     def test_port_is_used_if_given(self, machine: Machine) -> None:
         """A consumer keeps its configuration from one start to the next."""
         port = stack_module.free_port()
-        assert start(machine.folder, ignore, port=port).endpoint == f"http://127.0.0.1:{port}"
+        assert start(machine.folder, IGNORE, port=port).endpoint == f"http://127.0.0.1:{port}"
 
     def test_given_port_that_is_taken_is_refused(self, machine: Machine) -> None:
         """Nothing starts, and no other port is used."""
         with socket.create_server(("127.0.0.1", 0)) as other:
             port = other.getsockname()[1]
             with pytest.raises(CommandError, match=rf"^port {port} can't be used \(.+\): choose another PORT$"):
-                start(machine.folder, ignore, port=port)
+                start(machine.folder, IGNORE, port=port)
         assert machine.starts == []
         assert machine.is_clean
 
@@ -170,7 +172,7 @@ class TestStart:
         """It listens on the loopback, and gets none of the caller's AWS variables."""
         monkeypatch.setenv("AWS_PROFILE", "production")
         monkeypatch.setenv("AWS_SESSION_TOKEN", "production")
-        with stack_in(machine.folder, ignore) as stack:
+        with stack_in(machine.folder, IGNORE) as stack:
             (variables,) = machine.starts
             assert {name for name in variables if name.startswith("AWS_")} == {"AWS_ENDPOINT_URL"}
             assert variables["BIND_HOST"] == "127.0.0.1"
@@ -184,7 +186,7 @@ class TestStart:
             other.bind(("127.0.0.1", 0))
             ports = iter([other.getsockname()[1], free_port()])
             monkeypatch.setattr(stack_module, "free_port", lambda _port: next(ports))
-            with stack_in(machine.folder, ignore) as stack:
+            with stack_in(machine.folder, IGNORE) as stack:
                 first, second = (start["GATEWAY_PORT"] for start in machine.starts)
                 assert first == str(other.getsockname()[1])
                 assert stack.endpoint == f"http://127.0.0.1:{second}"
@@ -194,7 +196,7 @@ class TestStart:
         """The error has its last lines and says what to do."""
         machine.behaves("ends")
         with pytest.raises(CommandError, match=r"did not start.*\.venv/ministack") as caught:
-            start(machine.folder, ignore)
+            start(machine.folder, IGNORE)
         assert str(caught.value).endswith("It printed last:\nline 3\nline 4\nline 5\nline 6\nline 7")
         assert len(machine.starts) == 3
         assert machine.is_clean
@@ -214,14 +216,14 @@ class TestStart:
         with monkeypatch.context() as patch:
             patch.setattr(time, "monotonic", monotonic)
             with pytest.raises(CommandError, match=r"(?s)did not start.*line 7"):
-                start(machine.folder, ignore)
+                start(machine.folder, IGNORE)
         assert machine.is_clean
 
     def test_missing_embedded_aws_names_the_commands_that_install_it(self, machine: Machine) -> None:
         """Nothing else is done."""
         (machine.programs / "python").unlink()
         with pytest.raises(CommandError, match="not installed: run make demo or make local"):
-            start(machine.folder, ignore)
+            start(machine.folder, IGNORE)
 
     def test_failed_apply_ends_the_embedded_aws(self, machine: Machine) -> None:
         """The message has Terraform's errors, without its warnings."""
@@ -232,7 +234,7 @@ class TestStart:
         )
         machine.terraform.fails("apply", "1")
         with pytest.raises(CommandError) as caught:
-            start(machine.folder, ignore)
+            start(machine.folder, IGNORE)
         assert str(caught.value) == "terraform apply failed:\nno queue: it is full"
         assert machine.is_clean
 
@@ -249,7 +251,7 @@ class TestStart:
 
         monkeypatch.setattr(stack_module, "warm_up", show)
         with pytest.raises(KeyboardInterrupt):
-            start(machine.folder, show)
+            start(machine.folder, contextlib.nullcontext(show))
         assert machine.is_clean
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
@@ -269,7 +271,7 @@ class TestStart:
             with monkeypatch.context() as patch:
                 patch.setattr(processes, "start", interrupted)
                 with pytest.raises(KeyboardInterrupt):
-                    start(machine.folder, ignore)
+                    start(machine.folder, IGNORE)
             assert signal.getsignal(number) is interrupt
         finally:
             for each, handler in before.items():
@@ -282,7 +284,7 @@ class TestStop:
 
     def test_stop_kills_the_whole_group(self, machine: Machine) -> None:
         """Children are killed too, even if they ignore SIGTERM; a second stop does nothing."""
-        start(machine.folder, ignore)
+        start(machine.folder, IGNORE)
         for _ in range(2):
             stop(machine.folder)
             assert machine.is_clean
@@ -290,7 +292,7 @@ class TestStop:
 
     def test_interruption_waits_for_the_end(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ctrl-C during the end is handled once the processes and the folder are gone."""
-        start(machine.folder, ignore)
+        start(machine.folder, IGNORE)
         flock = fcntl.flock
 
         def interrupted(*arguments: Any) -> None:
@@ -305,7 +307,7 @@ class TestStop:
 
     def test_stack_that_ended_by_itself_is_removed(self, machine: Machine) -> None:
         """A process ID that is gone is no error."""
-        start(machine.folder, ignore)
+        start(machine.folder, IGNORE)
         kept = (machine.folder / "embedded-aws.pid").read_text()
         stop(machine.folder)
         machine.folder.mkdir()
@@ -331,7 +333,7 @@ class TestRunningStack:
 
     def test_stack_from_before_a_reboot_counts_as_none(self, machine: Machine) -> None:
         """Its file is there, and nothing answers."""
-        start(machine.folder, ignore)
+        start(machine.folder, IGNORE)
         kept = (machine.folder / "stack.json").read_text()
         stop(machine.folder)
         machine.folder.mkdir()
@@ -342,7 +344,7 @@ class TestRunningStack:
         """A page shows the file with its keys and its fixed values."""
         pages = [path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))]
         (shown,) = re.findall(r"`build/work/local/stack\.json`.*?```json\n(.*?)```", "\n".join(pages), re.DOTALL)
-        stack = start(machine.folder, ignore)
+        stack = start(machine.folder, IGNORE)
         kept = json.loads((machine.folder / "stack.json").read_text())
         documented = json.loads(shown)
         assert documented.keys() == kept.keys()

@@ -56,10 +56,7 @@ _RULES = [
 
 @contextlib.contextmanager
 def spoiling(port: int, upstream: int, folder: Path) -> Iterator[Callable[[str], Any]]:
-    """Spoil calls from one port to another by a proxy in between, with its rules and log in `folder`.
-
-    Yield a function that reads a page of the proxy's. Raises CommandError if it doesn't start.
-    """
+    """Spoil calls between two ports by a proxy with its log in `folder`; yield what reads a page of the proxy's."""
     url, rules, log = f"http://127.0.0.1:{port}/_microburst", folder / "faults.yml", folder / "proxy.log"
     rules.write_text(json.dumps({"rules": _RULES}))  # JSON is YAML
     options = [f"--upstream=http://127.0.0.1:{upstream}", f"--port={port}", f"--config={rules}"]
@@ -83,10 +80,7 @@ def spoiling(port: int, upstream: int, folder: Path) -> Iterator[Callable[[str],
 def post_all(
     stack: Stack, chance: random.Random, start: int, progress: terminal.Progress
 ) -> tuple[dict[str, int], int]:
-    """Post every schedule, the burst in arrays; return when each is due, by scheduleId, and the number of requests.
-
-    Raises CommandError if one is never accepted.
-    """
+    """Post every schedule, the burst in arrays; return when each is due, by scheduleId, and the number of requests."""
     batches = [(start + BURST_DUE, range(first, first + _ARRAY)) for first in range(0, BURST, _ARRAY)]
     batches += [(start + chance.randint(20, 420), range(number, number + 1)) for number in range(BURST, SCHEDULES)]
     # The soonest first, or they would be overdue before their turn.
@@ -102,7 +96,6 @@ def post_all(
 
 
 def _post(stack: Stack, due: int, numbers: range) -> tuple[dict[str, int], int]:
-    """Post until all is accepted; return when each is due, by scheduleId, and the number of requests."""
     # With a key, a repeated request changes nothing.
     headers = {"idempotency-key": f"chaos-{numbers[0]}"}
     answer, tries = _until(
@@ -113,10 +106,7 @@ def _post(stack: Stack, due: int, numbers: range) -> tuple[dict[str, int], int]:
 
 
 def cancel_some(stack: Stack, start: int) -> list[str]:
-    """Post schedules, list them, and cancel each; return their scheduleIds.
-
-    Raises CommandError if one is not listed, or can't be cancelled.
-    """
+    """Post schedules, list them, and cancel each; return their scheduleIds. Raises CommandError if one is missing."""
     due = start + 7_200  # long after the run, so that nothing else removes them
     posted, _ = _post(stack, due, range(SCHEDULES, SCHEDULES + _CANCELLED))
     query = urlencode({"from": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}", "limit": _CANCELLED})
@@ -192,10 +182,9 @@ def play(seed: int, logs: Path, console: Console) -> tuple[bool, Table]:
         "CHAOS_SEED": str(seed),
         "EMBEDDED_AWS_PLUGINS": "tools.local.chaos.faults",
     }
-    with contextlib.ExitStack() as cleanup:
-        read = cleanup.enter_context(spoiling(proxy, upstream, logs))
-        with terminal.shown_progress(console) as progress:
-            stack = cleanup.enter_context(stack_in(logs.with_name(f"{logs.name}-stack"), progress, variables, upstream))
+    folder = logs.with_name(f"{logs.name}-stack")
+    shown = terminal.shown_progress(console)
+    with spoiling(proxy, upstream, logs) as read, stack_in(folder, shown, variables, upstream) as stack:
         start = int(time.time())
         with consuming(stack) as arrivals, outages(stack, start, console), terminal.shown_progress(console) as progress:
             due, requests = post_all(stack, random.Random(seed), start, progress)

@@ -23,8 +23,7 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, sqs
 
-from tools.local.embedded_aws import Function, around
-from tools.local.embedded_aws.corrections import Lane
+from tools.local.embedded_aws.corrections import Function, Lane, around
 from tools.project import DELETE, POST, SWEEP
 
 #: How likely a batch is done in part, and how likely a call kills its function.

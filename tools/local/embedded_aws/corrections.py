@@ -9,6 +9,7 @@ import select
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +19,6 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime, sigv4
 from ministack.core.concurrency import spawn_background
 from ministack.services import apigateway, dynamodb, lambda_svc, sqs
 
-from tools.local.embedded_aws import Function, around
 from tools.local.embedded_aws.stream_mapping import WHOLE_BATCH, Record, ShardMapping, checkpoint
 
 #: Amazon SQS API reference, SendMessage, "DelaySeconds".
@@ -32,6 +32,19 @@ _permissions: set[str] = set()
 
 # ministack has no interface for any of this.
 # ruff: noqa: SLF001
+
+type Function = Callable[..., Any]
+
+
+def around(owner: Any, name: str) -> Callable[[Function], Function]:
+    """Decorate what is called in place of `owner`'s function `name`, which it gets before the call's arguments."""
+    replaced = getattr(owner, name)
+
+    def replace(replacement: Function) -> Function:
+        setattr(owner, name, lambda *arguments, **named: replacement(replaced, *arguments, **named))
+        return replacement
+
+    return replace
 
 
 @around(sqs, "_act_send_message")
