@@ -1,9 +1,4 @@
-"""How every command parses its arguments, shows its progress, and ends.
-
-A bare Python can import this: rich is imported only by what draws.
-"""
-
-from __future__ import annotations
+"""How every command parses its arguments, shows its progress, and ends. A bare Python without rich can import it."""
 
 import argparse
 import contextlib
@@ -59,13 +54,12 @@ def main(
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """Return the exceptions whose message is all that a user needs."""
     # A bare Python has no botocore, and what has not imported it raises none of its errors.
     botocore = sys.modules.get("botocore.exceptions")
     return (CommandError, OSError, *((botocore.BotoCoreError, botocore.ClientError) if botocore else ()))
 
 
-def open_console() -> Console:
+def open_console() -> "Console":
     """Return the console on the standard output, a terminal only if its lines can be changed once they are printed."""
     from rich.console import Console  # noqa: PLC0415 -- a bare Python has no rich
 
@@ -75,7 +69,7 @@ def open_console() -> Console:
 
 
 @contextlib.contextmanager
-def shown_progress(console: Console) -> Iterator[Progress]:
+def shown_progress(console: "Console") -> Iterator[Progress]:
     """Show steps as they are reported: in a line that changes, or in lines if the console can't do that."""
     if not console.is_terminal:
         with printed_progress(lambda line: console.print(line, highlight=False, soft_wrap=True)) as report:

@@ -111,12 +111,7 @@ class Workspace:
 
 
 def open_workspace(
-    environment: str,
-    folder: Path,
-    *,
-    has_local_state: bool,
-    variables: Mapping[str, str] | None = None,
-    packages: Path = DIST,
+    environment: str, folder: Path, *, has_local_state: bool, variables: Mapping[str, str] | None = None
 ) -> Workspace:
     """Lay out a folder for an environment's Terraform, which gets the `variables`, and init it. Raises CommandError.
 
@@ -134,7 +129,7 @@ def open_workspace(
         (configuration / "local_override.tf").write_text(LOCAL_STATE)
     (folder / "build").mkdir(exist_ok=True)
     (folder / "build" / "dist").unlink(missing_ok=True)
-    (folder / "build" / "dist").symlink_to(packages)
+    (folder / "build" / "dist").symlink_to(DIST)
 
     backend: tuple[str, ...] = ()
     if not has_local_state:
@@ -148,10 +143,8 @@ def open_workspace(
 
 
 def process_variables(added: Mapping[str, str], *, is_on_aws: bool) -> Mapping[str, str]:
-    """Return the environment variables for Terraform, with the caller's for AWS only if `is_on_aws`.
-
-    A profile that isn't there would end even a plan that asks nothing.
-    """
+    """Return the environment variables for Terraform, with the caller's for AWS only if `is_on_aws`."""
+    # A profile that isn't there would end even a plan that asks nothing.
     process = environment({"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}, without=() if is_on_aws else ("AWS_",))
     cache = process.setdefault("TF_PLUGIN_CACHE_DIR", str(CACHE / "terraform-plugins"))
     Path(cache).mkdir(parents=True, exist_ok=True)

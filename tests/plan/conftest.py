@@ -32,9 +32,8 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Any:
         for name in list(os.environ):
             if name.startswith(("AWS_", "TF_VAR_")):
                 patch.delenv(name)
-        workspace = open_workspace(
-            "local", folder / "work", has_local_state=True, variables=NO_CREDENTIALS, packages=packages
-        )
+        patch.setattr("tools.terraform.DIST", packages)
+        workspace = open_workspace("local", folder / "work", has_local_state=True, variables=NO_CREDENTIALS)
     # tftest accepts the name of one program only.
     program = folder / "terraform"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(terraform_command())} "$@"\n')

@@ -53,9 +53,7 @@ def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def open_dev(root: Path, *, has_local_state: bool = False) -> Workspace:
     """Open a workspace for dev in the checkout."""
-    packages = root / "packages"
-    packages.mkdir(exist_ok=True)
-    return open_workspace("dev", root / "work", has_local_state=has_local_state, packages=packages)
+    return open_workspace("dev", root / "work", has_local_state=has_local_state)
 
 
 class TestCommand:
@@ -192,7 +190,7 @@ class TestWorkspace:
         assert {".terraform.lock.hcl", "environments", "main.tf", "modules"} <= names
         linked = {path.name: path.resolve() for path in workspace.folder.iterdir()}
         assert linked == {name: root / "terraform" / name for name in names}
-        assert (workspace.folder.parent / "build" / "dist").resolve() == root / "packages"
+        assert (workspace.folder.parent / "build" / "dist").resolve() == root / "build" / "dist"
         assert workspace.command("plan")[:2] == [str(fake_terraform.program), f"-chdir={workspace.folder}"]
 
     @pytest.mark.usefixtures("fake_terraform")

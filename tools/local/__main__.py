@@ -8,18 +8,13 @@ import sys
 from urllib.parse import urlsplit
 
 from tools import terminal
-from tools.local.stack import INTERRUPTED, LOCAL_FOLDER, REGION, Stack, running_stack, start, stop
+from tools.local.stack import INTERRUPTED, LOCAL_FOLDER, Stack, running_stack, start, stop
 from tools.project import CommandError
 
 
 def describe(stack: Stack) -> str:
     """Return the stack's addresses, and commands to paste that post a schedule and receive its message."""
-    variables = {
-        "API_URL": stack.api_url,
-        # boto3 reads this one, and not AWS_REGION.
-        "AWS_DEFAULT_REGION": REGION,
-        **{name: value for name, value in stack.variables.items() if value},
-    }
+    variables = {"API_URL": stack.api_url} | {name: value for name, value in stack.variables.items() if value}
     # With GNU's date, or else with BSD's.
     due = '"$(date -u -d "+10 seconds" +%FT%TZ 2>/dev/null || date -u -v+10S +%FT%TZ)"'
     post = f"""'{{"pointInTime": "'{due}'", "payload": {{"hello": "world"}}}}'"""

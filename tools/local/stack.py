@@ -47,7 +47,6 @@ _HEALTH = "/_ministack/health"
 #: In a stack's folder. The embedded AWS holds a lock on its log while it lives.
 _LOG_FILE, _PID_FILE = "embedded-aws.log", "embedded-aws.pid"
 
-
 #: Shows the progress of a start.
 type Shown = contextlib.AbstractContextManager[Progress]
 
@@ -73,6 +72,7 @@ class Stack:
         """Environment variables that make Terraform and the AWS SDKs use this stack and nothing else."""
         return {
             "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_DEFAULT_REGION": REGION,  # boto3 reads this one, and not AWS_REGION
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,

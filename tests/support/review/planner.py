@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.support.review.kept_plans import APPLIED, applied_state, instance_address, write_lines
 from tests.support.review.scenarios import CAPACITY, SCENARIOS, TOPIC, Scenario
@@ -36,9 +37,8 @@ class Planner:
     def __init__(self, folder: Path) -> None:
         self._packages = folder / "packages"
         self._packages.mkdir(parents=True)
-        self._workspace = open_workspace(
-            "prod", folder / "work", has_local_state=True, variables=NO_CREDENTIALS, packages=self._packages
-        )
+        with mock.patch("tools.terraform.DIST", self._packages):
+            self._workspace = open_workspace("prod", folder / "work", has_local_state=True, variables=NO_CREDENTIALS)
         # Terraform remembers where links to modules lead; the copies are to be used instead.
         shutil.rmtree(self._workspace.folder / ".terraform" / "modules")
         lay_out(self._workspace.folder, Scenario())
@@ -102,9 +102,8 @@ def write_states(folder: Path) -> None:
         packages = folder / "packages"
         packages.mkdir()
         write_packages(packages)
-        workspace = open_workspace(
-            "prod", stack.folder, has_local_state=True, variables=stack.variables, packages=packages
-        )
+        with mock.patch("tools.terraform.DIST", packages):
+            workspace = open_workspace("prod", stack.folder, has_local_state=True, variables=stack.variables)
         state = _settled(workspace, stack.endpoint)
         capacity = _settled(workspace, stack.endpoint, f"-var=table_capacity={json.dumps(CAPACITY)}")
         authorization = json.dumps(SCENARIOS["authorization_jwt"].variables["authorization"])

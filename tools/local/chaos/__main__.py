@@ -27,14 +27,10 @@ from tools.local.chaos.outcome import BURST, BURST_DUE, MAPPING_OFF, RULE_OFF, S
 from tools.local.stack import INTERRUPTED, Answer, Stack, comes_up, free_port, stack_in
 from tools.project import ROOT, WORK, CommandError
 
-#: So many of the BURST are posted in a request.
-_ARRAY = 50
+#: So many of the BURST are posted in a request, and so many schedules more are cancelled.
+_ARRAY, _CANCELLED = 50, 100
 
-#: So many more are cancelled.
-_CANCELLED = 100
-
-_THREADS = 6
-_MOST_TRIES = 50
+_THREADS, _MOST_TRIES = 6, 50
 
 #: The rules of microburst, the proxy. `abort_frac` lets the call take effect and cuts its answer off; a call that is
 #: held for 4.5 s takes effect after the function has given it up.
@@ -65,16 +61,15 @@ def spoiling(port: int, upstream: int, folder: Path) -> Iterator[Callable[[str],
         with urllib.request.urlopen(f"{url}/{page}", timeout=5) as answer:
             return json.load(answer)
 
-    with log.open("wb") as output:
-        process = processes.start([sys.executable, "-B", "-m", "microburst", *options], stdout=output, stderr=output)
-    try:
-        if not comes_up(process, f"{url}/health"):
-            said = log.read_text(errors="replace")[-500:]
-            raise CommandError(f"the fault proxy did not start: run make chaos again. Its log ends with: {said}")
-        yield read
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-B", "-m", "microburst", *options]
+    with log.open("wb") as output, processes.start(command, stdout=output, stderr=output) as process:
+        try:
+            if not comes_up(process, f"{url}/health"):
+                said = log.read_text(errors="replace")[-500:]
+                raise CommandError(f"the fault proxy did not start: run make chaos again. Its log ends with: {said}")
+            yield read
+        finally:
+            process.kill()
 
 
 def post_all(
@@ -152,15 +147,13 @@ def outages(stack: Stack, start: int, console: Console) -> Iterator[None]:
         (MAPPING_OFF[0], "the mapping is off", partial(switch_mapping, Enabled=False)),
         (MAPPING_OFF[1], "the mapping is on", partial(switch_mapping, Enabled=True)),
     )
-    timers = [threading.Timer(start + step[0] - time.time(), act, step) for step in steps]
-    for timer in timers:
-        timer.start()
-    try:
+    with contextlib.ExitStack() as end:
+        for step in steps:
+            timer = threading.Timer(start + step[0] - time.time(), act, step)
+            timer.start()
+            end.callback(timer.join)
+            end.callback(timer.cancel)
         yield
-    finally:
-        for timer in timers:
-            timer.cancel()
-            timer.join()
 
 
 def count_left(stack: Stack) -> dict[str, int]:
