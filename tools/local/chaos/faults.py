@@ -71,20 +71,19 @@ class _Faults:
         with self._lock:
             if self._chance.random() >= _KILL:
                 return
-            callers = (each for each, event in self._running.items() if _may_call(operation, each, event, schedule_ids))
+            running = list(self._running.items())  # in one step: other threads change it
+            callers = (each for each, event in running if _may_call(operation, each, event, schedule_ids))
             process = getattr(next(callers, None), "_proc", None)
         if process is not None:
             process.kill()
             self._write("fault", name=f"killed after {operation}")
 
     def _invoke(self, invoke: Function, worker: Any, event: Any, *arguments: Any, **named: Any) -> Any:
-        with self._lock:
-            self._running[worker] = event
+        self._running[worker] = event
         try:
             return invoke(worker, event, *arguments, **named)
         finally:
-            with self._lock:
-                del self._running[worker]
+            del self._running[worker]
 
     def _put_item(self, put: Function, data: Item) -> Any:
         answer = put(data)

@@ -38,7 +38,6 @@ class Journal:
     """All that happened in a run: the lines that faults.py describes, and the proxy's faults and number of calls."""
 
     def __init__(self, lines: Iterable[str], fired: Sequence[dict[str, Any]], calls: int) -> None:
-        #: How often DynamoDB stored each schedule, and how often each fault happened.
         self.stored: Counter[str] = Counter()
         self.faults = Counter(event["action"] for event in fired)
         #: When SQS took each message of a schedule, and its MessageId.
@@ -128,8 +127,7 @@ def report(
 ) -> tuple[bool, Table]:
     """Return whether the outcome of a run is as it should be, and a table that shows it.
 
-    `due` and `requests` are as `post_all` returns them. `left` counts records and messages by the place where none
-    should be.
+    `left` counts records and messages by the place where none should be.
     """
     late = {each: min(arrivals[each]).at - due[each] for each in arrivals.keys() & due.keys()}
     lost = len(due) - len(late)
