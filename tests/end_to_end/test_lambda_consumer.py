@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import boto3
 import pytest
+import s3transfer
 
 from tests.end_to_end.conftest import Scenario
 from tests.support.waiting import comes_true
@@ -45,11 +47,15 @@ def log_group(stack: Stack, scenario: Scenario, tmp_path_factory: pytest.TempPat
 
 
 def _package(root: Path) -> None:
-    """Build the example's zip offline: a package of the delayer has Powertools and what that needs."""
+    """Build the example's zip offline: a package of the delayer has Powertools, and Lambda's runtime would have boto3."""
     package = root / "consumer.zip"
     shutil.copyfile(DIST / f"{POST}.zip", package)
     with ZipFile(package, "a") as archive:
         archive.write(root / "handler.py", "handler.py")
+        for module in (boto3, s3transfer):
+            folder = Path(module.__path__[0])
+            for path in folder.rglob("*.py"):
+                archive.write(path, path.relative_to(folder.parent))
 
 
 def test_each_schedule_is_handled_once(stack: Stack, log_group: str) -> None:
