@@ -14,7 +14,7 @@ from typing import Any
 
 _SERVICE = "application-autoscaling"
 
-#: The parameters that identify a target; the policies of a target are told apart by their names.
+#: The parameters that identify a target; the name of a policy distinguishes it from others of its targets.
 _KEY = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 
 #: By account, region and the parameters that identify it.
