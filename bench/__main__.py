@@ -23,7 +23,7 @@ _ITEMS = {
     "reviews": reviews.measure,
     "million": bursts.measure_million,
 }
-#: Only if ONLY names it: it takes five minutes.
+#: Only if ONLY names it: it takes minutes.
 _ASKED = "million"
 
 

@@ -47,7 +47,7 @@ def log_group(stack: Stack, scenario: Scenario, tmp_path_factory: pytest.TempPat
 
 
 def _package(root: Path) -> None:
-    """Build the example's zip offline: a package of the delayer has Powertools, and Lambda's runtime would have boto3."""
+    """Build the example's zip offline: a package of the delayer has Powertools, and Lambda's runtime has boto3."""
     package = root / "consumer.zip"
     shutil.copyfile(DIST / f"{POST}.zip", package)
     with ZipFile(package, "a") as archive:
