@@ -5,7 +5,7 @@ whether its clients are botocore's with default settings in place of its own. Ea
 command, answered by a JSON line. Commands:
 
     invoke  hand the handler each of `events`, with `seconds` left (60 unless given)
-    record  the same, and keep the boto3 calls
+    record  the same, and keep its AWS calls
     replay  make the kept calls again, bare, with default clients: deletes on so many `threads`, everything else in turn
 
 `now`, `pace` and `latency` set the clock first. Answers hold `cpu_seconds`, `logged_bytes`, and `now` and
@@ -60,7 +60,7 @@ class _Clock:
 
 
 class _Calls:
-    """The function's boto3 calls: they advance the clock, and can be kept to be made again without the function."""
+    """The function's AWS calls: they advance the clock, and can be kept to be made again without the function."""
 
     def __init__(self, clock: _Clock) -> None:
         from botocore import client, xform_name  # noqa: PLC0415 -- the function's own

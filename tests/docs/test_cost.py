@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from delayer.schedule_table import WRITES_PER_CALL
 from tests.support.documents import ROOT
 from tools.capacity.cost import bill, scheduler_bill, total
@@ -10,16 +12,20 @@ from tools.capacity.needs import plan
 from tools.capacity.report import dollars
 
 
-def test_costs_of_the_readme_are_those_of_make_capacity() -> None:
-    """Both services' dollars a month, for a thousand and for a million schedules a day.
+@pytest.mark.parametrize(
+    ("page", "rates"),
+    [("README.md", (1_000, 1_000_000)), ("docs/scaling.md", (1_000, 100_000, 1_000_000, 10_000_000))],
+)
+def test_costs_of_a_page_are_those_of_make_capacity(page: str, rates: tuple[int, ...]) -> None:
+    """Both services' dollars a month, by the schedules a day.
 
     A tenth of them is due at once. The columns for batches post as many in a request as one BatchWriteItem stores; the
     load of the provisioned table is steady.
     """
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([\d,]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", readme, re.MULTILINE)
+    text = (ROOT / page).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d,]+) \| (\S+) \| (\S+) \| (\S+) \| (\S+) \|$", text, re.MULTILINE)
     expected = []
-    for rate in (1_000, 1_000_000):
+    for rate in rates:
         single, batched = (Workload(rate, rate / 10, 300, batch=batch) for batch in (1, WRITES_PER_CALL))
         steady = Workload(rate, max(1, rate / 86_400), 300, batch=WRITES_PER_CALL)
         bills = [bill(load, plan(load)) for load in (single, batched, steady)]

@@ -21,7 +21,7 @@ HARMLESS = ("harmless", "reported")
 #: Attributes by which other resources refer to one.
 _REFERRED = ("arn", "execution_arn", "id", "invoke_arn", "name", "stream_arn", "url")
 
-#: What is left out when texts are compared: the version or alias of a function, and the number of sweeps.
+#: Left out when texts are compared: the version or alias of a function, and the number of sweeps.
 _SAME = {"function": r"(:lambda:[^:]*:[^:]*:function:[^:/]+):[^:/]+", "workers": r"(sweeps >=) *\d+"}
 
 _VERB = {"create": "created", "destroy": "destroyed", "forget": "forgotten", "replace": "replaced", "update": "changed"}

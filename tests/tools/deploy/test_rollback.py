@@ -171,7 +171,7 @@ class TestPlan:
 
     @pytest.mark.usefixtures("rolled_back")
     def test_a_rollback_leaves_the_checkout_alone(self, repository: Repository) -> None:
-        """What is not committed stays, and no checkout is left behind."""
+        """Uncommitted changes stay, and no checkout is left behind."""
         assert repository.run("git", "status", "--porcelain").split() == ["M", "src/delayer/schedules.py"]
         assert list((repository.root / "build" / "work").glob("packages-*")) == []
 

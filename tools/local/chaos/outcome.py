@@ -27,7 +27,7 @@ UNEXPLAINED = "unexplained"
 _STORED_AGAIN = "stored again after its hand-over"
 
 #: The longest times to the effect of a call: of a spoiled one (the proxy holds some for 4.5 s), and of another from the
-#: end of its function, which was killed. How long a function waits for an answer (delayer.retries.client_config).
+#: end of its function, which was killed. How long a function waits for an answer (delayer.clients.make_client).
 _CALL_SECONDS, _ON_ITS_WAY_SECONDS, _ANSWER_SECONDS = 6.0, 2.0, 4.0
 
 #: The outcome of an invocation whose function was killed, in ministack's words.
